@@ -4,7 +4,6 @@ GO ?= go
 export GOWORK := off
 
 SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
-STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
 
 # The packages that import Caddy are slow to build with the race detector; they run without it in `make test` and with it in `make race`.
 CADDY_PACKAGES := ./caddymodule/...

@@ -13,8 +13,8 @@ unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 step "go vet"
 go vet ./...
 
-step "staticcheck"
-go tool -modfile=tools/go.mod staticcheck ./...
+step "golangci-lint"
+CGO_ENABLED=0 go tool -modfile=tools/lint/go.mod golangci-lint run ./...
 
 step "go mod tidy"
 go mod tidy -diff
