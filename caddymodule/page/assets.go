@@ -1,0 +1,107 @@
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+//go:embed static locales
+var embedded embed.FS
+
+// assetTypes lists every file that the page may load, with its content type. Nothing else is ever served, whatever lies in the directory.
+var assetTypes = map[string]string{
+	"page.css":  "text/css; charset=utf-8",
+	"brand.css": "text/css; charset=utf-8",
+	"page.js":   "text/javascript; charset=utf-8",
+	"line.js":   "text/javascript; charset=utf-8",
+	"alerts.js": "text/javascript; charset=utf-8",
+	"logo.svg":  "image/svg+xml",
+}
+
+type asset struct {
+	body, gz    []byte
+	contentType string
+	etag        string
+}
+
+// Asset gives a file of the page: as it is, compressed by gzip, its content type and its ETag. The ETag is weak, since it is the same for
+// both encodings, and never ends in a coding's name. body and gz are shared: do not change them. ok is false for an unknown name.
+func (p *Page) Asset(name string) (body, gz []byte, contentType, etag string, ok bool) {
+	a, ok := p.assets[name]
+	return a.body, a.gz, a.contentType, a.etag, ok
+}
+
+// assetQuery is a version for an asset's URL, so that a changed file is fetched anew whatever caches say.
+func (p *Page) assetQuery(name string) (string, error) {
+	a, ok := p.assets[name]
+	if !ok {
+		return "", fmt.Errorf("page.html names the unknown asset %q", name)
+	}
+	return name + "?v=" + a.etag[3:11], nil
+}
+
+func loadAssets(files source) (map[string]asset, error) {
+	out := make(map[string]asset, len(assetTypes))
+	for name, contentType := range assetTypes {
+		body, err := files.read(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the page's asset %s: %w", name, err)
+		}
+		gz, err := compress(body)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(body)
+		etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+		out[name] = asset{body: body, gz: gz, contentType: contentType, etag: etag}
+	}
+	return out, nil
+}
+
+func compress(body []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// source reads a file from the operator's directory when it is there, else the embedded one.
+type source struct{ dir string }
+
+// overrideMax bounds one file of an operator's directory: the page must stay small to survive the rush it is made for.
+const overrideMax = 1 << 20
+
+func (s source) read(name string) ([]byte, error) {
+	if s.dir != "" {
+		body, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(name)))
+		switch {
+		case err == nil && len(body) > overrideMax:
+			return nil, fmt.Errorf("%s in %s is larger than %d bytes", name, s.dir, overrideMax)
+		case err == nil:
+			return body, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	if path.Dir(name) == "." {
+		name = path.Join("static", name)
+	}
+	return embedded.ReadFile(name)
+}

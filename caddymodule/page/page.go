@@ -1,0 +1,174 @@
+package page
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// CSP is the Content-Security-Policy that the page and its assets are written for, and that every answer with the page must carry.
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Data is what one rendering of the page needs. The zero value of each field is allowed.
+type Data struct {
+	// Room is the room's name, RoomTitle what people read; empty means the room's name.
+	Room, RoomTitle string
+	// Base is the path of the room's endpoints without a slash at the end, for example "/.wr/v1/demo".
+	Base string
+	// Return is the path, with query, that the visitor asked for and goes to when admitted. Anything but a local path becomes "/".
+	// A query parameter refresh=0 in it switches the refresh without JavaScript off.
+	Return string
+	// State is lobby, queued, eligible, admitted, paused or ended; empty when the visitor has no place yet.
+	State string
+	// Position is the visitor's number in the line from 1 on; 0 means not known.
+	Position int64
+	// WaitSeconds is the estimated wait; 0 with a Position over 1 means not known.
+	WaitSeconds int64
+	// NextPollMs is when the page should ask for the first time; 0 means at once.
+	NextPollMs int64
+	// Lang is one of Locales, usually from PickLocale; anything else becomes "en". Dir is "ltr" or "rtl"; empty means the language's own.
+	Lang, Dir string
+	// NoJSRefreshSeconds is how often the page reloads itself without JavaScript; 0 means never.
+	NoJSRefreshSeconds int
+	// StockLeft is how many tickets are left; nil means not known, which is shown as nothing, never as 0.
+	StockLeft *int64
+}
+
+// Page holds the parsed template, the locales and the compressed assets. It is read only after New and safe for concurrent use.
+type Page struct {
+	templates map[string]*template.Template // by language, with its texts already in place
+	locales   map[string]locale
+	assets    map[string]asset
+}
+
+// New loads the embedded page; files in overrideDir, when that is not empty, replace the embedded ones of the same name.
+func New(overrideDir string) (*Page, error) {
+	files := source{dir: overrideDir}
+	p := &Page{templates: map[string]*template.Template{}}
+	var err error
+	if p.locales, err = loadLocales(files); err != nil {
+		return nil, err
+	}
+	if p.assets, err = loadAssets(files); err != nil {
+		return nil, err
+	}
+	text, err := files.read("page.html")
+	if err != nil {
+		return nil, fmt.Errorf("read the page's template: %w", err)
+	}
+	var errs []error
+	for lang, l := range p.locales {
+		t, err := p.compile(string(text), lang, l)
+		errs = append(errs, err)
+		p.templates[lang] = t
+	}
+	return p, errors.Join(errs...)
+}
+
+// compile puts the texts of one language into the template, once, so that a request pays only for what is the visitor's own.
+// The first pass uses [[ ]] and leaves {{ }} to the second; both escape for the place they are in.
+func (p *Page) compile(text, lang string, l locale) (*template.Template, error) {
+	fixed, err := template.New("page.html").Delims("[[", "]]").Funcs(template.FuncMap{"asset": p.assetQuery}).Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("parse page.html: %w", err)
+	}
+	var b bytes.Buffer
+	if err := fixed.Execute(&b, map[string]any{"T": map[string]string(l), "Lang": lang}); err != nil {
+		return nil, fmt.Errorf("fill page.html with the texts of %s: %w", lang, err)
+	}
+	t, err := template.New("page.html").Parse(b.String())
+	if err != nil {
+		return nil, fmt.Errorf("parse page.html in %s: %w", lang, err)
+	}
+	return t, nil
+}
+
+// view is what the template sees.
+type view struct {
+	Data
+	Heading, Lead, Ahead, Wait, Stock, Auto string
+	Short                                   bool // more people ahead than tickets left
+	Now, Stop, Resume                       string
+	Script                                  map[string]any
+}
+
+// Render writes the page for one visitor. The output is a whole document in UTF-8.
+func (p *Page) Render(w io.Writer, d Data) error {
+	if _, ok := p.locales[d.Lang]; !ok {
+		d.Lang = DefaultLocale
+	}
+	l := p.locales[d.Lang]
+	if d.Dir != "ltr" && d.Dir != "rtl" {
+		d.Dir = l["dir"]
+	}
+	if d.RoomTitle == "" {
+		d.RoomTitle = d.Room
+	}
+	v := view{Data: d}
+	v.setReturn(d.Return)
+	v.setTexts(l)
+	// The page joins by itself, so it needs no more than where and where to; what is shown until its first answer is in the document.
+	v.Script = map[string]any{"room": d.Room, "title": d.RoomTitle, "base": d.Base, "return": v.Now, "first_poll_ms": d.NextPollMs}
+	return p.templates[d.Lang].Execute(w, v)
+}
+
+func (v *view) setTexts(l locale) {
+	state := v.State
+	if _, ok := l["h_"+state]; !ok {
+		state = "new"
+	}
+	v.State, v.Heading, v.Lead = state, l["h_"+state], l["p_"+state]
+	ahead := max(v.Position-1, 0)
+	if v.Position > 0 {
+		v.Ahead = l.number(roughly(ahead))
+		v.Wait = l.wait(v.WaitSeconds, ahead)
+	}
+	if v.StockLeft != nil {
+		v.Stock = l.number(max(*v.StockLeft, 0))
+		v.Short = state == "queued" && v.Position > 0 && ahead > *v.StockLeft
+	}
+	if v.NoJSRefreshSeconds > 0 {
+		v.Auto = strings.ReplaceAll(l["auto_on"], "{n}", fmt.Sprint(v.NoJSRefreshSeconds))
+	}
+}
+
+// setReturn derives the three links of the page without JavaScript from the URL that the visitor asked for.
+func (v *view) setReturn(text string) {
+	u, err := url.Parse(localPath(text))
+	if err != nil {
+		u = &url.URL{Path: "/"}
+	}
+	q := u.Query()
+	if q.Get("refresh") == "0" {
+		v.NoJSRefreshSeconds = 0
+	}
+	if q.Has("refresh") {
+		q.Del("refresh")
+		u.RawQuery = q.Encode()
+	}
+	v.Resume = u.String()
+	q.Set("refresh", "0")
+	stop := *u
+	stop.RawQuery = q.Encode()
+	v.Stop = stop.String()
+	v.Return, v.Now = v.Resume, v.Resume
+}
+
+// localPath gives back text when it is a path of this very site, and "/" for everything else: a page that everybody trusts must not be a
+// springboard to another host. Browsers read a backslash as a slash and drop control characters.
+func localPath(text string) string {
+	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.ContainsAny(text, "\\") {
+		return "/"
+	}
+	for _, r := range text {
+		if r < ' ' || r == 0x7f {
+			return "/"
+		}
+	}
+	return text
+}
