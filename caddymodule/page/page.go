@@ -129,7 +129,7 @@ func (v *view) setTexts(l locale) {
 		v.Wait = l.wait(v.WaitSeconds, ahead)
 	}
 	if v.StockLeft != nil {
-		v.Stock = l.number(max(*v.StockLeft, 0))
+		v.Stock = l.number(roughly(max(*v.StockLeft, 0)))
 		v.Short = state == "queued" && v.Position > 0 && ahead > *v.StockLeft
 	}
 	if v.NoJSRefreshSeconds > 0 {
