@@ -1,0 +1,139 @@
+// The hold on the screen: its seats, its clock, more time, paying, letting go.
+import {checkout} from './checkout.js';
+import * as holds from './hold.js';
+import {notice} from './notice.js';
+import {clock, explain, money, priceOf} from './words.js';
+
+const $ = (id) => document.getElementById(id);
+
+export class Held {
+  #hold = null;
+  #life = 1;
+  #timer = 0;
+  #said = 0;
+
+  constructor(shop) {
+    this.shop = shop;
+    $('extend').addEventListener('click', () => this.#extend());
+    $('release').addEventListener('click', () => this.#release());
+    $('buyer').addEventListener('submit', (e) => { e.preventDefault(); this.#pay(new FormData(e.target)); });
+  }
+
+  has = (label) => Boolean(this.#hold?.items?.some((i) => i.seat === label));
+
+  show(hold, wish) {
+    this.#hold = hold;
+    this.#life = hold.expires_in_s || 600;
+    $('choose').hidden = true;
+    $('held').hidden = false;
+    const currency = hold.items?.[0]?.price?.currency ?? this.shop.house.currency;
+    $('held-items').replaceChildren(...(hold.items ?? []).map((i) => this.#item(i, currency)));
+    const sum = (part) => (hold.items ?? []).reduce((n, i) => n + part(i.price ?? {}) * (i.quantity ?? 1), 0);
+    $('held-total').textContent = money(sum(priceOf), currency);
+    const fee = sum((p) => p.fee || 0);
+    $('held-fee').textContent = fee ? `with ${money(fee, currency)} fees` : '';
+    $('pay').textContent = `Pay ${money(sum(priceOf), currency)}`;
+    this.#note(hold, wish);
+    this.shop.map?.refreshChoice();
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#tick(), 500);
+    this.#tick();
+    $('panel').focus({preventScroll: true});
+    $('panel').scrollIntoView({block: 'start'});
+  }
+
+  #note(hold, wish) {
+    const apart = wish?.best_available?.quantity > 1 && hold.together === false;
+    const text = hold.substituted ? 'Your seats were taken, so these are the nearest ones.' : apart ? 'These seats are not all side by side.' : '';
+    $('held-note').hidden = !text;
+    $('held-note').textContent = text;
+  }
+
+  #item(item, currency) {
+    const li = document.createElement('li');
+    const seat = this.shop.house.seats.get(item.seat);
+    const what = Object.assign(document.createElement('span'), {className: 'what'});
+    const small = document.createElement('small');
+    if (seat) {
+      what.append(`Section ${seat.section}`);
+      small.textContent = `Row ${seat.row}, seat ${seat.number} · ${item.type ?? ''}`;
+    } else {
+      const area = this.shop.house.areas.find((a) => a.id === item.area);
+      what.append(area?.label ?? item.area ?? item.seat ?? 'Ticket');
+      small.textContent = `Standing · ${item.type ?? ''}`;
+    }
+    what.append(small);
+    li.append(what, Object.assign(document.createElement('span'), {className: 'cost', textContent: item.price ? money(priceOf(item.price), currency) : ''}));
+    return li;
+  }
+
+  #tick() {
+    const left = (this.#hold.ends - performance.now()) / 1000;
+    $('time').textContent = clock(left);
+    $('hand').style.strokeDashoffset = String(100 - 100 * Math.max(0, Math.min(1, left / this.#life)));
+    $('clock').classList.toggle('soon', left < 90);
+    // Spoken at two minutes and at one, not with every second.
+    const mark = left < 60 ? 1 : left < 120 ? 2 : 0;
+    if (mark && mark !== this.#said) {
+      this.#said = mark;
+      $('clock-status').textContent = mark === 2 ? 'Two minutes left.' : 'One minute left.';
+    }
+    document.title = `${clock(left)} · ${this.shop.house.name ?? 'Tickets'}`;
+    if (left <= 0) this.#over('hold-expired');
+  }
+
+  #over(kind) {
+    clearInterval(this.#timer);
+    holds.forget(this.shop.event);
+    this.#hold = null;
+    $('held').hidden = true;
+    $('choose').hidden = false;
+    document.title = `Choose your seats · ${this.shop.house.name ?? 'Tickets'}`;
+    if (kind) notice(explain({kind, body: {}}), {bad: true});
+    this.shop.availability.refresh().catch(() => {});
+  }
+
+  async #extend() {
+    try {
+      const before = this.#hold.ends;
+      const hold = await holds.extend(this.#hold);
+      this.#hold = hold;
+      this.#life = hold.expires_in_s || this.#life;
+      this.#said = 0;
+      notice(hold.ends - before < 5000 ? 'That is all the time that there is for these seats.' : '');
+      this.#tick();
+    } catch (e) {
+      this.#fail(e);
+    }
+  }
+
+  async #release() {
+    try {
+      await holds.release(this.shop.event, this.#hold);
+      this.#over(null);
+      notice('');
+    } catch (e) {
+      this.#fail(e);
+    }
+  }
+
+  async #pay(form) {
+    const button = $('pay');
+    button.setAttribute('aria-busy', 'true');
+    button.disabled = true;
+    try {
+      const {order, payment} = await checkout(this.#hold, {name: form.get('name'), email: form.get('email')});
+      holds.forget(this.shop.event);
+      location.assign(payment.pay_url || `/tickets?order=${order.id}`);
+    } catch (e) {
+      this.#fail(e);
+      button.removeAttribute('aria-busy');
+      button.disabled = false;
+    }
+  }
+
+  #fail(e) {
+    if (e.kind === 'hold-expired' || e.status === 404) return this.#over('hold-expired');
+    notice(explain(e), {bad: true});
+  }
+}

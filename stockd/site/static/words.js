@@ -1,0 +1,48 @@
+// Money, time and problems, said for people.
+
+export function money(minor, currency) {
+  const format = new Intl.NumberFormat(undefined, {style: 'currency', currency: currency || 'EUR'});
+  const digits = format.resolvedOptions().maximumFractionDigits;
+  return format.format(minor / 10 ** digits);
+}
+
+/** The whole price of a seat in minor units, fees and tax included: nobody is told less than what they pay. */
+export const priceOf = (p) => (p ? (p.face || 0) + (p.fee || 0) + (p.tax || 0) : 0);
+
+export const clock = (seconds) => {
+  const s = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
+};
+
+export const day = (iso) => (iso ? new Intl.DateTimeFormat(undefined, {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit'}).format(new Date(iso)) : '');
+
+const minutes = (s) => (s < 90 ? 'about a minute' : `about ${Math.round(s / 60)} minutes`);
+
+const texts = {
+  'seat-taken': () => 'Somebody was faster for at least one of these seats. The map is up to date again.',
+  'sold-out': () => 'That is sold out. Another category or fewer tickets may still work.',
+  'all-held': (b) => `Everything that fits is in somebody’s hands right now. ${b.free_estimate_s ? `Some may come back in ${minutes(b.free_estimate_s)}.` : 'Some may come back soon, so do look again.'}`,
+  'not-together': (b) => `We cannot find that many seats side by side.${b.largest_run ? ` The longest free run is ${b.largest_run}.` : ''}`,
+  'would-orphan': () => 'That would leave a single seat behind. Please move by one seat.',
+  'limit-reached': (b) => `At most ${b.limit ?? 'a few'} tickets per person for this event${b.used ? `, and you have ${b.used} already` : ''}.`,
+  'hold-expired': () => 'The time was up, so your seats are free again. Look for new ones.',
+  'hold-not-yours': () => 'These seats belong to another browser. Use the one in which you chose them.',
+  'illegal-transition': (b) => `That is not possible any more${b.from ? `: your order is “${b.from.replace('_', ' ')}”` : ''}.`,
+  'not-on-sale': (b) => (b.opens_at ? `The sale opens on ${day(b.opens_at)}.` : 'This event is not on sale at the moment.'),
+  'admission-required': () => 'Your time in the shop is over. We are taking you back to the line.',
+  'segment-moving': () => 'This part of the house is busy. Please try again in a moment.',
+  'ledger-unavailable': () => 'We cannot book anything at the moment. Nothing is lost; please try again in a moment.',
+  'rate-limited': () => 'That was a lot of clicks. Please wait a few seconds.',
+  'payment-mismatch': () => 'The payment does not fit the order. You have not been charged for anything that you do not get.',
+  'key-in-flight': () => 'Your last click is still being worked on. One moment.',
+  invalid: (b) => b.detail || b.errors?.[0]?.detail || 'Something in the form is not right.',
+  offline: () => 'The connection was lost. Check it and try again.',
+};
+
+/** Words for whatever went wrong in a call. */
+export function explain(problem) {
+  const text = texts[problem.kind];
+  if (text) return text(problem.body);
+  if (problem.status >= 500) return 'The service has trouble at the moment. Nothing is lost; please try again.';
+  return problem.body?.detail || problem.message;
+}
