@@ -19,7 +19,6 @@ export class Choice {
     this.#bestForm();
     this.#pickedForm();
     if (this.house.areas.length) this.openArea(this.house.areas[0], false);
-    if (this.house.types.length < 1) this.house.types = [{index: 0, name: 'adult'}];
   }
 
   has = (label) => this.#picked.has(label);
@@ -105,11 +104,11 @@ export class Choice {
     }));
     const seated = this.house.categories.filter((c) => this.house.sections.some((s) => s.seats.some((seat) => seat.category === c.index)));
     $('cats').replaceChildren(...seated.map((c) => {
-      const low = this.house.lowest(c.index);
+      const price = this.house.price(c.index, this.house.types[0].index);
       const swatch = element('span', {className: 'swatch'});
       swatch.style.setProperty('--c', c.color);
       return element('label', {}, element('input', {type: 'checkbox', name: 'category', value: c.name, checked: true}), swatch, element('span', {textContent: c.name}),
-        element('span', {className: 'price', textContent: low === null ? '' : money(low, this.house.currency)}));
+        element('span', {className: 'price', textContent: price ? money(priceOf(price), this.house.currency) : ''}));
     }));
     $('best').addEventListener('submit', (e) => {
       e.preventDefault();
@@ -135,13 +134,13 @@ export class Choice {
     };
     const others = this.house.areas.length > 1 ? [element('select', {ariaLabel: 'Area'}, ...this.house.areas.map((a) => new Option(a.label, a.id, false, a === area)))] : [];
     others[0]?.addEventListener('change', (e) => this.openArea(this.house.areas.find((a) => a.id === e.target.value), false));
-    const low = this.house.lowest(area.c ?? 0);
+    const price = this.house.price(area.c ?? 0, this.house.types[0].index);
     const button = element('button', {className: 'button primary wide', textContent: 'Hold standing tickets'});
     const counter = element('div', {className: 'stepper'}, step(-1, 'One less'), out, step(1, 'One more'));
     counter.setAttribute('role', 'group');
     counter.setAttribute('aria-label', 'Standing tickets');
     form.replaceChildren(element('h2', {textContent: area.label}), element('p', {className: 'hint', id: 'standing-left'}), ...others,
-      element('div', {className: 'row'}, element('span', {textContent: low === null ? 'Tickets' : `Tickets, ${money(low, this.house.currency)} each`}), counter), button);
+      element('div', {className: 'row'}, element('span', {textContent: price ? `Tickets, ${money(priceOf(price), this.house.currency)} each` : 'Tickets'}), counter), button);
     form.hidden = false;
     form.onsubmit = (e) => {
       e.preventDefault();

@@ -1,6 +1,6 @@
 // The landing page: what is on, how much is left, how long the line is. All of it is extra; the button works without.
 import {get} from './api.js';
-import {day, money, priceOf} from './words.js';
+import {day, moment, money, priceOf} from './words.js';
 
 const {event, room} = document.body.dataset;
 const $ = (id) => document.getElementById(id);
@@ -15,7 +15,7 @@ async function showEvent() {
   }
   if (body.venue) $('venue').textContent = body.venue;
   $('when').textContent = day(body.starts_at);
-  $('state').textContent = body.state === 'draft' && body.opens_at ? day(body.opens_at) : states[body.state] ?? '–';
+  $('state').textContent = body.state === 'draft' && body.opens_at ? moment(body.opens_at) : states[body.state] ?? '–';
   const prices = (body.prices ?? body.tiers ?? []).map(priceOf).filter(Boolean);
   if (prices.length) $('from').textContent = `from ${money(Math.min(...prices), body.currency)}`;
 }

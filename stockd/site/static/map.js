@@ -44,6 +44,12 @@ export class SeatMap {
     this.svg.addEventListener('focusout', () => { this.tag.hidden = true; });
   }
 
+  /** One step back: from the seats of a section to the house, else a little further out. */
+  back() {
+    if (this.#open) this.show(null);
+    else this.view.zoom(1 / 0.6);
+  }
+
   /** Redraws what belongs to these segments. */
   changed(segments) {
     const touched = new Set([...segments].map((n) => this.house.bySegment.get(n)).filter(Boolean));
@@ -94,9 +100,9 @@ export class SeatMap {
     const taken = make('path', {class: 'dots taken', 'stroke-width': round(s.pitch * 0.42)}, group);
     const free = this.house.categories.map((c) => make('path', {class: 'dots', stroke: c.color, 'stroke-width': round(s.pitch * 0.6)}, group));
     const size = Math.min(Math.max(Math.min(s.box.w, s.box.h) * 0.28, s.pitch * 1.8), Math.min(this.whole.w, this.whole.h) * 0.03);
-    const name = make('text', {class: 'name', x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, group);
+    const name = make('text', {class: 'name', 'aria-hidden': true, x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, group);
     name.textContent = s.id;
-    const left = make('text', {class: 'left', x: round(s.centre.x), y: round(s.centre.y + size * 0.6), 'font-size': round(size * 0.62), 'stroke-width': round(size * 0.22)}, group);
+    const left = make('text', {class: 'left', 'aria-hidden': true, x: round(s.centre.x), y: round(s.centre.y + size * 0.6), 'font-size': round(size * 0.62), 'stroke-width': round(size * 0.22)}, group);
     this.#drawn.set(s.id, {group, taken, free, left});
     this.#tintSection(s);
   }
@@ -129,9 +135,9 @@ export class SeatMap {
     make('path', {class: 'ring', d: pathOf(points)}, group);
     const size = Math.min(box.w / (a.label.length * 0.7), box.h * 0.3, Math.min(this.whole.w, this.whole.h) * 0.04);
     const [x, y] = [round(box.x + box.w / 2), round(box.y + box.h / 2)];
-    const name = make('text', {class: 'name', x, y: round(y - size * 0.4), 'font-size': round(size), 'stroke-width': round(size * 0.2)}, group);
+    const name = make('text', {class: 'name', 'aria-hidden': true, x, y: round(y - size * 0.4), 'font-size': round(size), 'stroke-width': round(size * 0.2)}, group);
     name.textContent = a.label;
-    const left = make('text', {class: 'left', x, y: round(y + size * 0.7), 'font-size': round(size * 0.6), 'stroke-width': round(size * 0.2)}, group);
+    const left = make('text', {class: 'left', 'aria-hidden': true, x, y: round(y + size * 0.7), 'font-size': round(size * 0.6), 'stroke-width': round(size * 0.2)}, group);
     this.#drawn.set(a.id, {group, left});
     this.#tintArea(a);
   }
@@ -151,7 +157,7 @@ export class SeatMap {
     for (const row of s.rows) {
       const [a, b] = [row[0], row[1] ?? row[0]];
       const turn = Math.atan2(b.y - a.y, b.x - a.x);
-      const name = make('text', {class: 'rowname', x: round(a.x - Math.cos(turn) * s.pitch * 1.2), y: round(a.y - Math.sin(turn) * s.pitch * 1.2), 'font-size': round(s.pitch * 0.55), 'stroke-width': round(s.pitch * 0.2)}, group);
+      const name = make('text', {class: 'rowname', 'aria-hidden': true, x: round(a.x - Math.cos(turn) * s.pitch * 1.2), y: round(a.y - Math.sin(turn) * s.pitch * 1.2), 'font-size': round(s.pitch * 0.55), 'stroke-width': round(s.pitch * 0.2)}, group);
       name.textContent = a.row;
     }
     let first = true;

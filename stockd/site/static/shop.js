@@ -116,7 +116,7 @@ async function start() {
   });
   fillJump(house);
   $('zoom-in').addEventListener('click', () => shop.map.view.zoom(0.6));
-  $('zoom-out').addEventListener('click', () => shop.map.show(null));
+  $('zoom-out').addEventListener('click', () => shop.map.back());
   const old = await resume(event);
   if (old) shop.held.show(old);
 }

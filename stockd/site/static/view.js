@@ -51,6 +51,7 @@ export class View {
   #apply() {
     const {x, y, w, h} = this.box;
     this.svg.setAttribute('viewBox', `${x} ${y} ${w} ${h}`);
+    this.svg.classList.toggle('near', w < this.whole.w * 0.4);
     this.svg.classList.add('moving');
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => this.svg.classList.remove('moving'), 140);

@@ -14,7 +14,18 @@ export const clock = (seconds) => {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 };
 
-export const day = (iso) => (iso ? new Intl.DateTimeFormat(undefined, {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit'}).format(new Date(iso)) : '');
+const dayFormat = {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit'};
+
+/** A date as the clock on the venue's wall shows it, when its offset is given; doors open at that time wherever the reader is. */
+export function day(iso) {
+  if (!iso) return '';
+  const [, sign, hours, minutes] = iso.match(/([+-])(\d\d):(\d\d)$/) || [];
+  const shift = sign ? (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000 : null;
+  return new Intl.DateTimeFormat(undefined, {...dayFormat, ...(shift !== null && {timeZone: 'UTC'})}).format(new Date(Date.parse(iso) + (shift ?? 0)));
+}
+
+/** A moment in the reader's own time. */
+export const moment = (iso) => new Intl.DateTimeFormat(undefined, {...dayFormat, timeZoneName: 'short'}).format(new Date(iso));
 
 const minutes = (s) => (s < 90 ? 'about a minute' : `about ${Math.round(s / 60)} minutes`);
 
@@ -28,7 +39,7 @@ const texts = {
   'hold-expired': () => 'The time was up, so your seats are free again. Look for new ones.',
   'hold-not-yours': () => 'These seats belong to another browser. Use the one in which you chose them.',
   'illegal-transition': (b) => `That is not possible any more${b.from ? `: your order is “${b.from.replace('_', ' ')}”` : ''}.`,
-  'not-on-sale': (b) => (b.opens_at ? `The sale opens on ${day(b.opens_at)}.` : 'This event is not on sale at the moment.'),
+  'not-on-sale': (b) => (b.opens_at ? `The sale opens on ${moment(b.opens_at)}.` : 'This event is not on sale at the moment.'),
   'admission-required': () => 'Your time in the shop is over. We are taking you back to the line.',
   'segment-moving': () => 'This part of the house is busy. Please try again in a moment.',
   'ledger-unavailable': () => 'We cannot book anything at the moment. Nothing is lost; please try again in a moment.',

@@ -1,0 +1,55 @@
+package paypage
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func render(t *testing.T, d Data) string {
+	t.Helper()
+	var b strings.Builder
+	if err := Render(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestOpenPaymentHasEveryAction(t *testing.T) {
+	t.Parallel()
+	html := render(t, Data{Payment: "pay_1", Order: "ord_1", Amount: "194.50", Currency: "EUR", ReturnURL: "/tickets?order=ord_1"})
+	for _, action := range []string{ActionSuccess, ActionDecline, ActionSlow, ActionDouble} {
+		if !strings.Contains(html, `name="action" value="`+action+`"`) {
+			t.Errorf("no button for %s", action)
+		}
+	}
+	for _, want := range []string{"194.50", "EUR", "ord_1", "pay_1", `href="/tickets?order=ord_1"`, `href="/sandbox/paypage.css"`} {
+		if !strings.Contains(html, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+}
+
+func TestSettledPaymentHasNoForm(t *testing.T) {
+	t.Parallel()
+	html := render(t, Data{Payment: "pay_1", State: "succeeded", ReturnURL: "/tickets"})
+	if strings.Contains(html, "<form") || !strings.Contains(html, "succeeded") {
+		t.Error("a settled payment can be decided again, or does not say how it ended")
+	}
+}
+
+func TestHostileDataStaysText(t *testing.T) {
+	t.Parallel()
+	html := render(t, Data{Payment: `"><script>x`, Order: `<b>`, Amount: `<i>`, ReturnURL: "javascript:alert(1)", State: `<u>`})
+	if found := regexp.MustCompile(`<script|<b>|<i>|<u>|javascript:`).FindString(html); found != "" {
+		t.Errorf("%q came through", found)
+	}
+}
+
+func TestWorksUnderCSP(t *testing.T) {
+	t.Parallel()
+	html := render(t, Data{Payment: "pay_1"})
+	if found := regexp.MustCompile(`<script|<style|\sstyle=|\son[a-z]+=`).FindString(html); found != "" {
+		t.Errorf("the page holds %q, which the policy blocks", found)
+	}
+}
