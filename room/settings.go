@@ -1,0 +1,82 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Settings of a room. A zero field means its default.
+type Settings struct {
+	// Rate is how many passes are issued per second. Default 50. Set it to what the site behind can bear; the line moves at this speed.
+	Rate float64
+	// Auto lets the rate move between RateMin and RateMax by what the site reports; Rate is then where it starts (default: RateMin).
+	Auto             bool
+	RateMin, RateMax float64
+	// MaxActive is the most people inside at once. Default 1000. Each costs about 200 bytes of memory and of the snapshot.
+	MaxActive int
+	// PassLife is the life of a pass, and of each renewal. Default 10 min. Shorter frees the slots of people who went away sooner.
+	PassLife time.Duration
+	// StayMax bounds how long somebody may stay by renewing. Default 0: no bound.
+	StayMax time.Duration
+	// Grace is how long after a pass ended, or was left, its slot stays taken: for requests under way. Default 5 s.
+	Grace time.Duration
+	// Overlap is how long the pass before a renewal is still good. Default 30 s.
+	Overlap time.Duration
+	// OpensAt is when claims begin; before it people are in the lobby. Zero: open at once.
+	OpensAt time.Time
+	// EndsAt is when the sale is over and nobody is let in any more. Zero: never by itself.
+	EndsAt time.Time
+	// SlowShare of what is opened goes to the slow lane while somebody waits there. Default 0.05.
+	SlowShare float64
+	// Edge is the number of this edge in the ranks that it makes. Default 0.
+	Edge uint8
+}
+
+// WithDefaults gives the settings with each zero field replaced by its default.
+func (s Settings) WithDefaults() Settings {
+	if s.Rate == 0 && s.Auto {
+		s.Rate = s.RateMin
+	}
+	def(&s.Rate, 50)
+	def(&s.MaxActive, 1000)
+	def(&s.PassLife, 10*time.Minute)
+	def(&s.Grace, 5*time.Second)
+	def(&s.Overlap, 30*time.Second)
+	def(&s.SlowShare, 0.05)
+	return s
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Limits of settings.
+const (
+	rateLimit      = 100_000
+	maxActiveLimit = 1_000_000
+)
+
+// Validate gives all that is wrong with the settings, and changes nothing. Call it on what WithDefaults gives.
+func (s Settings) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(s.Rate > 0 && s.Rate <= rateLimit, "rate %v: must be over 0 and at most %d per second", s.Rate, rateLimit)
+	check(!s.Auto || (s.RateMin > 0 && s.RateMin <= s.RateMax && s.RateMax <= rateLimit),
+		"rate auto %v %v: want a lower and an upper bound over 0, at most %d", s.RateMin, s.RateMax, rateLimit)
+	check(s.MaxActive >= 1 && s.MaxActive <= maxActiveLimit, "max_active %d: must be from 1 to %d", s.MaxActive, maxActiveLimit)
+	check(s.PassLife >= time.Second && s.PassLife <= 24*time.Hour, "pass %v: must be from 1s to 24h", s.PassLife)
+	check(s.StayMax == 0 || s.StayMax >= s.PassLife, "stay %v: must not be shorter than pass %v", s.StayMax, s.PassLife)
+	check(s.Grace >= 0 && s.Grace <= time.Hour, "grace %v: must be from 0s to 1h", s.Grace)
+	check(s.Overlap >= 0 && s.Overlap <= time.Hour, "overlap %v: must be from 0s to 1h", s.Overlap)
+	check(s.EndsAt.IsZero() || s.EndsAt.After(s.OpensAt), "ends %v: must be after opens %v", s.EndsAt, s.OpensAt)
+	check(s.SlowShare > 0 && s.SlowShare <= 0.5, "slow share %v: must be over 0 and at most 0.5", s.SlowShare)
+	return errors.Join(errs...)
+}

@@ -1,0 +1,215 @@
+package room
+
+import (
+	"fmt"
+	"maps"
+	"math"
+)
+
+// State is what a room must not forget. It changes by records only, so that a log of them rebuilds it. Times are Unix milliseconds.
+type State struct {
+	Seq      uint64          `json:"seq"` // of the last batch
+	At       int64           `json:"at"`  // of the last batch
+	Edition  uint16          `json:"edition"`
+	Base     int64           `json:"base"` // the zero of arrivals
+	Arrivals arrivals        `json:"arrivals"`
+	Frontier [groups]uint64  `json:"frontier"`
+	Lines    lines           `json:"lines"` // of all joins when stored by a mark, plus those since in memory
+	Paused   bool            `json:"paused"`
+	Ended    bool            `json:"ended"`
+	Limits   Limits          `json:"limits"`     // in force
+	Config   Limits          `json:"configured"` // as the configuration last said
+	Inside   map[Tid]Session `json:"inside"`
+	Banned   map[Tid]int64   `json:"banned,omitempty"` // until
+	Granted  uint64          `json:"granted"`          // passes of this edition
+
+	nextFree int64 // nothing is to be purged before; a hint for purge
+}
+
+// Limits are the settings that ops may change while the room runs. A change stays in force over restarts until the configuration's own
+// value for it changes.
+type Limits struct {
+	Rate      float64 `json:"rate"`
+	MaxActive int     `json:"max_active"`
+}
+
+// Session is somebody inside.
+type Session struct {
+	Rank     uint64 `json:"rank"`
+	Renewal  uint16 `json:"renewal"`
+	Admitted int64  `json:"admitted"`
+	Issued   int64  `json:"issued"`  // of the present pass
+	Expires  int64  `json:"expires"` // of the present pass
+	Free     int64  `json:"free"`    // when the slot is free again
+	Left     bool   `json:"left,omitempty"`
+}
+
+// Kind of a record.
+type Kind string
+
+// The kinds of records.
+const (
+	KindGrant    Kind = "grant"    // Tid, Session
+	KindRenew    Kind = "renew"    // Tid, Session
+	KindLeave    Kind = "leave"    // Tid, Session
+	KindBan      Kind = "ban"      // Tid, Until
+	KindFrontier Kind = "frontier" // Frontier
+	KindPause    Kind = "pause"
+	KindResume   Kind = "resume"
+	KindEnd      Kind = "end"
+	KindEdition  Kind = "edition" // Base: starts the line anew
+	KindLimits   Kind = "limits"  // Limits, Config
+	KindMark     Kind = "mark"    // Lines, Arrivals: the line as counted so far
+)
+
+// Record is one change of the state. Only the fields that its kind names are set.
+type Record struct {
+	Kind     Kind            `json:"k"`
+	Tid      *Tid            `json:"tid,omitempty"`
+	Session  *Session        `json:"s,omitempty"`
+	Until    int64           `json:"until,omitempty"`
+	Frontier *[groups]uint64 `json:"f,omitempty"`
+	Base     int64           `json:"base,omitempty"`
+	Limits   *Limits         `json:"limits,omitempty"`
+	Config   *Limits         `json:"config,omitempty"`
+	Lines    *lines          `json:"lines,omitempty"`
+	Arrivals *arrivals       `json:"arrivals,omitempty"`
+	Reason   string          `json:"why,omitempty"`
+}
+
+// Batch is what is stored at once.
+type Batch struct {
+	Seq     uint64   `json:"seq"`
+	At      int64    `json:"at"`
+	Records []Record `json:"records"`
+}
+
+func newState(base int64) State {
+	return State{
+		Edition: 1, Base: base, At: base, Frontier: [groups]uint64{GroupSlow: slowFloor},
+		Inside: map[Tid]Session{}, Banned: map[Tid]int64{}, nextFree: math.MaxInt64,
+	}
+}
+
+// bannedMax bounds the revoked visitors that are remembered; beyond, the one whose ban ends first is forgotten.
+const bannedMax = 10_000
+
+// apply is the only place where the state changes, live and in replay.
+func (s *State) apply(r *Record) error {
+	switch r.Kind {
+	case KindGrant, KindRenew, KindLeave:
+		if r.Tid == nil || r.Session == nil {
+			return fmt.Errorf("record %s without tid or session", r.Kind)
+		}
+		if r.Kind == KindGrant {
+			s.Granted++
+		}
+		s.Inside[*r.Tid] = *r.Session
+		s.nextFree = min(s.nextFree, r.Session.Free)
+	case KindBan:
+		if r.Tid == nil {
+			return fmt.Errorf("record %s without tid", r.Kind)
+		}
+		s.ban(*r.Tid, r.Until)
+	case KindFrontier:
+		if r.Frontier == nil || r.Frontier[GroupMain] < s.Frontier[GroupMain] || r.Frontier[GroupSlow] < s.Frontier[GroupSlow] {
+			return fmt.Errorf("record moves the frontier back from %v to %v", s.Frontier, r.Frontier)
+		}
+		s.Frontier = *r.Frontier
+		// The joins behind a frontier may be younger than the last mark: no new rank may fall below it.
+		s.Arrivals.pass(s.Frontier[GroupMain])
+	case KindPause, KindResume:
+		s.Paused = r.Kind == KindPause
+	case KindEnd:
+		s.Ended = true
+	case KindEdition:
+		fresh := newState(r.Base)
+		fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
+		fresh.Seq, fresh.At = s.Seq, s.At
+		*s = fresh
+	case KindLimits:
+		if r.Limits == nil || r.Config == nil {
+			return fmt.Errorf("record %s without limits", r.Kind)
+		}
+		s.Limits, s.Config = *r.Limits, *r.Config
+	case KindMark:
+		if r.Lines == nil || r.Arrivals == nil {
+			return fmt.Errorf("record %s without lines", r.Kind)
+		}
+		s.setLines(r.Lines, *r.Arrivals)
+	default:
+		return fmt.Errorf("record of unknown kind %q", r.Kind)
+	}
+	return nil
+}
+
+func (s *State) setLines(l *lines, a arrivals) {
+	for i := range l {
+		s.Lines[i] = l[i].clone()
+	}
+	if a.LastMs > s.Arrivals.LastMs || a.LastMs == s.Arrivals.LastMs && a.Seq > s.Arrivals.Seq {
+		s.Arrivals = a
+	}
+}
+
+func (s *State) ban(tid Tid, until int64) {
+	if _, known := s.Banned[tid]; !known && len(s.Banned) >= bannedMax {
+		var first Tid
+		end := int64(math.MaxInt64)
+		for t, u := range s.Banned {
+			if u < end || u == end && string(t[:]) < string(first[:]) {
+				first, end = t, u
+			}
+		}
+		delete(s.Banned, first)
+	}
+	s.Banned[tid] = until
+	s.nextFree = min(s.nextFree, until)
+}
+
+// purge gives back the slots that are free at now.
+func (s *State) purge(now int64) {
+	if now < s.nextFree {
+		return
+	}
+	s.nextFree = math.MaxInt64
+	for tid, in := range s.Inside {
+		if in.Free <= now {
+			delete(s.Inside, tid)
+			continue
+		}
+		s.nextFree = min(s.nextFree, in.Free)
+	}
+	for tid, until := range s.Banned {
+		if until <= now {
+			delete(s.Banned, tid)
+			continue
+		}
+		s.nextFree = min(s.nextFree, until)
+	}
+}
+
+// clone gives a copy that shares nothing with s.
+func (s *State) clone() State {
+	c := *s
+	c.Inside, c.Banned = maps.Clone(s.Inside), maps.Clone(s.Banned)
+	for i := range c.Lines {
+		c.Lines[i] = s.Lines[i].clone()
+	}
+	return c
+}
+
+// replay applies a batch; it must be the next one.
+func (s *State) replay(b *Batch) error {
+	if b.Seq != s.Seq+1 {
+		return fmt.Errorf("batch %d follows batch %d: the log has a gap", b.Seq, s.Seq)
+	}
+	s.purge(b.At)
+	for i := range b.Records {
+		if err := s.apply(&b.Records[i]); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Seq, err)
+		}
+	}
+	s.Seq, s.At = b.Seq, b.At
+	return nil
+}
