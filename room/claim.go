@@ -65,6 +65,10 @@ func (r *Room) Tick(now time.Time) []Decision {
 	} else {
 		r.lane.last = at
 	}
+	for _, tid := range r.voided {
+		out = append(out, Decision{Tid: tid})
+	}
+	r.voided = nil
 	for tid, c := range r.pending {
 		if at >= c.Until.UnixMilli() {
 			out = append(out, Decision{Tid: tid})

@@ -32,6 +32,7 @@ type Room struct {
 
 	lane    lane
 	pending map[Tid]*Claim
+	voided  []Tid // claims of the edition before, not answered yet
 	tokens  bucket
 	slow    float64 // what the slow lane is owed of the passes issued
 	auto    auto
@@ -150,6 +151,10 @@ func (r *Room) NewEdition(now time.Time, reason string) {
 	at := r.step(now)
 	r.do(Record{Kind: KindEdition, Base: at, Reason: reason})
 	r.joins = newRecent[uint64](recentMax)
+	for tid := range r.pending {
+		r.voided = append(r.voided, tid)
+	}
+	clear(r.pending)
 	r.lane.reset()
 	r.lane.last = at
 	r.shown, r.taken = r.state.Frontier, r.state.Frontier
