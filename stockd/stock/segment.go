@@ -1,58 +1,264 @@
 package stock
 
 import (
-	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 )
 
+// QuantityMax is the most seats or units of one hold.
+const QuantityMax = 64
+
 // Segment is the stock of one segment of an event. Not safe for concurrent use.
 type Segment struct {
-	event EventID
-	no    SegmentNo
+	event  EventID
+	no     SegmentNo
+	layout *Layout // nil for an area
+
+	capacity int32
+	held     int32 // tentative holds included
+	paying   int32
+	sold     int32
+
+	// Seats only.
+	free  []uint64 // per block
+	owner []uint32 // per seat: the hold's place in the slab, 0 when free
+	ver   []int32  // per seat: how often it has moved, as the ledger has it
+	index index
+
+	// Areas only: the next unit. Units are never used twice; those of a refused hold are left out.
+	nextUnit int32
+
+	holds      []hold // the slab; place 0 is not used
+	freeHold   uint32 // first free place, chained through next
+	byID       map[uuid.UUID]uint32
+	generation int32 // the last one given
+
+	timers  *wheel // made with the first hold
+	overdue uint32 // ring of holds whose timer has run out
+	pins    uint32 // ring of pinned holds, oldest first
+
+	picked []int32 // scratch of the search
 }
 
-// Layout is the geometry of a segment's seats, shared by all events of a chart.
-type Layout struct{}
+// hold is a hold of at least one seat. Its state is the state of its seats.
+type hold struct {
+	id, order, fingerprint uuid.UUID
+	seats                  []heldSeat // by index
+	quotas                 []Quota
+	deadline, maxExpires   int64
+	fire                   int64 // the second of the timer
+	since                  int64 // pinned at, Unix ms
+	generation, attempt    int32
+	next, prev             uint32
+	list                   uint8
+	state                  State
+	tentative              bool // not committed yet
+	busy                   Kind // the operation under way, 0 for none
+	rung                   int8
+	substituted            bool
+}
 
-var errNotBuilt = errors.New("stock: not built yet")
+// heldSeat is a seat or unit of a hold. ver is used for units; the versions of seats are in Segment.ver.
+type heldSeat struct {
+	index int32
+	ver   int32
+	typ   int16
+}
 
 // NewSegment makes a segment of seats, all available. A layout is shared and never changed.
 func NewSegment(layout *Layout, event EventID, no SegmentNo) *Segment {
-	return &Segment{event: event, no: no}
+	s := &Segment{event: event, no: no, layout: layout, capacity: layout.Capacity()}
+	s.reset()
+	return s
 }
 
 // NewArea makes a segment of capacity units without seats.
 func NewArea(event EventID, no SegmentNo, capacity int32) *Segment {
-	return &Segment{event: event, no: no}
+	s := &Segment{event: event, no: no, capacity: capacity}
+	s.reset()
+	return s
 }
 
-// Load replaces the state by what the ledger has. It refuses rows that contradict each other; the segment must not be used then.
-func (s *Segment) Load(rows []SeatRow, holds []HoldRow, nextUnit int32) error { return errNotBuilt }
+// reset makes everything available.
+func (s *Segment) reset() {
+	s.held, s.paying, s.sold, s.nextUnit, s.generation = 0, 0, 0, 1, 0
+	s.holds, s.freeHold, s.byID = nil, 0, map[uuid.UUID]uint32{}
+	s.timers, s.overdue, s.pins = nil, 0, 0
+	if s.layout == nil {
+		return
+	}
+	l := s.layout
+	s.free = make([]uint64, len(l.blocks))
+	s.owner = make([]uint32, len(l.dist))
+	s.ver = make([]int32, len(l.dist))
+	s.index = newIndex(len(l.blocks))
+	for b := range l.blocks {
+		s.free[b] = l.blocks[b].full
+		s.index.update(b, s.free[b]&^l.blocks[b].special)
+	}
+}
 
-// Apply decides one command. now is Unix milliseconds.
-func (s *Segment) Apply(cmd Command, now int64) Effect { return Effect{} }
+// Hold is a committed hold; a tentative one is not shown, because nobody may rely on it.
+func (s *Segment) Hold(id uuid.UUID) (HoldView, bool) {
+	slot, ok := s.byID[id]
+	if !ok || s.holds[slot].tentative {
+		return HoldView{}, false
+	}
+	return *s.view(&s.holds[slot]), true
+}
 
-// Settle makes an operation final, or undoes it, by what the ledger said, and returns what the client may be told.
-func (s *Segment) Settle(op *Op, outcome Outcome, now int64) Answer { return Answer{} }
+// viewBox is one allocation for a view and its seats.
+type viewBox struct {
+	view  HoldView
+	seats [8]HeldSeat
+}
 
-// Due returns up to max holds whose deadline has passed and that have no operation under way.
-func (s *Segment) Due(now int64, max int) []uuid.UUID { return nil }
-
-// Hold is a committed hold.
-func (s *Segment) Hold(id uuid.UUID) (HoldView, bool) { return HoldView{}, false }
+func (s *Segment) view(h *hold) *HoldView {
+	box := &viewBox{view: HoldView{
+		ID: h.id, Event: s.event, Segment: s.no, Generation: h.generation, State: h.state,
+		Deadline: h.deadline, MaxExpires: h.maxExpires, Order: h.order, Attempt: h.attempt,
+	}}
+	seats := box.seats[:0]
+	for _, seat := range h.seats {
+		held := HeldSeat{Seat: NewSeatID(s.no, seat.index), Type: seat.typ}
+		if s.layout != nil {
+			held.Category = s.layout.Category(seat.index)
+		}
+		seats = append(seats, held)
+	}
+	box.view.Seats = seats
+	return &box.view
+}
 
 // Counts are the totals, tentative holds counted as held.
-func (s *Segment) Counts() Counts { return Counts{} }
+func (s *Segment) Counts() Counts {
+	return Counts{Capacity: s.capacity, Free: s.freeCount(), Held: s.held, Paying: s.paying, Sold: s.sold}
+}
+
+func (s *Segment) freeCount() int32 { return s.capacity - s.held - s.paying - s.sold }
 
 // States appends the state of each seat in index order; nothing for an area.
-func (s *Segment) States(to []State) []State { return to }
+func (s *Segment) States(to []State) []State {
+	to = slices.Grow(to, len(s.owner))
+	for _, slot := range s.owner {
+		if slot == 0 {
+			to = append(to, Available)
+		} else {
+			to = append(to, s.holds[slot].state)
+		}
+	}
+	return to
+}
 
-// LargestRun is the largest party that would sit together now.
-func (s *Segment) LargestRun() int32 { return 0 }
+// LargestRun is the largest party that would sit together now, without accessible and companion seats; for an area, what is free.
+func (s *Segment) LargestRun() int32 {
+	if s.layout == nil {
+		return s.freeCount()
+	}
+	return s.largestRun(filter{})
+}
 
 // Pins returns the holds pinned at or before olderThan (Unix ms), oldest first. After Load all pins are old.
-func (s *Segment) Pins(olderThan int64) []Pin { return nil }
+func (s *Segment) Pins(olderThan int64) []Pin {
+	var pins []Pin
+	for at := s.pins; at != 0; {
+		h := &s.holds[at]
+		if h.since > olderThan {
+			break
+		}
+		if h.busy == 0 {
+			pins = append(pins, Pin{Hold: h.id, Order: h.order, Attempt: h.attempt})
+		}
+		if at = h.next; at == s.pins {
+			break
+		}
+	}
+	return pins
+}
 
-// Check verifies that nothing was lost or made: free + held + paying + sold = capacity, and each index agrees with the seats.
-func (s *Segment) Check() error { return errNotBuilt }
+// Due returns up to max holds whose deadline has passed and that have no operation under way. What it costs is bounded by max,
+// so that a wave of expiries cannot stall sales; what is left over comes with the next call, and is refused by its deadline meanwhile.
+func (s *Segment) Due(now int64, max int) []uuid.UUID {
+	s.turn(now, 2*max)
+	if s.overdue == 0 {
+		return nil
+	}
+	var due []uuid.UUID
+	for first, looked := s.overdue, 0; looked < 2*max && len(due) < max; looked++ {
+		h := &s.holds[s.overdue]
+		if h.busy == 0 {
+			due = append(due, h.id)
+		}
+		if s.overdue = h.next; s.overdue == first {
+			break
+		}
+	}
+	return due
+}
+
+// newHold takes a place of the slab.
+func (s *Segment) newHold(id uuid.UUID) (uint32, *hold) {
+	slot := s.freeHold
+	if slot != 0 {
+		s.freeHold = s.holds[slot].next
+	} else {
+		if len(s.holds) == 0 {
+			s.holds = append(s.holds, hold{})
+		}
+		slot = uint32(len(s.holds))
+		s.holds = append(s.holds, hold{})
+	}
+	h := &s.holds[slot]
+	seats := h.seats[:0]
+	*h = hold{id: id, seats: seats}
+	s.byID[id] = slot
+	return slot, h
+}
+
+// dropHold gives the place back; its seats are somebody else's business.
+func (s *Segment) dropHold(slot uint32) {
+	h := &s.holds[slot]
+	s.unlink(slot, h)
+	delete(s.byID, h.id)
+	*h = hold{seats: h.seats[:0], next: s.freeHold}
+	s.freeHold = slot
+}
+
+// take marks a seat as the hold's.
+func (s *Segment) take(slot uint32, index int32) {
+	s.owner[index] = slot
+	b, bit := s.layout.bit(index)
+	s.free[b] &^= 1 << bit
+}
+
+// give makes a seat available.
+func (s *Segment) give(index int32) {
+	s.owner[index] = 0
+	b, bit := s.layout.bit(index)
+	s.free[b] |= 1 << bit
+}
+
+// reindex brings the index up to date with the blocks of these seats, which are in order of index.
+func (s *Segment) reindex(seats []heldSeat) {
+	last := -1
+	for _, seat := range seats {
+		if b := int(s.layout.blockOf[seat.index]); b != last {
+			s.index.update(b, s.free[b]&^s.layout.blocks[b].special)
+			last = b
+		}
+	}
+}
+
+// count moves n seats between the totals.
+func (s *Segment) count(state State, n int32) {
+	switch state {
+	case Held:
+		s.held += n
+	case Paying:
+		s.paying += n
+	case Sold:
+		s.sold += n
+	case Available:
+	}
+}
