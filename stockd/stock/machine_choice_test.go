@@ -87,15 +87,15 @@ func (mc *machine) checkBest(t *rapid.T, cmd *Command, effect Effect) {
 		return
 	}
 	h := &mc.s.holds[mc.s.byID[cmd.Hold]]
-	taken, companions := map[int]bool{}, false
+	taken := map[int]bool{}
 	for _, seat := range h.seats {
 		i := int(seat.index)
 		if !mc.m.open(i, ask.Categories, true) {
 			t.Fatalf("seat %d is not for sale to this request", i)
 		}
 		taken[i] = true
-		companions = companions || !mc.m.open(i, ask.Categories, false)
 	}
+	companions := mc.needsCompanions(ask, h.rung)
 	legal, isLegal := mc.m.bestRun(k, true, ask.Categories, companions)
 	adjacent, isAdjacent := mc.m.bestRun(k, false, ask.Categories, companions)
 	first := int(h.seats[0].index)
@@ -115,11 +115,19 @@ func (mc *machine) checkBest(t *rapid.T, cmd *Command, effect Effect) {
 		t.Fatalf("rung %d for a party that must sit together", h.rung)
 	case h.rung == RungScattered && ask.Together != TogetherAny:
 		t.Fatal("a party was scattered unasked")
-	case ask.Orphans == OrphansNever && mc.m.leavesSingle(taken, companions):
+	case ask.Orphans == OrphansNever && mc.m.leavesSingle(taken, false) && mc.m.leavesSingle(taken, true):
 		t.Fatalf("a single is left beside %v", h.seats)
 	case (h.rung == RungTwoRows || h.rung == RungNear) && mc.alone(taken):
 		t.Fatalf("somebody sits alone: %v", h.seats)
 	}
+}
+
+// needsCompanions is whether the search had to look at companion seats too, which it does only when the ladder fails without them.
+func (mc *machine) needsCompanions(ask *Ask, rung int8) bool {
+	k := int(ask.Quantity)
+	_, legal := mc.m.bestRun(k, true, ask.Categories, false)
+	_, adjacent := mc.m.bestRun(k, false, ask.Categories, false)
+	return rung <= RungOrphan && !legal && (!adjacent || ask.Orphans == OrphansNever)
 }
 
 func (mc *machine) adjacent(seats []heldSeat) bool {

@@ -2,6 +2,7 @@ package stock
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -139,10 +140,14 @@ func (mc *machine) Reload(t *rapid.T) {
 			for i := range h.seats {
 				mc.m.seats[i].state, mc.m.seats[i].hold = Available, uuid.Nil
 			}
+			h.seats = nil
 			delete(mc.m.holds, id)
 			continue
 		}
 		h.busy, h.loaded = false, true
+	}
+	if mc.layout == nil { // units that were never written may be given again
+		maps.DeleteFunc(mc.m.seats, func(_ int32, seat *modelSeat) bool { return seat.ver == 0 })
 	}
 	for _, o := range stale {
 		if answer := mc.s.Settle(o, OutcomeApplied, mc.now); o.Kind != KindNote && answer.Code != CodeBusy {

@@ -3,6 +3,7 @@ package stock
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -98,7 +99,11 @@ func (mc *machine) pick(t *rapid.T) uuid.UUID {
 	if len(mc.known) == 0 || rapid.IntRange(0, 20).Draw(t, "unknown") == 0 {
 		return testID('u', rapid.IntRange(1, 3).Draw(t, "id"))
 	}
-	return rapid.SampledFrom(mc.known).Draw(t, "hold")
+	live := slices.DeleteFunc(slices.Clone(mc.known), func(id uuid.UUID) bool { return mc.m.holds[id] == nil })
+	if len(live) == 0 || rapid.IntRange(0, 9).Draw(t, "ended") == 0 {
+		live = mc.known
+	}
+	return rapid.SampledFrom(live).Draw(t, "hold")
 }
 
 // Hold asks for seats, by name or by quantity.
@@ -231,12 +236,32 @@ func (mc *machine) require(t *rapid.T, effect Effect, want verdict) {
 	}
 }
 
+// next is the step that brings a hold nearer to a sale, or beyond it.
+func next(h *modelHold) Kind {
+	switch {
+	case h.state == Held && h.order == uuid.Nil:
+		return KindOrder
+	case h.state == Held:
+		return KindPin
+	case h.state == Paying && h.attempt == 1:
+		return KindUnpin
+	case h.state == Paying:
+		return KindSell
+	default:
+		return KindRefund
+	}
+}
+
 // Change sends any other command to any hold.
 func (mc *machine) Change(t *rapid.T) {
 	kind := rapid.SampledFrom([]Kind{KindExtend, KindPin, KindUnpin, KindRelease, KindExpire, KindSell, KindSell, KindRefund, KindOrder, KindOrder}).Draw(t, "kind")
 	id := mc.pick(t)
-	cmd := mc.command(kind, id)
 	h := mc.m.holds[id]
+	natural := h != nil && rapid.IntRange(0, 3).Draw(t, "natural") > 0
+	if natural {
+		kind = next(h)
+	}
+	cmd := mc.command(kind, id)
 	cmd.Attempt = int32(rapid.IntRange(0, 2).Draw(t, "attempt"))
 	cmd.Free = rapid.Bool().Draw(t, "free")
 	cmd.Order = testID('o', 999)
@@ -245,8 +270,11 @@ func (mc *machine) Change(t *rapid.T) {
 		if rapid.IntRange(0, 9).Draw(t, "right order") > 0 {
 			cmd.Order = h.order
 		}
-		if kind == KindSell && rapid.Bool().Draw(t, "right attempt") {
-			cmd.Attempt = h.attempt
+		if natural {
+			cmd.Order, cmd.Attempt = h.order, h.attempt
+			if kind == KindPin {
+				cmd.Attempt++
+			}
 		}
 		for i := range h.seats {
 			cmd.NewOrder.Lines = append(cmd.NewOrder.Lines, OrderLine{Seat: NewSeatID(testSegment, i)})
@@ -255,9 +283,8 @@ func (mc *machine) Change(t *rapid.T) {
 			cmd.NewOrder.ID = h.order
 		}
 		if kind == KindRefund && rapid.Bool().Draw(t, "part") {
-			for i := range h.seats {
-				cmd.Ask.Seats = []SeatAsk{{Seat: NewSeatID(testSegment, i)}}
-			}
+			i := slices.Min(slices.Collect(maps.Keys(h.seats)))
+			cmd.Ask.Seats = []SeatAsk{{Seat: NewSeatID(testSegment, i)}}
 		}
 	}
 	if cmd.Order == uuid.Nil && (kind == KindPin || kind == KindUnpin || kind == KindSell || kind == KindRefund) {

@@ -220,13 +220,15 @@ func (m *model) rows(no SegmentNo) ([]SeatRow, []HoldRow, int32) {
 	next := int32(1)
 	for i, seat := range m.seats {
 		row := SeatRow{Seat: NewSeatID(no, i), State: seat.state, Ver: seat.ver}
-		if m.specs == nil {
+		if m.specs == nil && seat.ver > 0 {
 			next = max(next, i+1)
 		}
-		if h := m.holds[seat.hold]; seat.state != Available {
-			if h.tentative {
-				continue
+		if h := m.holds[seat.hold]; h != nil && h.tentative {
+			if seat.ver == 0 {
+				continue // the ledger never heard of it
 			}
+			row.State = Available
+		} else if seat.state != Available {
 			row.Hold, row.Generation, row.Type = seat.hold, h.generation, h.seats[i]
 			if seat.state != Held {
 				row.Order, row.Attempt = h.order, h.attempt
