@@ -1,11 +1,20 @@
 // From a hold to a payment: the order fixes the prices, the payment fixes the seats, and then the provider's page takes over.
 import {get, keepToken, newKey, post} from './api.js';
 
-/** Opens the order of a hold, or finds the one that is open already, and starts its payment. Gives the page to pay on. */
-export async function checkout(hold, buyer) {
-  const {body: order} = await post(`/v1/holds/${hold.id}/order`, {buyer}, {key: newKey()});
-  keepToken(order);
-  return {order, payment: await pay(order.id)};
+const orderKeys = new Map(); // hold → the key under which its order is opened, however often the button is pressed
+
+/** Opens the order of a hold; pressed again, it gives the same order. */
+export async function openOrder(hold, buyer) {
+  if (!orderKeys.has(hold.id)) orderKeys.set(hold.id, newKey());
+  try {
+    const {body} = await post(`/v1/holds/${hold.id}/order`, {buyer}, {key: orderKeys.get(hold.id)});
+    keepToken(body);
+    return body;
+  } catch (e) {
+    // The same key with other details of the buyer: that is a new wish.
+    if (e.kind === 'key-reused') orderKeys.delete(hold.id);
+    throw e;
+  }
 }
 
 /** Starts a payment, or one more attempt at it. */

@@ -27,15 +27,26 @@ export class Choice {
     const category = this.house.category(seat.category);
     const price = this.house.price(seat.category, this.house.types[0].index);
     return [`Row ${seat.row}`, `seat ${seat.number}`, category.name, price && money(priceOf(price), this.house.currency),
-      seat.accessible && 'wheelchair space', seat.companion && 'companion seat'].filter(Boolean).join(', ');
+      seat.accessible && 'wheelchair space', seat.companion && 'companion seat', seat.restricted && 'restricted view'].filter(Boolean).join(', ');
   }
 
   toggle(seat) {
     if (this.#picked.has(seat.id)) this.#picked.delete(seat.id);
+    else if (this.#elsewhere(seat)) return this.#moveTo(seat);
     else if (this.#picked.size >= this.shop.limit) return notice(`At most ${this.shop.limit} tickets per person for this event.`);
     else this.#picked.set(seat.id, {seat, type: this.house.types[0]});
     notice('');
     this.#draw();
+  }
+
+  /** One hold takes seats of one segment: a section, or a part of a large one. */
+  #elsewhere = (seat) => [...this.#picked.values()].some((i) => i.seat.segment !== seat.segment);
+
+  #moveTo(seat) {
+    notice('The seats of one order have to be near each other, in the same part of one section.', {ways: [['Start again with this seat', () => {
+      this.#picked.clear();
+      this.toggle(seat);
+    }]]});
   }
 
   /** Takes seats out of the choice, by label; all that are not free without labels. */
@@ -75,8 +86,8 @@ export class Choice {
       const swatch = element('span', {className: 'swatch'});
       swatch.style.setProperty('--c', this.house.category(item.seat.category).color);
       return element('li', {}, swatch,
-        element('span', {className: 'what'}, `Section ${item.seat.section}`, element('small', {textContent: `Row ${item.seat.row}, seat ${item.seat.number}`})),
-        this.#typeSelect(item.type, (type) => { item.type = type; this.#draw(); }),
+        element('span', {className: 'what'}, `Section ${item.seat.section}`, element('small', {textContent: `Row ${item.seat.row}, seat ${item.seat.number}`}),
+          this.#typeSelect(item.type, (type) => { item.type = type; this.#draw(); })),
         element('span', {className: 'cost', textContent: money(this.#cost(item.seat.category, item.type), this.house.currency)}), remove);
     });
     $('picked-items').replaceChildren(...rows);

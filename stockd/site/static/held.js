@@ -1,5 +1,5 @@
 // The hold on the screen: its seats, its clock, more time, paying, letting go.
-import {checkout} from './checkout.js';
+import {openOrder, pay} from './checkout.js';
 import * as holds from './hold.js';
 import {notice} from './notice.js';
 import {clock, explain, money, priceOf} from './words.js';
@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 
 export class Held {
   #hold = null;
+  #order = null;
   #life = 1;
   #timer = 0;
   #said = 0;
@@ -23,6 +24,7 @@ export class Held {
 
   show(hold, wish) {
     this.#hold = hold;
+    this.#order = null;
     this.#life = hold.expires_in_s || 600;
     $('choose').hidden = true;
     $('held').hidden = false;
@@ -122,9 +124,10 @@ export class Held {
     button.setAttribute('aria-busy', 'true');
     button.disabled = true;
     try {
-      const {order, payment} = await checkout(this.#hold, {name: form.get('name'), email: form.get('email')});
-      holds.forget(this.shop.event);
-      location.assign(payment.pay_url || `/tickets?order=${order.id}`);
+      // Once the order is open its prices are fixed; a second press only starts the payment that did not start.
+      this.#order ??= await openOrder(this.#hold, {name: form.get('name'), email: form.get('email')});
+      const payment = await pay(this.#order.id);
+      location.assign(payment.pay_url || `/tickets?order=${this.#order.id}`);
     } catch (e) {
       this.#fail(e);
       button.removeAttribute('aria-busy');

@@ -30,7 +30,7 @@ export async function resume(event) {
   if (!id) return null;
   try {
     const {body} = await get(`/v1/holds/${id}`);
-    if (body.state && body.state !== 'held') throw new Error(body.state);
+    if (body.state === 'sold') throw new Error('these seats are bought');
     return withDeadline({...body, id});
   } catch {
     remember(event, null);

@@ -6,10 +6,11 @@ const palette = ['#7a5cff', '#0b94a3', '#d98200', '#d6409f', '#3f7fe0', '#7a8b1f
 
 const ACCESSIBLE = 1;
 const COMPANION = 2;
+const RESTRICTED = 4;
 
 export class House {
   constructor(map) {
-    Object.assign(this, {width: map.width, height: map.height, name: map.name, types: map.types?.length ? map.types : [{index: 0, name: 'adult'}], prices: map.prices ?? []});
+    Object.assign(this, {focal: map.focal, name: map.name, types: map.types?.length ? map.types : [{index: 0, name: 'adult'}], prices: map.prices ?? []});
     this.categories = (map.categories ?? []).map((c, i) => ({...c, color: c.color || palette[(c.index ?? i) % palette.length]}));
     this.currency = map.currency ?? this.prices[0]?.currency ?? 'EUR';
     this.seats = new Map();     // label → seat
@@ -49,6 +50,7 @@ export class House {
           id: seat.id, x: seat.x, y: seat.y, category: seat.c ?? 0, segment: part.segment, index, section: section.id,
           row: words.length > 2 ? words.slice(1, -1).join('-') : words[0], number: words.at(-1),
           accessible: Boolean((seat.f ?? 0) & ACCESSIBLE), companion: Boolean((seat.f ?? 0) & COMPANION),
+          restricted: Boolean((seat.f ?? 0) & RESTRICTED),
         };
         seats.push(s);
         this.seats.set(s.id, s);

@@ -33,8 +33,11 @@ export class SeatMap {
     this.tag = Object.assign(document.createElement('div'), {className: 'tag', hidden: true});
     host.append(this.tag);
     this.view = new View(this.svg, this.whole);
+    this.labels = make('g', {class: 'labels', 'aria-hidden': true});
+    this.#drawStage(house.focal);
     house.areas.forEach((a) => this.#drawArea(a));
     house.sections.forEach((s) => this.#drawSection(s));
+    this.svg.append(this.labels);
     this.overlay = make('g', {}, this.svg);
     this.svg.addEventListener('click', (e) => this.#click(e));
     this.svg.addEventListener('keydown', (e) => this.#key(e));
@@ -42,6 +45,12 @@ export class SeatMap {
     this.svg.addEventListener('pointerleave', () => { this.tag.hidden = true; });
     this.svg.addEventListener('focusin', (e) => this.#point(e));
     this.svg.addEventListener('focusout', () => { this.tag.hidden = true; });
+  }
+
+  #mark(section, open) {
+    const drawn = this.#drawn.get(section.id);
+    drawn.group.classList.toggle('open', open);
+    drawn.label.style.display = open ? 'none' : '';
   }
 
   /** One step back: from the seats of a section to the house, else a little further out. */
@@ -58,13 +67,13 @@ export class SeatMap {
 
   /** Shows the seats of one section, or the whole house for null. */
   show(section) {
-    if (this.#open) this.#drawn.get(this.#open.id).group.classList.remove('open');
+    if (this.#open) this.#mark(this.#open, false);
     this.#open = section;
     this.#seatNodes.clear();
     this.overlay.replaceChildren();
     this.tag.hidden = true;
     if (section) {
-      this.#drawn.get(section.id).group.classList.add('open');
+      this.#mark(section, true);
       this.#drawSeats(section);
       const pad = section.pitch * 3;
       this.view.go({x: section.box.x - pad, y: section.box.y - pad, w: section.box.w + 2 * pad, h: section.box.h + 2 * pad});
@@ -100,10 +109,11 @@ export class SeatMap {
     const taken = make('path', {class: 'dots taken', 'stroke-width': round(s.pitch * 0.42)}, group);
     const free = this.house.categories.map((c) => make('path', {class: 'dots', stroke: c.color, 'stroke-width': round(s.pitch * 0.6)}, group));
     const size = Math.min(Math.max(Math.min(s.box.w, s.box.h) * 0.28, s.pitch * 1.8), Math.min(this.whole.w, this.whole.h) * 0.03);
-    const name = make('text', {class: 'name', 'aria-hidden': true, x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, group);
+    const label = make('g', {}, this.labels);
+    const name = make('text', {class: 'name', x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, label);
     name.textContent = s.id;
-    const left = make('text', {class: 'left', 'aria-hidden': true, x: round(s.centre.x), y: round(s.centre.y + size * 0.6), 'font-size': round(size * 0.62), 'stroke-width': round(size * 0.22)}, group);
-    this.#drawn.set(s.id, {group, taken, free, left});
+    const left = make('text', {class: 'left', x: round(s.centre.x), y: round(s.centre.y + size * 0.6), 'font-size': round(size * 0.62), 'stroke-width': round(size * 0.22)}, label);
+    this.#drawn.set(s.id, {group, label, taken, free, left});
     this.#tintSection(s);
   }
 
@@ -126,6 +136,15 @@ export class SeatMap {
     if (this.#open === s) this.refreshChoice();
   }
 
+  /** Where everybody looks, below everything else, so that a floor in front of it stays whole. */
+  #drawStage(focal) {
+    if (!focal) return;
+    const size = Math.min(this.whole.w, this.whole.h) * 0.035;
+    const group = make('g', {'aria-hidden': true}, this.svg);
+    make('rect', {class: 'stage', x: focal[0] - size * 2.4, y: focal[1] - size * 0.8, width: size * 4.8, height: size * 1.6, rx: size * 0.4}, group);
+    make('text', {class: 'stagename', x: focal[0], y: focal[1], 'font-size': round(size * 0.75)}, group).textContent = 'Stage';
+  }
+
   #drawArea(a) {
     const points = (a.polygon ?? []).map(([x, y]) => ({x, y}));
     if (!points.length) return;
@@ -135,10 +154,11 @@ export class SeatMap {
     make('path', {class: 'ring', d: pathOf(points)}, group);
     const size = Math.min(box.w / (a.label.length * 0.7), box.h * 0.3, Math.min(this.whole.w, this.whole.h) * 0.04);
     const [x, y] = [round(box.x + box.w / 2), round(box.y + box.h / 2)];
-    const name = make('text', {class: 'name', 'aria-hidden': true, x, y: round(y - size * 0.4), 'font-size': round(size), 'stroke-width': round(size * 0.2)}, group);
+    const label = make('g', {}, this.labels);
+    const name = make('text', {class: 'name', x, y: round(y - size * 0.4), 'font-size': round(size), 'stroke-width': round(size * 0.2)}, label);
     name.textContent = a.label;
-    const left = make('text', {class: 'left', 'aria-hidden': true, x, y: round(y + size * 0.7), 'font-size': round(size * 0.6), 'stroke-width': round(size * 0.2)}, group);
-    this.#drawn.set(a.id, {group, left});
+    const left = make('text', {class: 'left', x, y: round(y + size * 0.7), 'font-size': round(size * 0.6), 'stroke-width': round(size * 0.2)}, label);
+    this.#drawn.set(a.id, {group, label, left});
     this.#tintArea(a);
   }
 

@@ -118,7 +118,8 @@ async function start() {
   $('zoom-in').addEventListener('click', () => shop.map.view.zoom(0.6));
   $('zoom-out').addEventListener('click', () => shop.map.back());
   const old = await resume(event);
-  if (old) shop.held.show(old);
+  if (old?.order) notice('You have an order that is not finished.', {ways: [['Go on with it', () => location.assign(`/tickets?order=${old.order}`)]]});
+  else if (old) shop.held.show(old);
 }
 
 start().catch((e) => {
