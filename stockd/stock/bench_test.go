@@ -47,6 +47,7 @@ func BenchmarkBestAvailable(b *testing.B) {
 	seats := make([]heldSeat, 0, QuantityMax)
 	var s *Segment
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i, n := 0, 0; i < b.N; i++ {
 		if n == 0 {
 			b.StopTimer()
@@ -74,6 +75,7 @@ func BenchmarkApplySettleHold(b *testing.B) {
 	layout := stadiumLayout(b, 100_000)
 	var s *Segment
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i, n := 0, 0; i < b.N; i++ {
 		if n == 0 {
 			b.StopTimer()

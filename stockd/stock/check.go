@@ -84,7 +84,12 @@ func (s *Segment) checkIndex() error {
 		if s.free[b]&^s.layout.blocks[b].full != 0 {
 			return fmt.Errorf("%w: block %d has free seats that it has not", ErrBroken, b)
 		}
-		fresh.update(b, s.free[b]&^s.layout.blocks[b].special)
+		s.updateIndex(&fresh, b)
+		for k := range fresh.bound {
+			if fresh.bound[k][b] != s.index.bound[k][b] {
+				return fmt.Errorf("%w: the index has a wrong distance for runs of %d in block %d", ErrBroken, k, b)
+			}
+		}
 	}
 	for k := 1; k <= indexedRun; k++ {
 		for i := range fresh.has[k] {

@@ -23,7 +23,7 @@ const (
 	// CategoriesMax is the number of categories that a mask can tell apart.
 	CategoriesMax = 64
 
-	nearBlocks = 8
+	nearBlocks = 6
 	noBlock    = BlocksMax
 )
 
@@ -58,10 +58,10 @@ type block struct {
 	cats       uint64  // set of the categories of its seats
 	min        float32 // the smallest distance of its seats
 	first      int32
-	row        int32
 	behind     uint16 // the block of the next row that overlaps most, or noBlock
 	shift      int8   // bit i here has bit i-shift behind it
 	n          uint8
+	nearest    int8 // the bit of the nearest seat when distances grow from it to both sides, else -1
 }
 
 type companionLink struct{ seat, companion int32 }

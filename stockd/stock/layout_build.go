@@ -14,6 +14,7 @@ var ErrLayout = errors.New("seats do not make a layout")
 // draft is a block while the layout is built.
 type draft struct {
 	block
+	row   int32
 	x, y  float64 // centre
 	seats []SeatSpec
 }
@@ -101,7 +102,7 @@ func draftBlocks(seats []SeatSpec) ([]draft, error) {
 }
 
 func draftBlock(seats []SeatSpec, first int32) (draft, error) {
-	d := draft{seats: seats, block: block{first: first, row: seats[0].Row, n: uint8(len(seats)), min: float32(math.Inf(1)), behind: noBlock}}
+	d := draft{seats: seats, row: seats[0].Row, block: block{first: first, n: uint8(len(seats)), min: float32(math.Inf(1)), behind: noBlock}}
 	d.full = ^uint64(0) >> (64 - len(seats))
 	for i, s := range seats {
 		switch {
@@ -127,7 +128,24 @@ func draftBlock(seats []SeatSpec, first int32) (draft, error) {
 		d.x += float64(s.X) / float64(len(seats))
 		d.y += float64(s.Y) / float64(len(seats))
 	}
+	d.nearest = valley(seats)
 	return d, nil
+}
+
+// valley is the place of the smallest distance when no distance falls on the way from it to either end, else -1.
+func valley(seats []SeatSpec) int8 {
+	low := 0
+	for i, s := range seats {
+		if s.Distance < seats[low].Distance {
+			low = i
+		}
+	}
+	for i := 1; i < len(seats); i++ {
+		if falls := seats[i].Distance < seats[i-1].Distance; falls && i > low || !falls && i <= low && seats[i].Distance > seats[i-1].Distance {
+			return -1
+		}
+	}
+	return int8(low)
 }
 
 func finite(f float32) bool { return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) }

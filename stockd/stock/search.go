@@ -68,38 +68,70 @@ func (s *Segment) starts(b, k int, legal bool, f filter) uint64 {
 	return starts
 }
 
-// nearestStart is the start whose run of k has its middle nearest to the focal point.
+// nearestStart is the start whose run of k has its middle nearest to the focal point; its cost is infinite when there are no starts.
 func (s *Segment) nearestStart(b, k int, starts uint64) run {
-	best := run{block: b, cost: float32(math.Inf(1))}
-	middle := s.layout.dist[s.layout.blocks[b].first+int32(k-1)/2:]
-	for ; starts != 0; starts &= starts - 1 {
-		at := bits.TrailingZeros64(starts)
-		if cost := middle[at]; cost < best.cost {
-			best.cost, best.start = cost, at
+	if starts == 0 {
+		return run{block: b, cost: float32(math.Inf(1))}
+	}
+	blk := &s.layout.blocks[b]
+	half := (k - 1) / 2
+	middle := s.layout.dist[blk.first+int32(half):]
+	if blk.nearest < 0 {
+		best := run{block: b, cost: float32(math.Inf(1))}
+		for ; starts != 0; starts &= starts - 1 {
+			at := bits.TrailingZeros64(starts)
+			if cost := middle[at]; cost < best.cost {
+				best.cost, best.start = cost, at
+			}
+		}
+		return best
+	}
+	// Distances grow to both sides: only the last start before the best one and the first one after it matter.
+	below := starts & (1<<max(int(blk.nearest)-half+1, 0) - 1)
+	above := starts &^ below
+	if below == 0 {
+		at := bits.TrailingZeros64(above)
+		return run{b, at, middle[at]}
+	}
+	at := bits.Len64(below) - 1
+	if above != 0 {
+		if after := bits.TrailingZeros64(above); middle[after] < middle[at] {
+			at = after
 		}
 	}
-	return best
+	return run{b, at, middle[at]}
 }
 
-// bestRun is the run of k nearest to the focal point. Blocks come in order of their nearest seat, so the search ends early.
+// bestRun is the run of k nearest to the focal point; of equals the first. Blocks come in order of their nearest seat, so the search
+// ends early, and the index's bounds rule most of the others out at a glance.
 func (s *Segment) bestRun(k int, legal bool, f filter) (run, bool) {
 	best := run{cost: float32(math.Inf(1))}
 	found := false
-	set := s.index.set(k, legal)
+	set, bound := s.index.set(k, legal)
+	exact := legal && k <= indexedRun && f == filter{}
 	for i := range set {
-		for w := s.word(set, i, f); w != 0; w &= w - 1 {
+		w := s.word(set, i, f)
+		if w == 0 {
+			continue
+		}
+		if s.layout.blocks[i<<6].min >= best.cost {
+			break
+		}
+		for ; w != 0; w &= w - 1 {
 			b := i<<6 | bits.TrailingZeros64(w)
-			if found && s.layout.blocks[b].min >= best.cost {
-				return best, true
-			}
-			starts := s.starts(b, k, legal, f)
-			if starts == 0 {
-				continue
-			}
-			if r := s.nearestStart(b, k, starts); !found || r.cost < best.cost {
-				best, found = r, true
+			switch {
+			case bound[b] >= best.cost && !f.companions:
+			case exact:
+				best, found = run{block: b, cost: bound[b]}, true
+			default:
+				if r := s.nearestStart(b, k, s.starts(b, k, legal, f)); r.cost < best.cost {
+					best, found = r, true
+				}
 			}
 		}
+	}
+	if exact && found {
+		best = s.nearestStart(best.block, k, s.starts(best.block, k, true, f))
 	}
 	return best, found
 }

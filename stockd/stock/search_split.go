@@ -14,7 +14,7 @@ const (
 func (s *Segment) pickTwoRows(k int, legal bool, f filter) bool {
 	front, rear := (k+1)/2, k/2
 	best, bestRear := run{cost: float32(math.Inf(1))}, run{}
-	set := s.index.set(front, legal)
+	set, _ := s.index.set(front, legal)
 	for i := range set {
 		for w := s.word(set, i, f); w != 0; w &= w - 1 {
 			b := i<<6 | bits.TrailingZeros64(w)
@@ -55,7 +55,7 @@ func (s *Segment) pickTwoRows(k int, legal bool, f filter) bool {
 func (s *Segment) pickNear(k int, f filter) bool {
 	var best []int32
 	bestSpread, fit, seen := math.MaxInt, 0, 0
-	set := s.index.set(2, false)
+	set, _ := s.index.set(2, false)
 	for i := range set {
 		for w := s.word(set, i, f); w != 0 && fit < anchorsFit && seen < anchorsSeen; w &= w - 1 {
 			seen++
@@ -110,7 +110,7 @@ func (s *Segment) pickPieces(b, rest int, f filter) int {
 // pickScattered takes the k open seats nearest to the focal point, wherever they are.
 func (s *Segment) pickScattered(k int, f filter) bool {
 	s.picked = s.picked[:0]
-	set := s.index.set(1, false)
+	set, _ := s.index.set(1, false)
 	for i := range set {
 		for w := s.word(set, i, f); w != 0; w &= w - 1 {
 			b := i<<6 | bits.TrailingZeros64(w)

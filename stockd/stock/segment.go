@@ -95,7 +95,7 @@ func (s *Segment) reset() {
 	s.index = newIndex(len(l.blocks))
 	for b := range l.blocks {
 		s.free[b] = l.blocks[b].full
-		s.index.update(b, s.free[b]&^l.blocks[b].special)
+		s.updateIndex(&s.index, b)
 	}
 }
 
@@ -244,7 +244,7 @@ func (s *Segment) reindex(seats []heldSeat) {
 	last := -1
 	for _, seat := range seats {
 		if b := int(s.layout.blockOf[seat.index]); b != last {
-			s.index.update(b, s.free[b]&^s.layout.blocks[b].special)
+			s.updateIndex(&s.index, b)
 			last = b
 		}
 	}
