@@ -10,7 +10,7 @@ import (
 // opBox is one allocation for an operation and its moves.
 type opBox struct {
 	op    Op
-	moves [8]Move
+	moves [4]Move
 }
 
 func (s *Segment) newOp(cmd *Command, kind Kind) *Op {
@@ -29,7 +29,7 @@ func (s *Segment) note(cmd *Command, code Code) Effect {
 	op := s.newOp(cmd, KindNote)
 	op.Refused = code
 	if slot, ok := s.byID[cmd.Hold]; ok {
-		h := &s.holds[slot]
+		h := s.at(slot)
 		op.Generation, op.Order, op.Attempt = h.generation, h.order, h.attempt
 	}
 	if code == CodeSoldOut {
@@ -46,12 +46,12 @@ func (s *Segment) Apply(cmd Command, now int64) Effect {
 		return refuse(CodeInvalid)
 	}
 	slot, found := s.byID[cmd.Hold]
-	if found && s.holds[slot].busy != 0 {
+	if found && s.at(slot).busy != 0 {
 		return refuse(CodeBusy)
 	}
 	if cmd.Kind == KindHold {
 		if found {
-			return s.applyAgain(&cmd, &s.holds[slot])
+			return s.applyAgain(&cmd, s.at(slot))
 		}
 		return s.applyHold(&cmd, now)
 	}
@@ -61,7 +61,7 @@ func (s *Segment) Apply(cmd Command, now int64) Effect {
 		}
 		return s.note(&cmd, CodeNoHold)
 	}
-	return s.applyChange(&cmd, slot, &s.holds[slot], now)
+	return s.applyChange(&cmd, slot, s.at(slot), now)
 }
 
 // applyAgain answers a repeated request for a hold that is there. When the hold was loaded its fingerprint is not known;
@@ -104,6 +104,7 @@ func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 	h.state, h.tentative, h.busy = Held, true, KindHold
 	h.rung, h.substituted = chosen.rung, chosen.substituted
 	h.seats = append(h.seats, chosen.seats...)
+	s.chosen = chosen.seats[:0]
 	s.held += int32(len(h.seats))
 	if s.layout != nil {
 		for _, seat := range h.seats {

@@ -40,7 +40,7 @@ func (s *Segment) chooseUnits(ask *Ask, now int64) (choice, Answer) {
 	if ask.Quantity > s.freeCount() || s.nextUnit+ask.Quantity-1 > MaxIndex {
 		return choice{}, s.nothingLeft(now)
 	}
-	var c choice
+	c := choice{seats: s.chosen[:0]}
 	for i := range ask.Quantity {
 		c.seats = append(c.seats, heldSeat{index: s.nextUnit, typ: typeOf(ask, int(i))})
 		s.nextUnit++
@@ -83,8 +83,7 @@ func (s *Segment) chooseBest(ask *Ask, now int64) (choice, Answer) {
 		return choice{}, s.noFit(k, ask, f, now)
 	}
 	slices.Sort(s.picked)
-	c := choice{rung: rung}
-	c.seats = make([]heldSeat, 0, 4)
+	c := choice{seats: s.chosen[:0], rung: rung}
 	for i, index := range s.picked {
 		c.seats = append(c.seats, heldSeat{index: index, typ: typeOf(ask, i)})
 	}
@@ -116,7 +115,7 @@ func (s *Segment) noFit(k int, ask *Ask, f filter, now int64) Answer {
 // chooseNamed takes the seats that were named, or, when some are gone and the buyer allows it, seats like them.
 func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 	var conflicts []SeatID
-	seats := make([]heldSeat, 0, 4)
+	seats := s.chosen[:0]
 	for _, a := range ask.Seats {
 		i := a.Seat.Index()
 		if a.Seat.Segment() != s.no || a.Seat < 0 || int(i) >= len(s.owner) {
@@ -155,7 +154,7 @@ func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 
 // substitute gives the choice in s.picked the ticket types of the named seats: category by category when they differ.
 func (s *Segment) substitute(ask *Ask, rung int8) choice {
-	c := choice{rung: rung, substituted: true}
+	c := choice{seats: s.chosen[:0], rung: rung, substituted: true}
 	slices.Sort(s.picked)
 	wanted := slices.Clone(ask.Seats)
 	for _, i := range s.picked {

@@ -14,7 +14,7 @@ func (s *Segment) Check() error {
 	var held, paying, sold int32
 	seats := 0
 	for id, slot := range s.byID {
-		h := &s.holds[slot]
+		h := s.at(slot)
 		n := int32(len(h.seats))
 		if h.id != id || n == 0 {
 			return fmt.Errorf("%w: hold %v with %d seats is filed under %v", ErrBroken, h.id, n, id)
@@ -106,8 +106,8 @@ func (s *Segment) checkLists() error {
 	linked := 0
 	walk := func(head uint32, list uint8) error {
 		for at, steps := head, 0; at != 0; steps++ {
-			h := &s.holds[at]
-			if h.list != list || s.holds[h.next].prev != at || steps > len(s.holds) {
+			h := s.at(at)
+			if h.list != list || s.at(h.next).prev != at || steps > int(s.places) {
 				return fmt.Errorf("%w: list %d is torn at hold %v", ErrBroken, list, h.id)
 			}
 			linked++
@@ -138,7 +138,7 @@ func (s *Segment) checkLists() error {
 	}
 	want := 0
 	for _, slot := range s.byID {
-		if s.holds[slot].list != listNone {
+		if s.at(slot).list != listNone {
 			want++
 		}
 	}

@@ -34,7 +34,7 @@ func (s *Segment) Load(rows []SeatRow, holds []HoldRow, nextUnit int32) error {
 		}
 	}
 	for id, slot := range s.byID {
-		h := &s.holds[slot]
+		h := s.at(slot)
 		quantity, ok := want[id]
 		switch n := int32(len(h.seats)); {
 		case !ok && h.state != Sold:
@@ -85,7 +85,7 @@ func (s *Segment) loadSeat(row *SeatRow) error {
 		h.generation = row.Generation
 		s.generation = max(s.generation, row.Generation)
 	}
-	h := &s.holds[slot]
+	h := s.at(slot)
 	if h.state == Available {
 		h.state = row.State
 		if row.State != Held {

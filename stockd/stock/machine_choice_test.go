@@ -86,7 +86,7 @@ func (mc *machine) checkBest(t *rapid.T, cmd *Command, effect Effect) {
 		mc.checkRefusal(t, ask, effect)
 		return
 	}
-	h := &mc.s.holds[mc.s.byID[cmd.Hold]]
+	h := mc.s.at(mc.s.byID[cmd.Hold])
 	taken := map[int]bool{}
 	for _, seat := range h.seats {
 		i := int(seat.index)

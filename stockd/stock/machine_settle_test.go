@@ -109,7 +109,7 @@ func (mc *machine) Due(t *rapid.T) {
 		}
 	}
 	for id := range want {
-		if !found[id] && mc.s.holds[mc.s.byID[id]].fire <= mc.now/1000 { // else a refused expiry waits for its next try
+		if !found[id] && mc.s.at(mc.s.byID[id]).fire <= mc.now/1000 { // else a refused expiry waits for its next try
 			t.Fatalf("hold %v is due and was not found", id)
 		}
 	}

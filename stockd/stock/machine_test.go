@@ -195,7 +195,7 @@ func (mc *machine) admit(t *rapid.T, cmd *Command, effect Effect) {
 	}
 	mc.m.holds[cmd.Hold] = h
 	mc.known = append(mc.known, cmd.Hold)
-	mc.seen[fmt.Sprint("rung ", mc.s.holds[mc.s.byID[cmd.Hold]].rung)]++
+	mc.seen[fmt.Sprint("rung ", mc.s.at(mc.s.byID[cmd.Hold]).rung)]++
 }
 
 // Again repeats a hold request, with its payload or with another.

@@ -9,6 +9,9 @@ import (
 // QuantityMax is the most seats or units of one hold.
 const QuantityMax = 64
 
+// slabChunk is how many holds are allocated together.
+const slabChunk = 32
+
 // Segment is the stock of one segment of an event. Not safe for concurrent use.
 type Segment struct {
 	event  EventID
@@ -29,8 +32,9 @@ type Segment struct {
 	// Areas only: the next unit. Units are never used twice; those of a refused hold are left out.
 	nextUnit int32
 
-	holds      []hold // the slab; place 0 is not used
-	freeHold   uint32 // first free place, chained through next
+	slab       []*[slabChunk]hold // place 0 is not used
+	places     uint32             // how many were made, with place 0
+	freeHold   uint32             // first free place, chained through next
 	byID       map[uuid.UUID]uint32
 	generation int32 // the last one given
 
@@ -38,7 +42,8 @@ type Segment struct {
 	overdue uint32 // ring of holds whose timer has run out
 	pins    uint32 // ring of pinned holds, oldest first
 
-	picked []int32 // scratch of the search
+	picked []int32    // scratch of the search
+	chosen []heldSeat // scratch of the choice
 }
 
 // hold is a hold of at least one seat. Its state is the state of its seats.
@@ -83,7 +88,7 @@ func NewArea(event EventID, no SegmentNo, capacity int32) *Segment {
 // reset makes everything available.
 func (s *Segment) reset() {
 	s.held, s.paying, s.sold, s.nextUnit, s.generation = 0, 0, 0, 1, 0
-	s.holds, s.freeHold, s.byID = nil, 0, map[uuid.UUID]uint32{}
+	s.slab, s.places, s.freeHold, s.byID = nil, 1, 0, map[uuid.UUID]uint32{}
 	s.timers, s.overdue, s.pins = nil, 0, 0
 	if s.layout == nil {
 		return
@@ -102,16 +107,16 @@ func (s *Segment) reset() {
 // Hold is a committed hold; a tentative one is not shown, because nobody may rely on it.
 func (s *Segment) Hold(id uuid.UUID) (HoldView, bool) {
 	slot, ok := s.byID[id]
-	if !ok || s.holds[slot].tentative {
+	if !ok || s.at(slot).tentative {
 		return HoldView{}, false
 	}
-	return *s.view(&s.holds[slot]), true
+	return *s.view(s.at(slot)), true
 }
 
 // viewBox is one allocation for a view and its seats.
 type viewBox struct {
 	view  HoldView
-	seats [8]HeldSeat
+	seats [4]HeldSeat
 }
 
 func (s *Segment) view(h *hold) *HoldView {
@@ -145,7 +150,7 @@ func (s *Segment) States(to []State) []State {
 		if slot == 0 {
 			to = append(to, Available)
 		} else {
-			to = append(to, s.holds[slot].state)
+			to = append(to, s.at(slot).state)
 		}
 	}
 	return to
@@ -163,7 +168,7 @@ func (s *Segment) LargestRun() int32 {
 func (s *Segment) Pins(olderThan int64) []Pin {
 	var pins []Pin
 	for at := s.pins; at != 0; {
-		h := &s.holds[at]
+		h := s.at(at)
 		if h.since > olderThan {
 			break
 		}
@@ -186,7 +191,7 @@ func (s *Segment) Due(now int64, max int) []uuid.UUID {
 	}
 	var due []uuid.UUID
 	for first, looked := s.overdue, 0; looked < 2*max && len(due) < max; looked++ {
-		h := &s.holds[s.overdue]
+		h := s.at(s.overdue)
 		if h.busy == 0 {
 			due = append(due, h.id)
 		}
@@ -197,19 +202,22 @@ func (s *Segment) Due(now int64, max int) []uuid.UUID {
 	return due
 }
 
+// at is a place of the slab; holds do not move, so the pointer stays good until the hold is dropped.
+func (s *Segment) at(slot uint32) *hold { return &s.slab[slot/slabChunk][slot%slabChunk] }
+
 // newHold takes a place of the slab.
 func (s *Segment) newHold(id uuid.UUID) (uint32, *hold) {
 	slot := s.freeHold
 	if slot != 0 {
-		s.freeHold = s.holds[slot].next
+		s.freeHold = s.at(slot).next
 	} else {
-		if len(s.holds) == 0 {
-			s.holds = append(s.holds, hold{})
+		slot = s.places
+		s.places++
+		if int(slot/slabChunk) >= len(s.slab) {
+			s.slab = append(s.slab, new([slabChunk]hold))
 		}
-		slot = uint32(len(s.holds))
-		s.holds = append(s.holds, hold{})
 	}
-	h := &s.holds[slot]
+	h := s.at(slot)
 	seats := h.seats[:0]
 	*h = hold{id: id, seats: seats}
 	s.byID[id] = slot
@@ -218,7 +226,7 @@ func (s *Segment) newHold(id uuid.UUID) (uint32, *hold) {
 
 // dropHold gives the place back; its seats are somebody else's business.
 func (s *Segment) dropHold(slot uint32) {
-	h := &s.holds[slot]
+	h := s.at(slot)
 	s.unlink(slot, h)
 	delete(s.byID, h.id)
 	*h = hold{seats: h.seats[:0], next: s.freeHold}

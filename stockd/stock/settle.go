@@ -15,11 +15,11 @@ func (s *Segment) Settle(op *Op, outcome Outcome, now int64) Answer {
 	if op.Kind == KindNote {
 		return s.settleNote(op, outcome, slot, found)
 	}
-	if !found || s.holds[slot].busy != op.Kind || s.holds[slot].generation != op.Generation {
+	if !found || s.at(slot).busy != op.Kind || s.at(slot).generation != op.Generation {
 		// The segment was loaded anew since: what it has now is the truth.
 		return Answer{Code: CodeBusy}
 	}
-	h := &s.holds[slot]
+	h := s.at(slot)
 	h.busy = 0
 	if outcome != OutcomeApplied {
 		return s.undo(op, outcome, slot, h, now)
@@ -85,14 +85,13 @@ func (s *Segment) move(h *hold, to State) {
 }
 
 // freeSeats gives the moved seats back to the pool and ends the hold when none is left.
-// The answer shows the hold with what it keeps; as it was, when it has ended.
+// The answer shows the hold with what it keeps, none when it has ended.
 func (s *Segment) freeSeats(slot uint32, h *hold, op *Op) Answer {
 	s.count(h.state, -int32(len(op.Moves)))
 	if len(op.Moves) == len(h.seats) {
-		answer := Answer{Code: CodeOK, Hold: s.view(h)}
 		s.giveAll(h.seats)
 		s.dropHold(slot)
-		return answer
+		return Answer{Code: CodeOK}
 	}
 	var freed, kept []heldSeat
 	for _, seat := range h.seats {
@@ -147,8 +146,8 @@ func (s *Segment) settleNote(op *Op, outcome Outcome, slot uint32, found bool) A
 	default:
 		return refusal(op, outcome)
 	}
-	if found && !s.holds[slot].tentative {
-		h := &s.holds[slot]
+	if found && !s.at(slot).tentative {
+		h := s.at(slot)
 		answer.Hold = s.view(h)
 		if answer.Code == CodeReplay {
 			answer.Rung, answer.Substituted = h.rung, h.substituted

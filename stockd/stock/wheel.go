@@ -57,8 +57,8 @@ func (s *Segment) link(slot uint32, h *hold) {
 		*head = slot
 		return
 	}
-	first := &s.holds[*head]
-	last := &s.holds[first.prev]
+	first := s.at(*head)
+	last := s.at(first.prev)
 	h.next, h.prev = *head, first.prev
 	first.prev, last.next = slot, slot
 }
@@ -72,7 +72,7 @@ func (s *Segment) unlink(slot uint32, h *hold) {
 	if h.next == slot {
 		*head = 0
 	} else {
-		s.holds[h.prev].next, s.holds[h.next].prev = h.next, h.prev
+		s.at(h.prev).next, s.at(h.next).prev = h.next, h.prev
 		if *head == slot {
 			*head = h.next
 		}
@@ -144,8 +144,8 @@ func (s *Segment) turnSlot(at uint32, second int64, budget *int) bool {
 	if at == 0 {
 		return true
 	}
-	for last := s.holds[at].prev; ; {
-		h := &s.holds[at]
+	for last := s.at(at).prev; ; {
+		h := s.at(at)
 		next := h.next
 		if h.fire <= second {
 			if *budget == 0 {
@@ -166,7 +166,7 @@ func (s *Segment) turnSlot(at uint32, second int64, budget *int) bool {
 // nextDeadline is the first deadline that a timer waits for.
 func (s *Segment) nextDeadline() (int64, bool) {
 	if s.overdue != 0 {
-		return s.holds[s.overdue].deadline, true
+		return s.at(s.overdue).deadline, true
 	}
 	if s.timers == nil || s.timers.count == 0 {
 		return 0, false
@@ -180,7 +180,7 @@ func (s *Segment) nextDeadline() (int64, bool) {
 			continue
 		}
 		if p.head[slot] != 0 {
-			return s.holds[p.head[slot]].deadline, true
+			return s.at(p.head[slot]).deadline, true
 		}
 		second++
 	}
