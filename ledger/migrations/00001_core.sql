@@ -56,7 +56,7 @@ CREATE TABLE ledger.sections (
 
 -- One row, bumped with each change of what is on sale, so that nodes can poll one number.
 CREATE TABLE ledger.catalog_version (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     ver  bigint NOT NULL
 );
 INSERT INTO ledger.catalog_version(ver) VALUES (1);

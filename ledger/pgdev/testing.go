@@ -1,0 +1,90 @@
+package pgdev
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// TB is the part of testing.TB that Test needs; this package must not link the testing package into the product.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Database is a database of one test.
+type Database struct {
+	Server *Server
+	DSN    string
+}
+
+var shared struct {
+	once     sync.Once
+	server   *Server
+	err      error
+	prepared sync.Map // migration key → *template
+	next     atomic.Int64
+}
+
+type template struct {
+	once sync.Once
+	err  error
+}
+
+// Test gives a test a database of its own on a server that the tests of the package share; the server ends with the process. prepare is
+// run once, on a template that all databases of the same key are cloned from; it is handed the template's connection string.
+func Test(t TB, key string, prepare func(ctx context.Context, dsn string) error) *Database {
+	t.Helper()
+	ctx := context.Background()
+	shared.once.Do(func() {
+		shared.server, shared.err = Start(ctx, Options{MaxConnections: 300})
+		removeAtExit(shared.server)
+	})
+	if shared.err != nil {
+		t.Fatalf("start the private Postgres of the tests: %v", shared.err)
+	}
+	value, _ := shared.prepared.LoadOrStore(key, &template{})
+	tmpl := value.(*template)
+	name := "template_" + key
+	tmpl.once.Do(func() {
+		if tmpl.err = shared.server.Exec(ctx, "postgres", "CREATE DATABASE "+name); tmpl.err == nil {
+			tmpl.err = prepare(ctx, shared.server.DSN(name))
+		}
+	})
+	if tmpl.err != nil {
+		t.Fatalf("prepare the template database: %v", tmpl.err)
+	}
+	db := fmt.Sprintf("test_%d", shared.next.Add(1))
+	if err := shared.server.Exec(ctx, "postgres", "CREATE DATABASE "+db+" TEMPLATE "+name+""); err != nil {
+		t.Fatalf("clone the template database: %v", err)
+	}
+	t.Cleanup(func() { _ = shared.server.Exec(ctx, "postgres", "DROP DATABASE IF EXISTS "+db+" WITH (FORCE)") })
+	return &Database{Server: shared.server, DSN: shared.server.DSN(db)}
+}
+
+// Exec runs one statement on a database of the server, on a connection of its own.
+func (s *Server) Exec(ctx context.Context, database, statement string) error {
+	db, err := sql.Open("postgres", s.DSN(database))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, statement)
+	return err
+}
+
+// removeAtExit leaves no folder behind although a test binary has no end of its own to hook into: a shell waits for this process to end.
+func removeAtExit(s *Server) {
+	if s == nil {
+		return
+	}
+	watchdog, err := os.StartProcess("/bin/sh", []string{"sh", "-c", `while kill -0 "$0" 2>/dev/null; do sleep 0.2; done; sleep 0.5; rm -rf "$1"`,
+		fmt.Sprint(os.Getpid()), s.dir}, &os.ProcAttr{})
+	if err == nil {
+		_ = watchdog.Release()
+	}
+}
