@@ -72,8 +72,11 @@ async function join() {
 
 /** One round: look, decide, show. Gives the milliseconds until the next. */
 async function round() {
-  if (!place) await join();
+  // The place first, since it is stamped by its time; a room that gives none any more says so in its document.
+  const refused = place ? null : await join().catch((e) => e);
   doc = await ask('GET', 'frontier');
+  if (doc.state === 'ended') return show('ended', 60_000);
+  if (refused) throw refused;
   clock = doc.now ? Date.parse(doc.now) - Date.now() : 0;
   if (edition !== null && doc.edition !== edition) {
     // A new edition voids every place: everybody starts again, each at their own moment.
@@ -84,7 +87,6 @@ async function round() {
   }
   edition = doc.edition;
   if (doc.state === 'open' && place.state === 'lobby') await join();
-  if (doc.state === 'ended') return show('ended', 60_000);
   if (doc.state === 'lobby' || place.state === 'lobby') return lobby();
   pace.add(doc, place);
   const turn = place.state === 'admitted' || place.state === 'eligible' || place.rank <= line.frontierOf(doc, place);
@@ -271,7 +273,7 @@ async function run() {
     errors += 1;
     if (e.status === 401) place = null;
     // A single failure is no news: people are told from the second on, or when the server said that it is busy.
-    if (errors > 1 || e.status) trouble(e.status ? t.busy : t.offline);
+    if (errors > 1 || e.status) trouble(e.status === 403 ? e.body?.detail || e.message : e.status ? t.busy : t.offline);
     next = Math.max(e.retryMs || 0, Math.min(120_000, 2000 * 2 ** Math.min(errors - 1, 6)));
   } finally {
     busy = false;
