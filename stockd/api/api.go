@@ -1,0 +1,133 @@
+package api
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"ticketrush/pass"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is everything that the API stands on.
+type Config struct {
+	Node   Node
+	Orders Orders
+	// RoomKeys verify passes. Nil means that no pass can be verified: then holds of events with a room are for API keys only.
+	RoomKeys *pass.Keyring
+	Log      *slog.Logger // nil: slog.Default
+	Registry *prometheus.Registry
+	// Sandbox serves /sandbox/, Admin the admin page; nil leaves them out.
+	Sandbox, Admin http.Handler
+	// ReadsPerSecond bounds the reads of one visitor, 0 means 20; bursts may be twice that. An address that says no more than itself may
+	// stand for many people and gets ten times as much. Negative: no limit.
+	ReadsPerSecond float64
+	// StreamsMax bounds the availability streams of this node, 0 means 10,000; each costs some 40 kB. Past it, clients are told to poll.
+	StreamsMax int
+	// TrustedProxies are the addresses whose X-Forwarded-For, X-Forwarded-Proto and X-Wr-… are believed; nil means loopback.
+	TrustedProxies []netip.Prefix
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// server holds what the handlers share. It is read only once made, apart from what guards itself.
+type server struct {
+	Config
+	reads   *readLimit
+	streams chan struct{} // a place in it is a stream that may run
+	maps    mapCache
+	snaps   snapshots
+	sold    soldOut
+	metrics *metrics
+	proxy   *proxy
+	mux     *http.ServeMux
+}
+
+// New makes the handler of the API's listener.
+func New(cfg Config) http.Handler {
+	return newServer(cfg).handler()
+}
+
+func newServer(cfg Config) *server {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	if cfg.TrustedProxies == nil {
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	s := &server{
+		Config:  cfg,
+		streams: make(chan struct{}, cmp.Or(cfg.StreamsMax, 10_000)),
+		metrics: newMetrics(cfg.Registry),
+		proxy:   newProxy(),
+	}
+	if rate := cmp.Or(cfg.ReadsPerSecond, 20); rate > 0 {
+		s.reads = newReadLimit(rate, 2*rate)
+	}
+	return s
+}
+
+// route is one operation of the contract.
+type route struct {
+	method, path string
+	serve        func(*server, http.ResponseWriter, *http.Request) error
+	read         bool // counts against the limit of reads
+}
+
+// routes are the operations that are answered here; those of Sandbox and Admin are mounted beside them.
+var routes = []route{
+	{http.MethodPost, "/v1/charts", (*server).postChart, false},
+	{http.MethodPost, "/v1/events", (*server).postEvent, false},
+	{http.MethodGet, "/v1/events/{ev}", (*server).getEvent, true},
+	{http.MethodPatch, "/v1/events/{ev}", (*server).patchEvent, false},
+	{http.MethodGet, "/v1/events/{ev}/map", (*server).getMap, true},
+	{http.MethodGet, "/v1/events/{ev}/availability", (*server).getAvailability, true},
+	{http.MethodGet, "/v1/events/{ev}/availability/stream", (*server).getStream, true},
+	{http.MethodPost, "/v1/events/{ev}/holds", (*server).postHold, false},
+	{http.MethodGet, "/v1/holds/{id}", (*server).getHold, true},
+	{http.MethodPatch, "/v1/holds/{id}", (*server).patchHold, false},
+	{http.MethodDelete, "/v1/holds/{id}", (*server).deleteHold, false},
+	{http.MethodPost, "/v1/holds/{id}/order", (*server).postOrder, false},
+	{http.MethodGet, "/v1/orders/{id}", (*server).getOrder, true},
+	{http.MethodPost, "/v1/orders/{id}/cancel", (*server).postCancel, false},
+	{http.MethodPost, "/v1/orders/{id}/payments", (*server).postPayment, false},
+	{http.MethodGet, "/v1/orders/{id}/tickets", (*server).getTickets, true},
+	{http.MethodGet, "/v1/tickets/{image}", (*server).getTicketImage, true},
+	{http.MethodPost, "/v1/webhooks/{provider}", (*server).postWebhook, false},
+	{http.MethodGet, "/v1/openapi.yaml", (*server).getContract, true},
+	{http.MethodGet, "/healthz", (*server).getHealth, false},
+	{http.MethodGet, "/readyz", (*server).getReady, false},
+	{http.MethodGet, "/metrics", (*server).getMetrics, false},
+	{http.MethodGet, "/admin/status", (*server).getAdminStatus, false},
+}
+
+// handler wires the routes. What no route takes is answered by us too, so that 404 and 405 are problem documents like everything else.
+func (s *server) handler() http.Handler {
+	s.mux = http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, rt := range routes {
+		s.mux.Handle(rt.method+" "+rt.path, s.wrap(rt))
+		allowed[rt.path] = append(allowed[rt.path], rt.method)
+	}
+	for path, methods := range allowed {
+		s.mux.Handle(path, s.wrap(route{path: path, serve: methodNotAllowed(methods)}))
+	}
+	if s.Sandbox != nil {
+		s.mux.Handle("/sandbox/", s.Sandbox)
+	}
+	if s.Admin != nil {
+		s.mux.Handle("/admin", s.Admin)
+		s.mux.Handle("/admin/", s.Admin)
+	}
+	s.mux.Handle("/", s.wrap(route{path: "/", serve: (*server).notFound}))
+	return s.guard(s.mux)
+}

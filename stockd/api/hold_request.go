@@ -1,0 +1,291 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"ticketrush/stockd/stock"
+)
+
+// holdBody is the body of POST holds.
+type holdBody struct {
+	Buyer      *buyerBody `json:"buyer,omitempty"`
+	Items      []itemBody `json:"items,omitempty"`
+	Best       *bestBody  `json:"best_available,omitempty"`
+	OnConflict string     `json:"on_conflict,omitempty"`
+	TTL        *int64     `json:"ttl_s,omitempty"`
+}
+
+type buyerBody struct {
+	Account   *string  `json:"account,omitempty"`
+	Documents []string `json:"documents,omitempty"`
+}
+
+type itemBody struct {
+	Seat     *string `json:"seat,omitempty"`
+	Area     *string `json:"area,omitempty"`
+	Quantity *int32  `json:"quantity,omitempty"`
+	Type     *string `json:"type,omitempty"`
+}
+
+type bestBody struct {
+	Quantity   *int32   `json:"quantity"`
+	Categories []string `json:"categories,omitempty"`
+	Types      []string `json:"types,omitempty"`
+	Sections   []string `json:"sections,omitempty"`
+	Together   string   `json:"together,omitempty"`
+	Orphans    string   `json:"orphans,omitempty"`
+	Accessible *int32   `json:"accessible,omitempty"`
+}
+
+// wish is what a hold is wanted to be, in the engine's terms.
+type wish struct {
+	ask stock.Ask
+	// segments that may serve it: the one of the named seats, those of the area; nil: those that the node thinks best.
+	segments []stock.SegmentNo
+	// sections narrow a best-available wish; nil: all.
+	sections []string
+	ttl      time.Duration
+}
+
+// faults collects what is wrong.
+type faults []fault
+
+func (f *faults) add(pointer, format string, args ...any) {
+	if len(*f) < faultsMax {
+		*f = append(*f, fault{pointer, fmt.Sprintf(format, args...)})
+	}
+}
+
+var (
+	togetherWords = map[string]stock.Together{"": stock.TogetherPreferred, "preferred": stock.TogetherPreferred, "required": stock.TogetherRequired, "any": stock.TogetherAny}
+	orphanWords   = map[string]stock.Orphans{"": stock.OrphansAvoid, "avoid": stock.OrphansAvoid, "never": stock.OrphansNever, "allow": stock.OrphansAllow}
+)
+
+// resolve turns the body into a wish, or says everything that is wrong with it.
+func (b *holdBody) resolve(ev *Event, seats map[string]stock.SeatID) (wish, error) {
+	var f faults
+	w := wish{ttl: ev.HoldTTL}
+	if b.TTL != nil {
+		if *b.TTL < 1 || *b.TTL > 86400 {
+			f.add("/ttl_s", "1 to 86400 seconds are possible.")
+		} else {
+			w.ttl = min(ev.HoldTTL, time.Duration(*b.TTL)*time.Second)
+		}
+	}
+	if b.OnConflict != "" && b.OnConflict != "fail" && b.OnConflict != "nearest" {
+		f.add("/on_conflict", "fail or nearest.")
+	}
+	w.ask.Nearest = b.OnConflict == "nearest"
+	b.buyerFaults(&f)
+	switch {
+	case (b.Items == nil) == (b.Best == nil):
+		f.add("", "Send either items or best_available.")
+	case b.Best != nil:
+		b.Best.resolve(ev, &w, &f)
+	case len(b.Items) == 0 || len(b.Items) > stock.QuantityMax:
+		f.add("/items", "1 to %d items are possible.", stock.QuantityMax)
+	default:
+		resolveItems(b.Items, ev, seats, &w, &f)
+	}
+	if len(f) > 0 {
+		return wish{}, invalid(f...)
+	}
+	return w, nil
+}
+
+func (b *holdBody) buyerFaults(f *faults) {
+	if b.Buyer == nil {
+		return
+	}
+	if b.Buyer.Account != nil && (*b.Buyer.Account == "" || len(*b.Buyer.Account) > 200) {
+		f.add("/buyer/account", "1 to 200 bytes.")
+	}
+	if len(b.Buyer.Documents) > stock.QuantityMax {
+		f.add("/buyer/documents", "At most %d.", stock.QuantityMax)
+	}
+}
+
+// resolveItems finds the seats or the area.
+func resolveItems(items []itemBody, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
+	area := ""
+	for i := range items {
+		it, at := &items[i], "/items/"+strconv.Itoa(i)
+		typ, ok := ev.typeIndex(value(it.Type))
+		if !ok {
+			f.add(at+"/type", "There is no ticket type %q; there are %q.", value(it.Type), ev.Types)
+		}
+		switch {
+		case (it.Seat == nil) == (it.Area == nil):
+			f.add(at, "Send either seat or area.")
+		case it.Seat != nil:
+			resolveSeat(it, at, typ, ev, seats, w, f)
+		case area != "" && area != *it.Area:
+			f.add(at+"/area", "All items of a hold are of one area.")
+		default:
+			area = *it.Area
+			resolveUnits(it, at, typ, ev, w, f)
+		}
+	}
+	switch {
+	case len(*f) > 0:
+	case area != "" && len(w.ask.Seats) > 0:
+		f.add("/items", "Seats and areas cannot be in one hold in this release: make two holds.")
+	case area != "":
+		w.segments = ev.areaSegments(area)
+	default:
+		oneSegment(w, f)
+	}
+}
+
+// oneSegment wants all named seats in one segment; holds over several come with a later release.
+func oneSegment(w *wish, f *faults) {
+	first := w.ask.Seats[0].Seat.Segment()
+	for i, s := range w.ask.Seats {
+		if s.Seat.Segment() != first {
+			f.add("/items/"+strconv.Itoa(i)+"/seat", "All seats of a hold are in one segment of the map in this release: make one hold for each.")
+		}
+	}
+	w.segments = []stock.SegmentNo{first}
+}
+
+func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
+	if it.Quantity != nil {
+		f.add(at+"/quantity", "A seat is for one.")
+	}
+	id, ok := seats[*it.Seat]
+	if !ok {
+		f.add(at+"/seat", "There is no seat %q.", *it.Seat)
+		return
+	}
+	if slices.ContainsFunc(w.ask.Seats, func(s stock.SeatAsk) bool { return s.Seat == id }) {
+		f.add(at+"/seat", "The seat is there twice.")
+	}
+	if _, sold := ev.tier(ev.category(id), typ); !sold {
+		f.add(at, "Category %s is not sold for the type %q.", nameAt(ev.Categories, ev.category(id)), nameAt(ev.Types, typ))
+	}
+	w.ask.Seats = append(w.ask.Seats, stock.SeatAsk{Seat: id, Type: typ})
+}
+
+func resolveUnits(it *itemBody, at string, typ int16, ev *Event, w *wish, f *faults) {
+	segments := ev.areaSegments(*it.Area)
+	if len(segments) == 0 {
+		f.add(at+"/area", "There is no area %q.", *it.Area)
+		return
+	}
+	quantity := int32(1)
+	if it.Quantity != nil {
+		quantity = *it.Quantity
+	}
+	if quantity < 1 || quantity > stock.QuantityMax-w.ask.Quantity {
+		f.add(at+"/quantity", "1 to %d in one hold.", stock.QuantityMax)
+		return
+	}
+	category := ev.segment(segments[0]).Category
+	if _, sold := ev.tier(category, typ); !sold {
+		f.add(at, "Category %s is not sold for the type %q.", nameAt(ev.Categories, category), nameAt(ev.Types, typ))
+	}
+	w.ask.Quantity += quantity
+	w.ask.Types = append(w.ask.Types, slices.Repeat([]int16{typ}, int(quantity))...)
+}
+
+// resolve fills in a best-available wish.
+func (b *bestBody) resolve(ev *Event, w *wish, f *faults) {
+	const at = "/best_available"
+	quantity := int32(0)
+	if b.Quantity != nil {
+		quantity = *b.Quantity
+	}
+	if quantity < 1 || quantity > stock.QuantityMax {
+		f.add(at+"/quantity", "1 to %d are possible.", stock.QuantityMax)
+	}
+	var ok bool
+	if w.ask.Together, ok = togetherWords[b.Together]; !ok {
+		f.add(at+"/together", "required, preferred or any.")
+	}
+	if w.ask.Orphans, ok = orphanWords[b.Orphans]; !ok {
+		f.add(at+"/orphans", "avoid, never or allow.")
+	}
+	if b.Accessible != nil {
+		w.ask.Accessible = *b.Accessible
+		if *b.Accessible < 0 || *b.Accessible > quantity {
+			f.add(at+"/accessible", "0 to quantity.")
+		}
+	}
+	w.ask.Quantity = quantity
+	for i, name := range b.Sections {
+		if !slices.ContainsFunc(ev.Segments, func(s Segment) bool { return s.Section == name && !s.Area }) {
+			f.add(at+"/sections/"+strconv.Itoa(i), "There is no section %q with seats.", name)
+		}
+	}
+	w.sections = b.Sections
+	b.resolveTypes(ev, quantity, w, f)
+	w.ask.Categories = b.categories(ev, w.ask.Types, f)
+}
+
+func (b *bestBody) resolveTypes(ev *Event, quantity int32, w *wish, f *faults) {
+	for i, name := range b.Types {
+		typ, ok := ev.typeIndex(name)
+		if !ok || name == "" {
+			f.add("/best_available/types/"+strconv.Itoa(i), "There is no ticket type %q; there are %q.", name, ev.Types)
+		}
+		w.ask.Types = append(w.ask.Types, typ)
+	}
+	switch n := len(b.Types); {
+	case n == 1 && quantity > 0 && quantity <= stock.QuantityMax:
+		w.ask.Types = slices.Repeat(w.ask.Types, int(quantity))
+	case n > 1 && n != int(quantity):
+		f.add("/best_available/types", "Send one type for each of %d tickets, or one for all.", quantity)
+	}
+}
+
+// categories is the mask of the wanted categories that have a price for all wanted types. So nothing is ever held that cannot be sold.
+func (b *bestBody) categories(ev *Event, types []int16, f *faults) uint64 {
+	wanted := uint64(math.MaxUint64)
+	if len(b.Categories) > 0 {
+		wanted = 0
+	}
+	for i, name := range b.Categories {
+		at := slices.Index(ev.Categories, name)
+		if at < 0 {
+			f.add("/best_available/categories/"+strconv.Itoa(i), "There is no category %q; there are %q.", name, ev.Categories)
+			continue
+		}
+		wanted |= 1 << at
+	}
+	if len(types) == 0 {
+		types = []int16{0}
+	}
+	mask := uint64(0)
+	for i := range ev.Categories {
+		sold := !slices.ContainsFunc(types, func(t int16) bool { _, ok := ev.tier(int16(i), t); return !ok })
+		if sold {
+			mask |= 1 << i
+		}
+	}
+	if mask &= wanted; mask == 0 && len(*f) == 0 {
+		f.add("/best_available", "No category has a price for these types.")
+	}
+	return mask
+}
+
+// areaSegments are the segments of an area.
+func (ev *Event) areaSegments(area string) []stock.SegmentNo {
+	var numbers []stock.SegmentNo
+	for _, s := range ev.Segments {
+		if s.Area && s.Section == area {
+			numbers = append(numbers, s.No)
+		}
+	}
+	return numbers
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

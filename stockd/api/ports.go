@@ -1,0 +1,275 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"ticketrush/stockd/stock"
+
+	"github.com/google/uuid"
+)
+
+// Why a call to the node gave no answer. An implementation wraps them; all of them mean: ask again with the same key.
+var (
+	ErrMoving     = errors.New("the partition is changing its owner")
+	ErrLedgerAway = errors.New("the ledger cannot be reached")
+	ErrOverloaded = errors.New("the owner's queue is full")
+)
+
+// ErrNotFound, ErrStale and ErrTaken are what a catalog change may be refused for; ErrBadChart wraps what is wrong with a chart.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrStale    = errors.New("changed since")
+	ErrTaken    = errors.New("taken by another")
+	ErrBadChart = errors.New("chart")
+)
+
+// Node is what the API needs of a running node. All methods are safe for concurrent use.
+type Node interface {
+	// Do runs a command at its owner, wherever that is, and answers after the commit.
+	Do(ctx context.Context, cmd stock.Command) (stock.Answer, error)
+	// Owner is who owns a partition, as far as this node knows; here says that it is this node.
+	Owner(part stock.PartitionID) (owner Owner, here, known bool)
+	// Find asks a hold's owner for the hold.
+	Find(ctx context.Context, hold uuid.UUID) (stock.HoldView, bool, error)
+	// Replayed asks the ledger what became of a key.
+	Replayed(ctx context.Context, scope, key uuid.UUID) (Replay, error)
+
+	// Event finds an event by evt_ id or slug, EventByNumber by the ledger's number. An Event is never changed once given out.
+	Event(name string) (*Event, bool)
+	EventByNumber(id stock.EventID) (*Event, bool)
+	// BestSegments are the segments that may serve the ask, best first.
+	BestSegments(event stock.EventID, ask stock.Ask) []stock.SegmentNo
+	// Counts are the totals of an event's segments; stale when some owner has not been heard of lately.
+	Counts(event stock.EventID) Counts
+	// SeatStates are the states of a segment's seats in index order; nothing for an area.
+	SeatStates(ctx context.Context, event stock.EventID, segment stock.SegmentNo) ([]stock.State, error)
+	// Subscribe follows an event's changes after the id of the last one that was seen. The channel is closed when the subscriber is too slow.
+	Subscribe(event stock.EventID, last string) (<-chan Delta, func())
+	// EventNode is the node that merges an event's availability.
+	EventNode(event stock.EventID) (owner Owner, here, known bool)
+
+	CreateChart(ctx context.Context, chart NewChart) (Chart, bool, error)
+	CreateEvent(ctx context.Context, event NewEvent) (*Event, error)
+	ChangeEvent(ctx context.Context, event stock.EventID, state string, version int) (*Event, error)
+	Chart(ctx context.Context, id uuid.UUID) (Chart, bool, error)
+
+	// APIKey finds a key by the SHA-256 of its text; Audit writes down what was done with it.
+	APIKey(ctx context.Context, sum [32]byte) (Key, bool, error)
+	Audit(ctx context.Context, entry AuditEntry) error
+
+	// Ready gives the reasons why this node should get no traffic yet.
+	Ready() []string
+	// Status is the answer of /admin/status.
+	Status(ctx context.Context) (any, error)
+	// ID is the node's name.
+	ID() string
+}
+
+// Owner is a node as others reach it.
+type Owner struct {
+	APIAddr string
+	Epoch   int64
+}
+
+// Replay is what the ledger remembers of a key.
+type Replay struct {
+	Found       bool
+	Fingerprint uuid.UUID
+	Hold, Order uuid.UUID
+	// Refused is the final refusal that was answered, CodeOK when there was none.
+	Refused stock.Code
+}
+
+// Event is an event on sale with everything that the API says about it.
+type Event struct {
+	Number            stock.EventID
+	ID, Chart         uuid.UUID
+	Slug, Name, Venue string
+	State             string // draft, on_sale, paused, closed
+	Version           int
+	StartsAt, OpensAt time.Time // OpensAt zero: at once
+	Currency, Room    string
+	HoldTTL, MaxTTL   time.Duration
+	LimitTid          int32
+	LimitAccount      int32
+	LimitDocument     int32
+	Types, Categories []string // by index
+	Tiers             []Tier
+	Segments          []Segment // by number, from 1
+	Layout            Layout
+}
+
+// Tier is the price of a category for a ticket type.
+type Tier struct {
+	Category, Type int16
+	Face, Fee, Tax int64
+}
+
+// Segment is a unit of inventory.
+type Segment struct {
+	No            stock.SegmentNo
+	Section, Name string
+	Area          bool
+	Capacity      int32
+	Category      int16 // of an area
+	Polygon       [][2]float64
+	Seats         []Seat // by index; nil for an area
+}
+
+// Seat is one seat of the map.
+type Seat struct {
+	Label    string
+	Category int16
+	X, Y     float64
+	Flags    uint8
+}
+
+// Layout is the size of the map.
+type Layout struct {
+	Width, Height  float64
+	FocalX, FocalY float64
+	Colors         []string // by category; may be shorter
+}
+
+// Counts are an event's totals at a moment.
+type Counts struct {
+	Segments map[stock.SegmentNo]stock.Counts
+	AsOf     time.Time
+	Stale    bool
+}
+
+// Delta is one committed change of availability.
+type Delta struct {
+	ID string
+	// Reset says that what came before is not known: the reader must take everything anew.
+	Reset  bool
+	Counts map[stock.SegmentNo]stock.Counts
+	Seats  []SeatChange
+}
+
+// SeatChange is a seat's new state.
+type SeatChange struct {
+	Seat  stock.SeatID
+	State stock.State
+}
+
+// NewChart is a chart to be stored.
+type NewChart struct {
+	Format, Name string // format: ticketrush, pretix, csv
+	Body         []byte
+}
+
+// Chart is a stored chart.
+type Chart struct {
+	ID         uuid.UUID
+	Name       string
+	Digest     []byte
+	Seats      int
+	Areas      int
+	Sections   int
+	Segments   int
+	Categories []string
+	Warnings   []string
+}
+
+// NewEvent is an event to be stored, with Number and Version still open.
+type NewEvent struct {
+	Event
+	Open bool
+}
+
+// Key is an API key.
+type Key struct {
+	ID     uuid.UUID
+	Name   string
+	Person string
+	Scopes []string
+}
+
+// AuditEntry is one line of the audit log.
+type AuditEntry struct {
+	At                              time.Time
+	Key                             Key
+	Action, Target, Address, Detail string
+}
+
+// Orders is what the API needs of the order service.
+type Orders interface {
+	Open(ctx context.Context, req OpenOrder) (Order, stock.Answer, error)
+	Get(ctx context.Context, id uuid.UUID) (Order, bool, error)
+	Cancel(ctx context.Context, id uuid.UUID, req stock.Request) (Order, error)
+	StartPayment(ctx context.Context, id uuid.UUID, req stock.Request, provider, returnURL string) (pay Payment, again bool, err error)
+	Webhook(ctx context.Context, provider string, body []byte, header http.Header) error
+	Tickets(ctx context.Context, order uuid.UUID) ([]Ticket, error)
+	Ticket(ctx context.Context, id uuid.UUID) (Ticket, bool, error)
+	SVG(code string) ([]byte, error)
+	PNG(code string) ([]byte, error)
+	// HoldToken and OrderToken give the bearer tokens; the others check them.
+	HoldToken(hold uuid.UUID) string
+	OrderToken(order uuid.UUID) string
+	CheckHoldToken(text string, hold uuid.UUID) error
+	CheckOrderToken(text string, order uuid.UUID) error
+}
+
+// Why the order service refused. IllegalTransition is a type, because it carries the states.
+var (
+	ErrNoProvider = errors.New("no such payment provider")
+	ErrSignature  = errors.New("the signature does not match")
+	ErrBadEvent   = errors.New("the event cannot be read")
+	ErrMismatch   = errors.New("the payment does not fit the order")
+)
+
+// IllegalTransition is an order that is not in the state for what was asked.
+type IllegalTransition struct {
+	From, Event string
+	Allowed     []string
+}
+
+func (e *IllegalTransition) Error() string { return e.Event + " is not possible from " + e.From }
+
+// OpenOrder asks for the order of a hold.
+type OpenOrder struct {
+	ID          uuid.UUID
+	Request     stock.Request
+	Hold        stock.HoldView
+	Lines       []stock.OrderLine
+	Currency    string
+	Name, Email string
+	ClientIP    string
+}
+
+// Order is an order as its buyer sees it.
+type Order struct {
+	ID, Hold    uuid.UUID
+	Event       stock.EventID
+	State       string
+	Version     int32
+	Attempt     int32
+	Total       int64
+	Currency    string
+	Lines       []stock.OrderLine
+	HoldUntil   time.Time // zero: not told
+	PayingUntil time.Time
+	Payments    []Payment
+	Replayed    bool
+}
+
+// Payment is one attempt to pay.
+type Payment struct {
+	ID              uuid.UUID
+	Provider, State string
+	Attempt         int32
+	PayURL          string
+}
+
+// Ticket is a ticket with its code.
+type Ticket struct {
+	ID, Order   uuid.UUID
+	Event       stock.EventID
+	Seat        stock.SeatID
+	Type        int16
+	Code, State string
+}
