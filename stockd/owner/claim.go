@@ -1,0 +1,173 @@
+package owner
+
+import (
+	"slices"
+
+	"ticketrush/stockd/stock"
+)
+
+// claimWanted asks for the partitions that this node wants and does not have, one Claim at a time.
+func (c *Core) claimWanted() {
+	if c.claiming || c.closing || !c.promising() || c.now.Mono < c.claimAt {
+		return
+	}
+	var parts []stock.PartitionID
+	next := c.now.Mono + c.claimGap
+	for p := range c.parts {
+		part := &c.parts[p]
+		if part.state != idle || !part.ours && !c.wanted(stock.PartitionID(p)) {
+			continue
+		}
+		if part.retryAt > c.now.Mono {
+			next = min(next, part.retryAt)
+			continue
+		}
+		part.state = claiming
+		parts = append(parts, stock.PartitionID(p))
+	}
+	c.claimAt = next
+	if len(parts) > 0 {
+		c.claiming = true
+		c.emit(ClaimParts{Session: c.session.id, Parts: parts})
+	}
+}
+
+func (c *Core) claimed(in Claimed) {
+	c.claiming = false
+	if in.Session != c.session.id || c.closing { // the end of the session frees them
+		c.unclaim(in.Asked)
+		return
+	}
+	var load []PartEpoch
+	for _, p := range in.Asked {
+		c.parts[p].ours = false
+	}
+	for _, claim := range in.Got {
+		part := &c.parts[claim.Part]
+		part.ours = true
+		if part.state != claiming {
+			continue // dropped since; the own-node rule gives it back when it is wanted
+		}
+		part.state, part.tenure = loading, newTenure(claim, c.now.Mono)
+		load = append(load, PartEpoch{claim.Part, claim.Epoch})
+	}
+	c.unclaim(in.Asked)
+	if len(load) < len(in.Asked) {
+		c.claimGap = min(c.claimGap*5/4, 10*c.cfg.ClaimEvery)
+	}
+	c.claimAt = min(c.claimAt, c.now.Mono+c.claimGap)
+	for chunk := range slices.Chunk(load, loadChunk) {
+		c.emit(Load{Parts: chunk})
+	}
+}
+
+func (c *Core) claimFailed(in ClaimFailed) {
+	c.claiming = false
+	for _, p := range in.Asked {
+		c.parts[p].ours = c.parts[p].ours || c.parts[p].state == claiming
+	}
+	c.unclaim(in.Asked)
+	c.claimAt = c.now.Mono + c.cfg.ClaimEvery
+}
+
+// unclaim gives up waiting for a claim.
+func (c *Core) unclaim(parts []stock.PartitionID) {
+	for _, p := range parts {
+		if c.parts[p].state == claiming {
+			c.parts[p].state = idle
+			if !c.wanted(p) {
+				c.turnAway(p, ProblemMoving)
+			}
+		}
+	}
+}
+
+// nudged looks at once for partitions that have just been released.
+func (c *Core) nudged(in Nudged) {
+	for _, p := range in.Parts {
+		if int(p) < len(c.parts) {
+			c.parts[p].retryAt = min(c.parts[p].retryAt, c.now.Mono)
+		}
+	}
+	c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
+}
+
+func (c *Core) loaded(in Loaded) {
+	var on []PartEpoch
+	var lack []stock.PartitionID
+	for _, l := range in.Parts {
+		part := &c.parts[l.Part]
+		t := part.tenure
+		if t == nil || t.epoch != l.Epoch {
+			continue
+		}
+		if l.Err != nil {
+			c.strike(t, "load", l.Err.Error())
+			continue
+		}
+		t.add(l.Segments)
+		if part.state == loading {
+			part.state = serving
+			on = append(on, PartEpoch{l.Part, l.Epoch})
+			lack = append(lack, l.Part)
+		}
+	}
+	if len(on) > 0 {
+		c.emit(Serving{Parts: on, On: true})
+	}
+	if !in.Added {
+		c.loadMissing(lack)
+	}
+	for _, l := range in.Parts {
+		c.pump(l.Part)
+	}
+}
+
+func (c *Core) loadFailed(in LoadFailed) {
+	if in.Added { // asked for again with the next catalog
+		return
+	}
+	for _, pe := range in.Parts {
+		if t := c.parts[pe.Part].tenure; t != nil && t.epoch == pe.Epoch {
+			c.drop(pe.Part, c.now.Mono+c.cfg.ClaimEvery)
+		}
+	}
+}
+
+// segments takes the catalog over and loads what owned partitions lack.
+func (c *Core) segments(in Segments) {
+	clear(c.catalog)
+	var parts []stock.PartitionID
+	for _, ref := range in.All {
+		if len(c.catalog[ref.Part]) == 0 {
+			parts = append(parts, ref.Part)
+		}
+		c.catalog[ref.Part] = append(c.catalog[ref.Part], ref)
+	}
+	c.loadMissing(parts)
+}
+
+// loadMissing loads the segments of served partitions that came into the catalog after the partition was loaded.
+func (c *Core) loadMissing(parts []stock.PartitionID) {
+	slices.Sort(parts)
+	var load LoadSegments
+	for _, p := range parts {
+		t := c.parts[p].tenure
+		if t == nil || c.parts[p].state != serving {
+			continue
+		}
+		found := false
+		for _, ref := range c.catalog[p] {
+			if t.segment(ref.Event, ref.Segment) == nil {
+				load.Segments = append(load.Segments, ref)
+				found = true
+			}
+		}
+		if found {
+			load.Parts = append(load.Parts, PartEpoch{p, t.epoch})
+		}
+	}
+	if len(load.Parts) > 0 {
+		c.emit(load)
+	}
+}
