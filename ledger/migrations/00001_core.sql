@@ -109,6 +109,8 @@ CREATE TABLE ledger.segments (
     CONSTRAINT segments_no_oversell CHECK (held + paying + sold <= capacity)
 ) WITH (fillfactor = 40);
 CREATE INDEX segments_part ON ledger.segments (part);
+-- The label of an area's unit is the area's name and the unit's number.
+CREATE UNIQUE INDEX segments_area_name ON ledger.segments (event, name) WHERE area;
 
 -- A projection of the journal. Seat = segment << 24 | index. Units of an area are rows as well, inserted when they are first held; their
 -- numbers are never used again.
@@ -247,7 +249,7 @@ CREATE TABLE ledger.flush_batches (
     seq         bigint NOT NULL CHECK (seq > 0),
     epoch       bigint NOT NULL,
     batch       uuid NOT NULL,
-    digest      bytea NOT NULL CHECK (length(digest) = 32),  -- of what was asked, made by the caller
+    digest      bytea NOT NULL CHECK (length(digest) >= 32), -- of what was asked, made by the caller: of the whole, then 16 bytes for each operation's moves
     outcomes    bytea NOT NULL,                              -- int2, big endian, one for each operation
     prev_hash   bytea NOT NULL CHECK (length(prev_hash) = 32),
     hash        bytea NOT NULL CHECK (length(hash) = 32),

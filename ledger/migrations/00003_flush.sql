@@ -10,6 +10,21 @@
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
 -- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 40 limit, 99 fenced.
 -- Outcomes 10-40 are the game's; any other surprise raises, and the whole call is undone.
+-- What an order allows to be done with its seats. kind and attempt are the operation's. A pin is for the attempt that is being paid; seats are
+-- sold only when the attempt that pinned them is paid; a pin is given up when a later attempt replaced it or its own has ended, and the seats
+-- go back to the pool only when the order has ended as well; sold seats come back when the order is cancelled or refunded.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.order_allows(kind smallint, attempt int, free boolean, order_state smallint, order_attempt int) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE kind
+        WHEN 3 THEN order_state = 2 AND order_attempt = attempt
+        WHEN 4 THEN (order_attempt > attempt OR (order_attempt = attempt AND order_state IN (1, 5, 6, 7, 8))) AND (NOT free OR order_state IN (5, 6, 7, 8))
+        WHEN 7 THEN order_state IN (3, 4) AND order_attempt = attempt
+        WHEN 8 THEN order_state IN (6, 7, 8)
+        ELSE false END
+$$;
+-- +goose StatementEnd
+
 -- +goose StatementBegin
 CREATE FUNCTION ledger.flush(
     p_session bigint, p_batch uuid, p_now timestamptz, p_n int[],
@@ -33,7 +48,7 @@ DECLARE
     v_old bytea[];
     v_ids int[];
     v_ords uuid[];
-    v_keys uuid[];
+    v_keys text[];        -- event/dimension/key of the counters that came out over their limit
     v_sums int[];
     v_min int;
     v_count bigint;
@@ -141,7 +156,7 @@ BEGIN
                     INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, at)
                         VALUES (v_ords[i], v_ver + 1, v_ver, 1, CASE o_kind[j] WHEN 5 THEN 6 ELSE 5 END, CASE o_kind[j] WHEN 5 THEN 'cancel' ELSE 'deadline' END, v_attempt, p_now);
                     UPDATE ledger.orders SET state = CASE o_kind[j] WHEN 5 THEN 6 ELSE 5 END, ver = v_ver + 1, updated_at = p_now WHERE id = v_ords[i];
-                ELSIF v_state NOT IN (5, 6) THEN
+                ELSIF v_state NOT IN (5, 6, 7, 8) THEN -- the order still counts on its seats
                     v_out[j] := 30; v_lost := true;
                 END IF;
             END IF;
@@ -155,21 +170,12 @@ BEGIN
               FROM unnest(o_kind, o_order, o_attempt) WITH ORDINALITY o(kind, id, attempt, i)
               JOIN ledger.orders x ON x.id = o.id
              WHERE o.kind IN (3, 4, 7, 8) AND v_out[o.i] = 0
-               AND CASE o.kind
-                   WHEN 3 THEN x.state = 2 AND x.attempt = o.attempt
-                   WHEN 4 THEN x.attempt > o.attempt OR (x.attempt = o.attempt AND x.state IN (1, 5, 6, 7, 8))
-                   WHEN 7 THEN x.state IN (3, 4) AND x.attempt = o.attempt
-                   ELSE x.state IN (7, 8) END
+               AND ledger.order_allows(o.kind, o.attempt, o_free[o.i], x.state, x.attempt)
              FOR SHARE OF x SKIP LOCKED) f;
         IF coalesce(cardinality(v_ids), 0) <> p_n[3] + p_n[4] + p_n[7] + p_n[8] THEN
             FOR i IN 1..v_ops LOOP
                 CONTINUE WHEN o_kind[i] NOT IN (3, 4, 7, 8) OR v_out[i] <> 0 OR i = ANY (coalesce(v_ids, '{}'));
-                SELECT CASE o_kind[i]
-                       WHEN 3 THEN x.state = 2 AND x.attempt = o_attempt[i]
-                       WHEN 4 THEN x.attempt > o_attempt[i] OR (x.attempt = o_attempt[i] AND x.state IN (1, 5, 6, 7, 8))
-                       WHEN 7 THEN x.state IN (3, 4) AND x.attempt = o_attempt[i]
-                       ELSE x.state IN (7, 8) END INTO v_fits
-                  FROM ledger.orders x WHERE x.id = o_order[i];
+                SELECT ledger.order_allows(o_kind[i], o_attempt[i], o_free[i], x.state, x.attempt) INTO v_fits FROM ledger.orders x WHERE x.id = o_order[i];
                 v_out[i] := CASE WHEN v_fits THEN 31 ELSE 30 END;
                 v_lost := true;
             END LOOP;
@@ -187,21 +193,22 @@ BEGIN
                  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (event, dimension, key) DO UPDATE SET n = t.n + excluded.n
             RETURNING event, dimension, key, n)
-        SELECT array_agg(a.key) FILTER (WHERE a.n > m.lim), array_agg(a.n) FILTER (WHERE a.n > m.lim), min(a.n) INTO v_keys, v_sums, v_min
+        SELECT array_agg(a.event || '/' || a.dimension || '/' || a.key) FILTER (WHERE a.n > m.lim), array_agg(a.n) FILTER (WHERE a.n > m.lim), min(a.n) INTO v_keys, v_sums, v_min
           FROM added a
-          LEFT JOIN (SELECT q.dimension, q.key, min(q.lim) AS lim FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim)
-                      WHERE o_kind[q.op] = 1 GROUP BY 1, 2) m ON m.dimension = a.dimension AND m.key = a.key;
+          LEFT JOIN (SELECT o_event[q.op] AS event, q.dimension, q.key, min(q.lim) AS lim FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim)
+                      WHERE o_kind[q.op] = 1 GROUP BY 1, 2, 3) m ON m.event = a.event AND m.dimension = a.dimension AND m.key = a.key;
         IF v_min < 0 THEN
             RAISE EXCEPTION 'flush: a quota counter fell below 0' USING ERRCODE = 'integrity_constraint_violation';
         END IF;
         IF v_keys IS NOT NULL THEN
-            FOR r IN SELECT array_position(v_keys, q.key) AS p, sum(o_quantity[q.op]) AS s FROM unnest(q_op, q_key) q(op, key)
-                      WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND q.key = ANY (v_keys) GROUP BY 1 LOOP
+            FOR r IN SELECT p.p, sum(o_quantity[q.op]) AS s
+                       FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
+                      WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY 1 LOOP
                 v_sums[r.p] := v_sums[r.p] - r.s;
             END LOOP;
-            FOR r IN SELECT q.op, array_agg(array_position(v_keys, q.key)) AS ps, array_agg(q.lim) AS ls
-                       FROM unnest(q_op, q_key, q_limit) q(op, key, lim)
-                      WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND q.key = ANY (v_keys) GROUP BY q.op ORDER BY q.op LOOP
+            FOR r IN SELECT q.op, array_agg(p.p) AS ps, array_agg(q.lim) AS ls
+                       FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
+                      WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY q.op ORDER BY q.op LOOP
                 v_fits := true;
                 FOR i IN 1..cardinality(r.ps) LOOP
                     IF v_sums[r.ps[i]] + o_quantity[r.op] > r.ls[i] THEN v_fits := false; END IF;
@@ -252,7 +259,8 @@ BEGIN
               FROM unnest(s_op, s_from, s_to) s(op, f, t) WHERE v_out[s.op] = 0 GROUP BY 1, 2) d
      WHERE g.event = d.event AND g.segment = d.segment;
 
-    -- 8. Seats: each must be at the version and in the state that memory believes, and belong to the hold, and a pin to its order and attempt.
+    -- 8. Seats: each must be at the version and in the state that memory believes, and belong to the hold and its generation, and a pin to its
+    -- order and attempt; a pin is replaced by a later attempt of the same order only.
     UPDATE ledger.seats t SET
            state = s.t, ver = s.ver, type = s.type,
            hold = CASE WHEN s.t = 0 THEN NULL ELSE o_hold[s.op] END,
@@ -263,8 +271,10 @@ BEGIN
      WHERE v_out[s.op] = 0 AND t.event = o_event[s.op] AND t.seat = s.seat AND t.ver = s.ver - 1 AND t.state = s.f
        AND CASE
            WHEN o_kind[s.op] = 1 THEN NOT o_area[s.op]
-           WHEN o_kind[s.op] IN (4, 7, 8) THEN t.hold = o_hold[s.op] AND t.order_id = o_order[s.op] AND t.attempt = o_attempt[s.op]
-           ELSE t.hold = o_hold[s.op] END;
+           WHEN t.hold <> o_hold[s.op] OR t.generation <> o_generation[s.op] THEN false
+           WHEN o_kind[s.op] IN (4, 7, 8) THEN t.order_id = o_order[s.op] AND t.attempt = o_attempt[s.op]
+           WHEN o_kind[s.op] = 3 AND s.f = 2 THEN t.order_id = o_order[s.op] AND t.attempt < o_attempt[s.op]
+           ELSE true END;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     -- Units of an area are born when they are held; the primary key refuses a number that was used before.
     INSERT INTO ledger.seats(event, seat, segment, label, category, state, ver, type, hold, generation)
@@ -297,6 +307,11 @@ BEGIN
         UPDATE ledger.sales x SET ended_seq = w_seq[o_w[s.op]]
           FROM unnest(s_op, s_seat, s_ver) s(op, seat, ver)
          WHERE o_kind[s.op] = 8 AND v_out[s.op] = 0 AND x.event = o_event[s.op] AND x.seat = s.seat AND x.ended_seq IS NULL;
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+        SELECT count(*) INTO v_want FROM unnest(s_op) s(op) WHERE o_kind[s.op] = 8 AND v_out[s.op] = 0;
+        IF v_count <> v_want THEN
+            RAISE EXCEPTION 'flush: % sales ended, % asked', v_count, v_want USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
 
     -- 10. Orders that are opened on a live hold.
@@ -313,11 +328,17 @@ BEGIN
         UPDATE ledger.holds h SET order_id = o_order[n.op] FROM unnest(n_op) n(op) WHERE v_out[n.op] = 0 AND h.id = o_hold[n.op];
     END IF;
 
+    -- "Ask again" is no answer to remember: the same request may be sent again under its key.
+    IF v_lost AND 31 = ANY (v_out) THEN
+        DELETE FROM ledger.idempotency x USING unnest(o_w, o_scope, o_key) WITH ORDINALITY o(w, scope, key, i)
+         WHERE v_out[o.i] = 31 AND o.key <> c_none AND x.scope = o.scope AND x.key = o.key AND x.part = w_part[o.w] AND x.seq = w_seq[o.w];
+    END IF;
+
     -- 11. One row for each partition, chained; then the part row, written once.
     WITH b AS (
         INSERT INTO ledger.flush_batches(part, seq, epoch, batch, digest, outcomes, prev_hash, hash, source_addr)
             SELECT w.part, w.seq, w.epoch, p_batch, w.digest, x.o, w.prev,
-                   sha256('ticketrush/batch/v1'::bytea || int4send(w.part) || int8send(w.seq) || w.prev || w.digest || x.o), inet_client_addr()
+                   sha256('ticketrush/batch/v1'::bytea || int4send(w.part) || int8send(w.seq) || int8send(w.epoch) || uuid_send(p_batch) || w.prev || w.digest || x.o), inet_client_addr()
               FROM unnest(w_part, w_seq, w_epoch, w_lo, w_hi, w_digest, v_prev, v_status) w(part, seq, epoch, lo, hi, digest, prev, status),
                    LATERAL (SELECT coalesce(string_agg(int2send(v_out[g]), ''::bytea ORDER BY g), ''::bytea) AS o FROM generate_series(w.lo, w.hi) g) x
              WHERE w.status = 1
@@ -331,3 +352,4 @@ END $$;
 
 -- +goose Down
 DROP FUNCTION ledger.flush;
+DROP FUNCTION ledger.order_allows;

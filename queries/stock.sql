@@ -1,0 +1,36 @@
+-- What an owner loads, and reads about holds and requests.
+
+-- name: SegmentsOfParts :many
+SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments WHERE part = ANY(@parts::int[]) ORDER BY event, segment;
+
+-- name: SegmentsByID :many
+SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments
+ WHERE event = @event AND segment = ANY(@segments::int[]) ORDER BY segment;
+
+-- Seats that were ever touched; the others are as the chart says. A unit of an area that is free again is spent, and tells the counter.
+-- name: SeatsOfSegments :many
+SELECT s.event, s.seat, s.state, s.ver, s.type, s.hold, s.generation, s.order_id, s.attempt
+  FROM (SELECT unnest(@events::int[]) AS event, unnest(@segments::bigint[]) AS segment) w
+  JOIN ledger.seats s ON s.event = w.event AND s.seat >= w.segment << 24 AND s.seat < (w.segment + 1) << 24
+ WHERE s.ver > 0 ORDER BY s.event, s.seat;
+
+-- name: HoldsOfSegments :many
+SELECT sqlc.embed(h)
+  FROM (SELECT unnest(@events::int[]) AS event, unnest(@segments::int[]) AS segment, unnest(@parts::int[]) AS part) w
+  JOIN ledger.holds h ON h.part = w.part AND h.event = w.event AND h.segment = w.segment
+ WHERE h.state IN (0, 1) ORDER BY h.id;
+
+-- name: HoldGet :one
+SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = @id;
+
+-- name: SeatsOfHold :many
+SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats WHERE hold = @hold ORDER BY seat;
+
+-- name: IdempotencyGet :one
+SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, b.outcomes
+  FROM ledger.idempotency i JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq
+ WHERE i.scope = @scope AND i.key = @key;
+
+-- name: SettingsOfServer :one
+SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit, current_setting('server_version_num')::int AS version,
+       current_setting('default_transaction_isolation') AS isolation, pg_is_in_recovery() AS recovery;
