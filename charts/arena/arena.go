@@ -31,7 +31,7 @@ type ring struct {
 }
 
 var rings = []ring{
-	{"1", "Lower bowl", 18, 19, 2.5, 0.9, 22, 20, lowerCategory},
+	{"1", "Lower bowl", 18, 19, 2.5, 0.9, 22, 30, lowerCategory},
 	{"C", "Club", 14, 6, 22.2, 0.95, 22, 24, func(int, int) string { return "B" }},
 	{"2", "Upper bowl", 20, 19, 30.5, 0.85, 24, 20, upperCategory},
 }
@@ -56,10 +56,7 @@ func upperCategory(_, row int) string {
 func generate() ([]byte, error) {
 	edge := floorEdge
 	outer := rings[2].offset + float64(rings[2].rows)*rings[2].depth + margin
-	house := house{
-		dx: edge.halfX + edge.corner + outer,
-		dy: edge.halfY + edge.corner + 6, // nothing is behind the stage but the stage house
-	}
+	house := house{dx: edge.halfX + edge.corner + outer, dy: margin - top()}
 	c := &chart.Chart{
 		Name:   "Demo Arena",
 		Width:  2 * house.dx * unitsPerMetre,
@@ -81,10 +78,21 @@ func generate() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := chart.Parse(body); err != nil {
-		return nil, err
+	if _, warnings, err := chart.Parse(body); err != nil || len(warnings) > 0 {
+		return nil, fmt.Errorf("the chart is not right: %v, %w", warnings, err)
 	}
 	return append(body, '\n'), nil
+}
+
+// top is where the house ends behind the stage: the ends of the rings there.
+func top() float64 {
+	least := 0.0
+	for i := range rings {
+		from, to := rings[i].span(0)
+		_, y := floorEdge.along(from, to, rings[i].offset+float64(rings[i].rows)*rings[i].depth, 0)
+		least = min(least, y)
+	}
+	return least
 }
 
 // house turns metres into places on the map.
@@ -122,12 +130,16 @@ func (h house) bowl(r *ring, number int) chart.Section {
 		lead := (length-float64(seats-1)*pitch-gap)/2 + aisle/2
 		var block chart.Block
 		for j := range seats {
-			if j == cut && cut > 0 {
+			tunnel := r.tunnel(number, i, j, seats)
+			stairs := j == cut && cut > 0
+			if (tunnel || stairs) && len(block.Seats) > 0 {
 				row.Blocks = append(row.Blocks, block)
 				block = chart.Block{}
+			}
+			if stairs {
 				lead += gap
 			}
-			if r.tunnel(number, i, j, seats) {
+			if tunnel {
 				continue
 			}
 			x, y := floorEdge.along(from, to, offset, lead+float64(j)*pitch)

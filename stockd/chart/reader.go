@@ -37,7 +37,14 @@ func (r *reader) decode(body []byte) any {
 		}
 		err = errors.New("there is something after the chart")
 	}
-	line := 1 + bytes.Count(body[:min(int(decoder.InputOffset()), len(body))], []byte("\n"))
+	offset := decoder.InputOffset()
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		offset = syntax.Offset
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		offset = int64(len(body))
+	}
+	line := 1 + bytes.Count(body[:min(offset, int64(len(body)))], []byte("\n"))
 	r.problem(nil, "not JSON, near line %d: %v", line, err)
 	return nil
 }
