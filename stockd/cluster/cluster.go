@@ -1,0 +1,292 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"ticketrush/client"
+)
+
+// KeySize is the length of the gossip key: AES-256.
+const KeySize = 32
+
+// Config sets up a Cluster.
+type Config struct {
+	// Self is this node: its id and where others reach it.
+	Self client.Node
+	// Bind is the gossip address, host:port; UDP and TCP.
+	Bind string
+	// Join are gossip addresses of some nodes; its own may be among them.
+	Join []string
+	// Label keeps clusters apart that reach each other by mistake. Default "ticketrush".
+	Label string
+	// Key encrypts the gossip. Required unless Bind is on loopback.
+	Key []byte
+	// RejoinEvery is how often missing seeds are tried. Default 5 s.
+	RejoinEvery time.Duration
+	// Log gets memberlist's words too.
+	Log *slog.Logger
+}
+
+// Member is a living node.
+type Member struct {
+	client.Node
+	Gossip  string    // address
+	Started time.Time // two of the same id: the one that started later counts
+}
+
+// Cluster is a running membership.
+type Cluster struct {
+	cfg      Config
+	list     *memberlist.Memberlist
+	meta     []byte
+	poke     chan struct{} // by the delegates; room for one
+	changed  chan struct{}
+	members  atomic.Pointer[[]Member]
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     sync.WaitGroup
+}
+
+// meta is what a node tells about itself.
+type meta struct {
+	ID       string `json:"id"`
+	API      string `json:"api"`
+	Internal string `json:"int"`
+	Started  int64  `json:"at"` // Unix ms
+}
+
+// validate finds all that is wrong with the configuration.
+func (cfg *Config) validate() error {
+	var problems []error
+	host, _, err := net.SplitHostPort(cfg.Bind)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("gossip address %q is not host:port: %w", cfg.Bind, err))
+	}
+	ip := net.ParseIP(host)
+	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+	switch n := len(cfg.Key); {
+	case n == 0 && !loopback:
+		problems = append(problems, fmt.Errorf("gossip on %s needs a key of %d bytes: without one anybody who reaches it can join and evict nodes", cfg.Bind, KeySize))
+	case n != 0 && n != KeySize:
+		problems = append(problems, fmt.Errorf("the gossip key has %d bytes, it needs %d", n, KeySize))
+	}
+	if cfg.Self.ID == "" {
+		problems = append(problems, errors.New("the node id is empty"))
+	}
+	for _, seed := range cfg.Join {
+		if _, _, err := net.SplitHostPort(seed); err != nil {
+			problems = append(problems, fmt.Errorf("gossip seed %q is not host:port: %w", seed, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Start listens, joins who is there, and keeps at it. It does not fail because no seed answers: somebody has to be first.
+func Start(cfg Config) (*Cluster, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.RejoinEvery <= 0 {
+		cfg.RejoinEvery = 5 * time.Second
+	}
+	text, err := json.Marshal(meta{cfg.Self.ID, cfg.Self.API, cfg.Self.Internal, time.Now().UnixMilli()})
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > memberlist.MetaMaxSize {
+		return nil, fmt.Errorf("node id and addresses take %d bytes of gossip metadata, at most %d: shorten them", len(text), memberlist.MetaMaxSize)
+	}
+	c := &Cluster{cfg: cfg, meta: text, poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	c.members.Store(&[]Member{})
+	if c.list, err = memberlist.Create(c.settings()); err != nil {
+		return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.Bind, err)
+	}
+	c.rejoin()
+	c.gather()
+	c.done.Go(c.watch)
+	c.done.Go(c.heal)
+	return c, nil
+}
+
+// settings is memberlist for a local network where noticing a death in about a second matters.
+func (c *Cluster) settings() *memberlist.Config {
+	host, port, _ := net.SplitHostPort(c.cfg.Bind) // validated
+	s := memberlist.DefaultLANConfig()
+	suffix := make([]byte, 4)
+	_, _ = rand.Read(suffix) // never fails
+	s.Name = c.cfg.Self.ID + "-" + hex.EncodeToString(suffix)
+	s.BindAddr, s.AdvertiseAddr = host, host
+	s.BindPort, _ = strconv.Atoi(port)
+	s.AdvertisePort = s.BindPort
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		s.AdvertiseAddr = "" // memberlist finds one
+	}
+	s.Label = c.cfg.Label
+	if s.Label == "" {
+		s.Label = "ticketrush"
+	}
+	s.SecretKey = c.cfg.Key
+	s.GossipVerifyIncoming, s.GossipVerifyOutgoing = true, true
+	s.ProbeInterval, s.ProbeTimeout = 300*time.Millisecond, 150*time.Millisecond
+	s.SuspicionMult, s.SuspicionMaxTimeoutMult = 3, 4
+	s.GossipInterval, s.GossipNodes = 50*time.Millisecond, 4
+	s.PushPullInterval = 15 * time.Second
+	s.TCPTimeout = 2 * time.Second
+	s.DeadNodeReclaimTime = time.Second
+	s.Delegate, s.Events, s.Conflict = c, c, c
+	s.Logger, s.LogOutput = nil, &logWriter{c.cfg.Log}
+	return s
+}
+
+// Members are the living nodes in order of id, this one among them until it leaves.
+func (c *Cluster) Members() []Member { return *c.members.Load() }
+
+// Changed has something in it when Members may have changed.
+func (c *Cluster) Changed() <-chan struct{} { return c.changed }
+
+// Leave says goodbye, so that the others need not find out. Close comes after it.
+func (c *Cluster) Leave(timeout time.Duration) error {
+	if err := c.list.Leave(timeout); err != nil {
+		return fmt.Errorf("leave the cluster: %w", err)
+	}
+	return nil
+}
+
+// Close stops everything. Without Leave before it, it looks like a crash to the others.
+func (c *Cluster) Close() {
+	c.stopOnce.Do(func() {
+		close(c.stop)
+		if err := c.list.Shutdown(); err != nil {
+			c.cfg.Log.Warn("gossip did not shut down cleanly", "error", err)
+		}
+	})
+	c.done.Wait()
+}
+
+// watch takes the members over whenever a delegate saw a change.
+func (c *Cluster) watch() {
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-c.poke:
+			c.gather()
+		}
+	}
+}
+
+func (c *Cluster) gather() {
+	var members []Member
+	for _, n := range c.list.Members() {
+		var m meta
+		if err := json.Unmarshal(n.Meta, &m); err != nil || m.ID == "" {
+			c.cfg.Log.Warn("a member tells nothing about itself", "name", n.Name, "error", err)
+			continue
+		}
+		members = append(members, Member{client.Node{ID: m.ID, API: m.API, Internal: m.Internal}, n.Address(), time.UnixMilli(m.Started)})
+	}
+	slices.SortFunc(members, func(a, b Member) int {
+		if by := strings.Compare(a.ID, b.ID); by != 0 {
+			return by
+		}
+		return b.Started.Compare(a.Started)
+	})
+	members = slices.CompactFunc(members, func(a, b Member) bool { return a.ID == b.ID })
+	c.members.Store(&members)
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// heal joins missing seeds again: after a partition that was longer than memberlist remembers, nobody else would.
+func (c *Cluster) heal() {
+	tick := time.NewTicker(c.cfg.RejoinEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+			c.rejoin()
+		}
+	}
+}
+
+func (c *Cluster) rejoin() {
+	var missing []string
+	for _, seed := range c.cfg.Join {
+		if seed != c.cfg.Bind && !slices.ContainsFunc(c.Members(), func(m Member) bool { return m.Gossip == seed }) {
+			missing = append(missing, seed)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	if n, err := c.list.Join(missing); n == 0 {
+		c.cfg.Log.Info("no gossip seed answers", "seeds", missing, "error", err)
+	}
+}
+
+func (c *Cluster) poked() {
+	select {
+	case c.poke <- struct{}{}:
+	default:
+	}
+}
+
+// NotifyJoin, NotifyLeave and NotifyUpdate run under memberlist's lock.
+func (c *Cluster) NotifyJoin(*memberlist.Node)   { c.poked() }
+func (c *Cluster) NotifyLeave(*memberlist.Node)  { c.poked() }
+func (c *Cluster) NotifyUpdate(*memberlist.Node) { c.poked() }
+
+// NotifyConflict says that two nodes use one name.
+func (c *Cluster) NotifyConflict(existing, other *memberlist.Node) {
+	c.cfg.Log.Error("two nodes use one gossip name", "name", existing.Name, "address", existing.Address(), "other", other.Address())
+}
+
+// NodeMeta is this node's metadata.
+func (c *Cluster) NodeMeta(int) []byte { return c.meta }
+
+// The rest of memberlist's Delegate is not used: gossip carries membership only.
+func (c *Cluster) NotifyMsg([]byte)                {}
+func (c *Cluster) GetBroadcasts(int, int) [][]byte { return nil }
+func (c *Cluster) LocalState(bool) []byte          { return nil }
+func (c *Cluster) MergeRemoteState([]byte, bool)   {}
+
+// logWriter turns memberlist's lines into records: "2006/01/02 15:04:05 [WARN] memberlist: text".
+type logWriter struct{ log *slog.Logger }
+
+var _ io.Writer = (*logWriter)(nil)
+
+func (w *logWriter) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	level := slog.LevelInfo
+	for tag, l := range map[string]slog.Level{"[DEBUG]": slog.LevelDebug, "[INFO]": slog.LevelInfo, "[WARN]": slog.LevelWarn, "[ERR]": slog.LevelError} {
+		if _, after, ok := strings.Cut(text, tag); ok {
+			level, text = l, strings.TrimSpace(after)
+			break
+		}
+	}
+	w.log.Log(context.Background(), level, strings.TrimPrefix(text, "memberlist: "), "from", "memberlist")
+	return len(line), nil
+}
