@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"time"
 )
@@ -67,13 +65,13 @@ const kindOrder = 11
 
 type workArrays struct{ part, epoch, seq, lo, hi, digest array }
 
-func (a *workArrays) add(w *Work, lo, hi int32, sum [32]byte) {
+func (a *workArrays) add(w *Work, lo, hi int32, digest []byte) {
 	a.part.int(int64(w.Part))
 	a.epoch.int(w.Epoch)
 	a.seq.int(w.Seq)
 	a.lo.int(int64(lo))
 	a.hi.int(int64(hi))
-	a.digest.bytes(sum[:])
+	a.digest.bytes(digest)
 }
 
 func (a *workArrays) list() []*array {
@@ -169,34 +167,4 @@ func (a *lineArrays) add(o *NewOrder, index int32) {
 
 func (a *lineArrays) list() []*array {
 	return []*array{&a.op, &a.seat, &a.kind, &a.face, &a.fee, &a.tax}
-}
-
-// digest is what was asked of a partition, in fixed-width big-endian bytes with a domain string; the ledger chains it and its outcomes.
-func digest(f *Flush, w *Work) [32]byte {
-	b := make([]byte, 0, 256*(1+len(w.Ops)))
-	b = append(b, "ticketrush/work/v1"...)
-	b = append(b, f.Batch[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(f.Now.UnixMicro()))
-	b = binary.BigEndian.AppendUint32(b, uint32(w.Part))
-	b = binary.BigEndian.AppendUint64(b, uint64(w.Epoch))
-	b = binary.BigEndian.AppendUint64(b, uint64(w.Seq))
-	for i := range w.Ops {
-		op := &w.Ops[i]
-		b = binary.BigEndian.AppendUint16(b, uint16(op.Kind))
-		b = binary.BigEndian.AppendUint32(b, uint32(op.Event))
-		b = binary.BigEndian.AppendUint32(b, uint32(op.Segment))
-		for _, id := range [][16]byte{op.Hold, op.Scope, op.Key, op.Fingerprint, op.Order} {
-			b = append(b, id[:]...)
-		}
-		b = binary.BigEndian.AppendUint32(b, uint32(op.Attempt))
-		b = binary.BigEndian.AppendUint16(b, uint16(op.Refused))
-		b = binary.BigEndian.AppendUint32(b, uint32(len(op.Moves)))
-		for _, m := range op.Moves {
-			b = binary.BigEndian.AppendUint64(b, uint64(m.Seat))
-			b = binary.BigEndian.AppendUint32(b, uint32(m.Ver))
-			b = append(b, byte(m.From), byte(m.To))
-			b = binary.BigEndian.AppendUint16(b, uint16(m.Type))
-		}
-	}
-	return sha256.Sum256(b)
 }

@@ -163,3 +163,11 @@ SELECT seq, row_no, event, seat, seat_ver, kind, from_state, to_state, hold, ord
 
 -- name: FlushConflictCount :one
 SELECT count(*) FROM ledger.flush_conflicts;
+
+-- name: ReconcileTotals :one
+SELECT clock_timestamp()::timestamptz AS at,
+       coalesce(sum(g.capacity), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
+  FROM ledger.segments g WHERE @event::int = 0 OR g.event = @event;
+
+-- name: ReconcilePartsRows :one
+SELECT count(*) FROM ledger.part WHERE epoch > 0;
