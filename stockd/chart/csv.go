@@ -97,12 +97,12 @@ func readCSV(body []byte, r *report) *Chart {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := reader.FieldPos(0)
-		place := (*at)(nil).member("line").item(line)
 		if err != nil {
 			r.problem(nil, "not CSV: %v", err)
 			return nil
 		}
+		line, _ := reader.FieldPos(0)
+		place := (*at)(nil).member("line").item(line)
 		if n++; n > SeatsMax {
 			r.problem(place, "is seat number %d, at most %d", n, SeatsMax)
 			return nil
