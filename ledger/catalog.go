@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,6 +45,8 @@ type Event struct {
 	Tiers       []Tier
 	Segments    []SegmentInfo
 	SectionName map[string]string // for EventInsert: section id to name
+	// PartOf, for EventInsert, gives each segment its partition, which depends on the number that the event gets. nil: Segments have theirs.
+	PartOf func(event, segment int32) int32
 }
 
 // Tier is the price of a category for a ticket type, in minor units of the event's currency.
@@ -118,6 +121,12 @@ func (l *DB) EventInsert(ctx context.Context, e Event, seats []SeatInfo) (id int
 			LimitTid: e.LimitTid, LimitAccount: e.LimitAcct, LimitDocument: e.LimitDoc,
 		}); err != nil {
 			return err
+		}
+		if e.PartOf != nil {
+			e.Segments = slices.Clone(e.Segments)
+			for i := range e.Segments {
+				e.Segments[i].Part = e.PartOf(id, e.Segments[i].Segment)
+			}
 		}
 		if err := l.insertPlan(ctx, tx, id, e); err != nil {
 			return err
