@@ -11,12 +11,15 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
+
+	"ticketrush/stockd/chart"
 )
 
 // Limits of bodies.
 const (
 	bodyMax      = 64 << 10
-	chartBodyMax = 16 << 20
+	chartBodyMax = chart.BodyMax
 	depthMax     = 16
 	faultsMax    = 20
 )
@@ -199,16 +202,18 @@ func (c *checker) scalar(token json.Token, t reflect.Type, pointer string) {
 	case string:
 		if want != reflect.String {
 			c.fault(pointer, "A string does not fit here.")
+		} else if _, err := time.Parse(time.RFC3339, token); t == timeType && err != nil {
+			c.fault(pointer, "This is not a time of RFC 3339, for example 2026-12-24T19:00:00Z.")
 		}
 	case bool:
 		if want != reflect.Bool {
 			c.fault(pointer, "true and false do not fit here.")
 		}
 	case json.Number:
-		if want < reflect.Int || want > reflect.Uint64 {
+		if want < reflect.Int || want > reflect.Int64 { // bodies have no unsigned members
 			c.fault(pointer, "A number does not fit here.")
-		} else if _, err := strconv.ParseInt(token.String(), 10, 64); err != nil {
-			c.fault(pointer, "Only a whole number fits here.")
+		} else if _, err := strconv.ParseInt(token.String(), 10, t.Bits()); err != nil {
+			c.fault(pointer, "Only a whole number, and not such a large one, fits here.")
 		}
 	}
 }

@@ -56,8 +56,8 @@ type Node interface {
 	ChangeEvent(ctx context.Context, event stock.EventID, state string, version int) (*Event, error)
 	Chart(ctx context.Context, id uuid.UUID) (Chart, bool, error)
 
-	// APIKey finds a key by the SHA-256 of its text; Audit writes down what was done with it.
-	APIKey(ctx context.Context, sum [32]byte) (Key, bool, error)
+	// APIKey finds who an API key was given to; Audit writes down what was done with it.
+	APIKey(ctx context.Context, text string) (Key, bool, error)
 	Audit(ctx context.Context, entry AuditEntry) error
 
 	// Ready gives the reasons why this node should get no traffic yet.

@@ -46,7 +46,7 @@ func (s *server) apiKey(r *http.Request) (key Key, ok bool, err error) {
 	if !ok {
 		return Key{}, false, nil
 	}
-	key, found, err := s.Node.APIKey(r.Context(), sha256.Sum256([]byte(text)))
+	key, found, err := s.Node.APIKey(r.Context(), text)
 	if err != nil {
 		return Key{}, true, err
 	}
