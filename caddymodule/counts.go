@@ -1,0 +1,108 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// countsMax bounds the answers that are kept. Keys are only events that stockd answered for, so nobody can flush the cache with made-up ones.
+const countsMax = 1024
+
+// countsTooOld is when what was left says nothing any more: it is then unknown, never 0.
+const countsTooOld = 60 * time.Second
+
+// pooledCounts lets the cache survive a reload.
+var pooledCounts = caddy.NewUsagePool()
+
+const countsKey = "counts"
+
+// countsCache keeps answers about what is left, in a plain LRU with the time in the value: the expiring kind would leak a goroutine per reload.
+type countsCache struct {
+	answers *lru.Cache[string, *countsAnswer]
+	events  *lru.Cache[string, leftOf]
+
+	mu      sync.Mutex
+	flights map[string]chan struct{} // one request per key goes to stockd at a time
+}
+
+// countsAnswer is a kept answer; it is not changed after it was made.
+type countsAnswer struct {
+	at          time.Time
+	contentType string
+	etag        string
+	body        []byte
+}
+
+type leftOf struct {
+	at   time.Time
+	left int64
+}
+
+func newCountsCache() (*countsCache, error) {
+	answers, err := lru.New[string, *countsAnswer](countsMax)
+	if err != nil {
+		return nil, err
+	}
+	events, err := lru.New[string, leftOf](countsMax)
+	if err != nil {
+		return nil, err
+	}
+	return &countsCache{answers: answers, events: events, flights: map[string]chan struct{}{}}, nil
+}
+
+// Destruct has nothing to give back.
+func (*countsCache) Destruct() error { return nil }
+
+// left gives what is left of an event, nil when that is not known.
+func (c *countsCache) left(event string) *int64 {
+	l, ok := c.events.Get(event)
+	if !ok || time.Since(l.at) > countsTooOld {
+		return nil
+	}
+	return &l.left
+}
+
+// learn reads what is left from an availability answer.
+func (c *countsCache) learn(event string, body []byte, at time.Time) {
+	var doc struct {
+		Totals struct {
+			Free *int64 `json:"free"`
+		} `json:"totals"`
+	}
+	if json.Unmarshal(body, &doc) == nil && doc.Totals.Free != nil {
+		c.events.Add(event, leftOf{at, *doc.Totals.Free})
+	}
+}
+
+// enter waits for its turn to ask for key; leave ends the turn. Several waiting ones then find the first one's answer.
+func (c *countsCache) enter(key string, done <-chan struct{}) (ok bool) {
+	for {
+		c.mu.Lock()
+		flight := c.flights[key]
+		if flight == nil {
+			c.flights[key] = make(chan struct{})
+			c.mu.Unlock()
+			return true
+		}
+		c.mu.Unlock()
+		select {
+		case <-flight:
+			if a, ok := c.answers.Get(key); ok && time.Since(a.at) < time.Second {
+				return false
+			}
+		case <-done:
+			return false
+		}
+	}
+}
+
+func (c *countsCache) leave(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.flights[key])
+	delete(c.flights, key)
+}

@@ -1,0 +1,291 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"ticketrush/pass"
+	"ticketrush/room"
+)
+
+// serveEndpoint serves /.wr/v1/{room}/…
+func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, name string) {
+	if asset, ok := strings.CutPrefix(name, "assets/"); ok && get(w, r) {
+		h.serveAsset(w, r, asset)
+		return
+	}
+	reads := map[string]http.HandlerFunc{"place": h.servePlace, "frontier": h.serveFrontier, "frontier/stream": h.serveStream, "page": h.servePage, "stock": h.serveStock}
+	writes := map[string]http.HandlerFunc{"join": h.serveJoin, "claim": h.serveClaim, "renew": h.serveRenew, "leave": h.serveLeave}
+	switch {
+	case reads[name] != nil:
+		if get(w, r) {
+			reads[name](w, r)
+		}
+	case writes[name] != nil:
+		if h.post(w, r) {
+			writes[name](w, r)
+		}
+	case !strings.HasPrefix(name, "assets/"):
+		problem{Type: "/problems/not-found", Title: "No such endpoint of the waiting room", Status: http.StatusNotFound}.write(w)
+	}
+}
+
+func get(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	wrongMethod(w, "GET, HEAD")
+	return false
+}
+
+func wrongMethod(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	problem{Type: "/problems/method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: "Allowed: " + allow}.write(w)
+}
+
+// post refuses what must not change anything: other methods, other origins, and requests that may be replays.
+func (h *Handler) post(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		wrongMethod(w, "POST")
+		return false
+	}
+	if isEarlyData(r) {
+		problem{Type: "/problems/too-early", Title: "Send this again after the TLS handshake", Status: http.StatusTooEarly}.write(w)
+		return false
+	}
+	if err := h.cross.Check(r); err != nil {
+		problem{Type: "/problems/cross-origin", Title: "This must come from the site itself", Status: http.StatusForbidden}.write(w)
+		return false
+	}
+	return true
+}
+
+// bodyMax bounds what join and claim read.
+const bodyMax = 4 << 10
+
+// input is the body of join and claim: JSON from the page and from apps, a form from the page without JavaScript.
+type input struct {
+	Nonce string `json:"nonce"`
+	back  string
+	form  bool
+}
+
+var nonceText = regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`)
+
+func (h *Handler) input(w http.ResponseWriter, r *http.Request) (in input, ok bool) {
+	refuse := func(status int, detail string) (input, bool) {
+		problem{Type: "/problems/invalid", Title: "The request cannot be read", Status: status, Detail: detail}.write(w)
+		return in, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyMax))
+	if err != nil {
+		return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body may have %d bytes.", bodyMax))
+	}
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind == "application/x-www-form-urlencoded" {
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		if err := r.ParseForm(); err != nil {
+			return refuse(http.StatusBadRequest, "The form is malformed.")
+		}
+		return input{form: prefersHTML(r), back: r.PostForm.Get("return")}, true
+	}
+	if len(body) == 0 {
+		return in, true
+	}
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		return refuse(http.StatusBadRequest, "The body is not the JSON that is asked for: "+strings.TrimPrefix(err.Error(), "json: ")+".")
+	}
+	if in.Nonce != "" && !nonceText.MatchString(in.Nonce) {
+		return refuse(http.StatusBadRequest, "nonce has 22 to 128 characters of base64url.")
+	}
+	return in, true
+}
+
+// placeJSON is what join and place answer.
+type placeJSON struct {
+	Tid        string        `json:"tid"`
+	Rank       string        `json:"rank"`
+	Class      room.Class    `json:"class"`
+	Place      string        `json:"place,omitempty"`
+	State      room.Standing `json:"state"`
+	Position   int64         `json:"position"`
+	WaitS      int64         `json:"wait_s"`
+	NextPollMs int64         `json:"next_poll_ms"`
+}
+
+func (h *Handler) writePlace(w http.ResponseWriter, v visit) {
+	view := h.look(v)
+	h.describe(w, view)
+	writeJSON(w, http.StatusOK, placeJSON{
+		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place, State: view.Standing,
+		Position: view.Position, WaitS: int64(view.Wait / time.Second), NextPollMs: jitter(view.NextPoll).Milliseconds(),
+	})
+}
+
+func randomTid() (tid [16]byte) {
+	_, _ = rand.Read(tid[:]) // never fails
+	return tid
+}
+
+// serveJoin gives a place, or the one that the visitor has.
+func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
+	in, ok := h.input(w, r)
+	if !ok {
+		return
+	}
+	v := h.visit(r)
+	if v.place == "" {
+		tid, flags := room.Tid(randomTid()), pass.Flags(0)
+		if keys := h.keeper.keys.Load(); in.Nonce != "" && keys != nil {
+			mac := hmac.New(sha256.New, keys.Derive("tid/"+h.Room, 32))
+			mac.Write([]byte(in.Nonce))
+			tid = room.Tid(mac.Sum(nil)[:len(tid)])
+		}
+		if in.form {
+			flags = pass.NoJS
+		}
+		var err error
+		if v, err = h.join(tid, flags); err != nil {
+			h.refusal(w, err)
+			return
+		}
+	}
+	h.setPlace(w, r, v)
+	if in.form {
+		w.Header().Set("Cache-Control", "no-store, private")
+		http.Redirect(w, r, h.safeReturn(in.back), http.StatusSeeOther)
+		return
+	}
+	h.writePlace(w, v)
+}
+
+// join asks the room for a rank and signs it.
+func (h *Handler) join(tid room.Tid, flags pass.Flags) (v visit, err error) {
+	keys := h.keeper.keys.Load()
+	rm, err := h.keeper.ready()
+	if err != nil || keys == nil {
+		return v, errNotReady
+	}
+	now := time.Now()
+	if rm.Phase(now) == room.PhaseEnded {
+		h.keeper.mu.Unlock()
+		return v, fmt.Errorf("the sale has ended")
+	}
+	v = visit{tid: tid, rank: rm.Join(now, tid, room.ClassArrival), flags: flags | pass.Unbound, edition: rm.Edition()}
+	dirty := rm.Dirty()
+	h.keeper.mu.Unlock()
+	if dirty {
+		h.keeper.nudge() // the frontier may have opened for this place already
+	}
+	metrics.joins.WithLabelValues(h.Room).Inc()
+	v.place, err = keys.Sign(&pass.Token{
+		Type: pass.Queued, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: tid, Rank: v.rank, Issued: now, Expires: now.Add(h.placeLife(now)),
+	})
+	return v, err
+}
+
+// placeLife reaches to the end of the sale.
+func (h *Handler) placeLife(now time.Time) time.Duration {
+	life := time.Duration(h.Place)
+	if h.Ends != nil {
+		life = max(life, h.Ends.Sub(now)+time.Hour)
+	}
+	return life
+}
+
+func (h *Handler) setPlace(w http.ResponseWriter, r *http.Request, v visit) {
+	life := h.placeLife(time.Now())
+	h.setCookie(w, r, h.names.securePlace, h.names.plainPlace, v.place, life, false)
+	public := fmt.Sprintf("%d.%d.%s", room.RankClass(v.rank), v.rank, v.tid)
+	h.setCookie(w, r, h.names.public, h.names.public, public, life, true)
+}
+
+func (h *Handler) servePlace(w http.ResponseWriter, r *http.Request) {
+	if h.keeper.keys.Load() == nil {
+		h.notReady(w)
+		return
+	}
+	v := h.visit(r)
+	if v.place == "" && v.pass == "" {
+		h.noPlace(w)
+		return
+	}
+	h.writePlace(w, v)
+}
+
+func (h *Handler) noPlace(w http.ResponseWriter) {
+	if _, ready := h.edition(); !ready {
+		h.notReady(w)
+		return
+	}
+	problem{
+		Type: "/problems/no-place", Title: "You have no place in this line", Status: http.StatusUnauthorized,
+		Detail: "Join first. A place of an earlier edition of the room is void.", Join: h.base + "/join",
+	}.write(w)
+}
+
+// serveStock says what is left of the room's event, as far as the edge knows.
+func (h *Handler) serveStock(w http.ResponseWriter, r *http.Request) {
+	var out stockJSON
+	if h.Event != "" {
+		out.Left = h.app.counts.left(h.Event)
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		h.notReady(w)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=1, s-maxage=1")
+	sum := sha256.Sum256(body)
+	serveBytes(w, r, body, nil, fmt.Sprintf(`W/"%x"`, sum[:8]))
+}
+
+// claimWait is how long a claim is kept in the room before the visitor is told to ask again: so long lower ranks can still overtake.
+const claimWait = 1500 * time.Millisecond
+
+// claim asks the room for a pass. When it is granted, it is durable.
+func (h *Handler) claim(ctx context.Context, v visit) (s room.Session, granted bool, err error) {
+	k := h.keeper
+	rm, err := k.ready()
+	if err != nil {
+		return s, false, err
+	}
+	now := time.Now()
+	s, ok, waits, err := rm.Claim(now, room.Claim{Tid: v.tid, Rank: v.rank, Until: now.Add(claimWait)})
+	if ok && err == nil {
+		return s, true, k.whenStored(ctx)
+	}
+	if !waits || err != nil {
+		k.mu.Unlock()
+		return s, false, err
+	}
+	answer := make(chan room.Decision, 1)
+	k.waiters[v.tid] = append(k.waiters[v.tid], answer)
+	k.mu.Unlock()
+	timer := time.NewTimer(claimWait + 3*time.Second)
+	defer timer.Stop()
+	select {
+	case d := <-answer:
+		return d.Session, d.Granted, nil
+	case <-ctx.Done():
+		return s, false, ctx.Err()
+	case <-k.done:
+		return s, false, errNotReady
+	case <-timer.C:
+		return s, false, errNotReady
+	}
+}

@@ -1,0 +1,239 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"ticketrush/caddymodule/page"
+	"ticketrush/room"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler puts a waiting room in front of the handlers after it. Visitors with a living pass go through; navigations to a protected path get
+// the waiting-room page (202), API clients a problem document (429), other methods without a pass 403. OPTIONS and paths that are not
+// protected go through. The room's own endpoints are under `/.wr/v1/{room}/`.
+type Handler struct {
+	// Room names the room: 1 to 32 of a-z, 0-9 and "-". Sites that name the same room share its line.
+	Room string `json:"room"`
+	// Protect lists the paths that need a pass, matched as by Caddy's path matcher (`/buy/*` does not match `/buy`). Default: every path.
+	Protect caddyhttp.MatchPath `json:"protect,omitempty"`
+	// Title is what people read on the page. Default: the room's name.
+	Title string `json:"title,omitempty"`
+	// Opens is when people are let in (RFC 3339); before it they are in the lobby. Default: at once.
+	Opens *time.Time `json:"opens,omitempty"`
+	// Ends is when the sale is over (RFC 3339). Default: never by itself.
+	Ends *time.Time `json:"ends,omitempty"`
+	// Rate is how many people are let in per second. Set it to what the site can bear. Default: 50.
+	Rate float64 `json:"rate,omitempty"`
+	// RateMin and RateMax, when set, let the rate move between them by the `Wr-Pressure` that the site reports.
+	RateMin float64 `json:"rate_min,omitempty"`
+	RateMax float64 `json:"rate_max,omitempty"`
+	// MaxActive is the most people inside at once. Default: 1000.
+	MaxActive int `json:"max_active,omitempty"`
+	// Pass is the life of a pass and of each renewal. Default: 10m.
+	Pass caddy.Duration `json:"pass,omitempty"`
+	// Stay bounds how long somebody may stay by renewing. Default: no bound.
+	Stay caddy.Duration `json:"stay,omitempty"`
+	// Grace is how long the slot of an ended pass stays taken. Default: 5s.
+	Grace caddy.Duration `json:"grace,omitempty"`
+	// Place is the life of a place in the line, when the room has no end. Default: 24h.
+	Place caddy.Duration `json:"place,omitempty"`
+	// Status is what a queued navigation is answered with: 200, 202, 429 or 503. Default: 202.
+	Status int `json:"status,omitempty"`
+	// PageDir has files that replace those of the page: page.html, brand.css, logo.svg, locales. Default: the page as shipped.
+	PageDir string `json:"page_dir,omitempty"`
+	// Event is the event whose remaining tickets the page shows, as `stock_counts` learns them. Default: none.
+	Event string `json:"event,omitempty"`
+	// Return is where a pass leads when the visitor came without a path in mind. Default: the first protected path.
+	Return string `json:"return,omitempty"`
+
+	base   string // "/.wr/v1/‹room›"
+	names  cookieNames
+	app    *App
+	use    *roomUse
+	keeper *keeper
+	page   *page.Page
+	log    *zap.Logger
+	cross  *http.CrossOriginProtection
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.waiting_room", New: func() caddy.Module { return new(Handler) }}
+}
+
+var roomName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
+// Provision joins the room of the app.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if !roomName.MatchString(h.Room) {
+		return fmt.Errorf("waiting_room %q: a name is 1 to 32 of a-z, 0-9 and -", h.Room)
+	}
+	h.log, h.base, h.names = ctx.Logger(), "/.wr/v1/"+h.Room, namesOf(h.Room)
+	h.cross = http.NewCrossOriginProtection()
+	if len(h.Protect) == 0 {
+		h.Protect = caddyhttp.MatchPath{"/*"}
+	}
+	if err := h.Protect.Provision(ctx); err != nil {
+		return err
+	}
+	if h.Return == "" {
+		h.Return = strings.TrimRight(h.Protect[0], "*")
+	}
+	if h.Status == 0 {
+		h.Status = http.StatusAccepted
+	}
+	if h.Place == 0 {
+		h.Place = caddy.Duration(24 * time.Hour)
+	}
+	var err error
+	if h.page, err = page.New(h.PageDir); err != nil {
+		return fmt.Errorf("waiting_room %s: the page: %w", h.Room, err)
+	}
+	set, given := h.settings()
+	if err := set.Validate(); err != nil {
+		return fmt.Errorf("waiting_room %s: %w", h.Room, err)
+	}
+	app, err := ctx.App("waiting_room")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+	if h.use, err = h.app.use(h.Room, set, h.Event, given); err != nil {
+		return err
+	}
+	h.keeper = h.use.keeper
+	return nil
+}
+
+// settings gives what concerns the room itself, and whether the configuration says anything about that.
+func (h *Handler) settings() (set room.Settings, given bool) {
+	set = room.Settings{
+		Rate: h.Rate, RateMin: h.RateMin, RateMax: h.RateMax, Auto: h.RateMin != 0 || h.RateMax != 0, MaxActive: h.MaxActive,
+		PassLife: time.Duration(h.Pass), StayMax: time.Duration(h.Stay), Grace: time.Duration(h.Grace),
+	}
+	if h.Opens != nil {
+		set.OpensAt = h.Opens.UTC()
+	}
+	if h.Ends != nil {
+		set.EndsAt = h.Ends.UTC()
+	}
+	given = set != room.Settings{} || h.Event != ""
+	return set.WithDefaults(), given
+}
+
+// Validate checks what the room's settings do not.
+func (h *Handler) Validate() error {
+	switch h.Status {
+	case 200, 202, 429, 503:
+	default:
+		return fmt.Errorf("waiting_room %s: status %d: want 200, 202, 429 or 503", h.Room, h.Status)
+	}
+	if time.Duration(h.Place) < time.Minute || time.Duration(h.Place) > 30*24*time.Hour {
+		return fmt.Errorf("waiting_room %s: place %v: want 1m to 720h", h.Room, time.Duration(h.Place))
+	}
+	if h.Return != localPath(h.Return) {
+		return fmt.Errorf("waiting_room %s: return %q: want a path of this site", h.Room, h.Return)
+	}
+	return nil
+}
+
+// ServeHTTP decides, then acts. What is not granted by a living pass is refused.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	stripIncoming(r)
+	if rest, ok := strings.CutPrefix(r.URL.Path, h.base+"/"); ok {
+		h.serveEndpoint(w, r, rest)
+		return nil
+	}
+	v := h.visit(r)
+	caddyhttp.SetVar(r.Context(), "waiting_room.room", h.Room)
+	caddyhttp.SetVar(r.Context(), "waiting_room.state", "none")
+	if v.pass != "" {
+		h.count("admitted")
+		return h.forward(w, r, next, v)
+	}
+	hidden := h.hideCookies(r)
+	protected, err := h.Protect.MatchWithError(r)
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodOptions || !protected {
+		return next.ServeHTTP(w, r)
+	}
+	r.Header = hidden
+	h.keepWaiting(w, r, v)
+	return nil
+}
+
+func (h *Handler) count(decision string) { metrics.requests.WithLabelValues(h.Room, decision).Inc() }
+
+// forward lets an admitted visitor through, and listens to what the site says about them.
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v visit) error {
+	h.hideCookies(r)
+	ctx := r.Context()
+	class := room.RankClass(v.session.Rank)
+	caddyhttp.SetVar(ctx, "waiting_room.state", "admitted")
+	caddyhttp.SetVar(ctx, "waiting_room.tid", v.tid.String())
+	caddyhttp.SetVar(ctx, "waiting_room.class", int(class))
+	caddyhttp.SetVar(ctx, admittedVar(h.Room), true)
+	r.Header.Set("X-Wr-Room", h.Room)
+	r.Header.Set("X-Wr-Tid", v.tid.String())
+	r.Header.Set("X-Wr-Class", fmt.Sprint(class))
+	r.Header.Set("X-Wr-Risk", fmt.Sprint(v.risk))
+	r.Header.Set("X-Wr-Pass", v.pass)
+	return next.ServeHTTP(newSiteWriter(w, r, h, v), r)
+}
+
+// notReady is the answer while the room's log is not read, or cannot be written.
+func (h *Handler) notReady(w http.ResponseWriter) {
+	w.Header().Set("Wr-State", "paused")
+	problem{
+		Type: "/problems/room-not-ready", Title: "The waiting room is starting", Status: http.StatusServiceUnavailable,
+		Detail: "Nobody is let in for the moment. Your place is kept; ask again.", NextPollMs: 2000,
+	}.write(w)
+}
+
+// stripped is the request variable that says that headers of ours were taken from what the client sent.
+const stripped = "waiting_room.stripped"
+
+// stripIncoming removes headers that only the edge may set; once per request, so that a second room does not undo the first one's.
+func stripIncoming(r *http.Request) {
+	if done, _ := caddyhttp.GetVar(r.Context(), stripped).(bool); done {
+		return
+	}
+	caddyhttp.SetVar(r.Context(), stripped, true)
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Wr-") || strings.HasPrefix(name, "X-Stockd-") {
+			delete(r.Header, name)
+		}
+	}
+}
+
+func admittedVar(name string) string { return "waiting_room.admitted." + name }
+
+// ready gives the room under its lock; release it.
+func (k *keeper) ready() (*room.Room, error) {
+	k.mu.Lock()
+	if k.room == nil || errors.Is(k.failed, errNotReady) {
+		k.mu.Unlock()
+		return nil, errNotReady
+	}
+	return k.room, nil
+}
+
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,180 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"ticketrush/pass"
+	"ticketrush/room"
+)
+
+// passJSON is what claim and renew answer to somebody inside.
+type passJSON struct {
+	State      room.Standing `json:"state"`
+	Pass       string        `json:"pass"`
+	ExpiresAt  string        `json:"expires_at"`
+	ExpiresInS int64         `json:"expires_in_s"`
+	Renewal    uint16        `json:"renewal"`
+	Return     string        `json:"return"`
+}
+
+// queuedJSON is what claim answers to somebody who has to wait.
+type queuedJSON struct {
+	State      room.Standing `json:"state"`
+	Position   int64         `json:"position"`
+	WaitS      int64         `json:"wait_s"`
+	NextPollMs int64         `json:"next_poll_ms"`
+}
+
+// sign makes the text of a session's pass; the same session gives the same text.
+func (h *Handler) sign(v visit, s room.Session) (string, error) {
+	return h.keeper.keys.Load().Sign(&pass.Token{
+		Type: pass.Pass, Flags: v.flags | pass.Unbound, Room: h.keeper.number, Edition: v.edition, Renewal: s.Renewal, Tid: v.tid, Rank: s.Rank,
+		Issued: time.UnixMilli(s.Issued), Expires: time.UnixMilli(s.Expires), Risk: v.risk,
+	})
+}
+
+// setPass signs a pass and sets its cookie.
+func (h *Handler) setPass(w http.ResponseWriter, r *http.Request, v visit, s room.Session) bool {
+	text, err := h.sign(v, s)
+	if err != nil {
+		return false
+	}
+	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, time.Until(time.UnixMilli(s.Expires)), false)
+	return true
+}
+
+func (h *Handler) writePass(w http.ResponseWriter, r *http.Request, status int, v visit, s room.Session) {
+	text, err := h.sign(v, s)
+	if err != nil {
+		h.notReady(w)
+		return
+	}
+	expires := time.UnixMilli(s.Expires)
+	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, time.Until(expires), false)
+	w.Header().Set("Wr-State", "admitted")
+	writeJSON(w, status, passJSON{
+		State: room.StandingAdmitted, Pass: text, ExpiresAt: expires.UTC().Format(time.RFC3339), ExpiresInS: int64(time.Until(expires) / time.Second),
+		Renewal: s.Renewal, Return: h.Return,
+	})
+}
+
+// serveClaim turns a place into a pass when it is its turn.
+func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
+	in, ok := h.input(w, r)
+	if !ok {
+		return
+	}
+	v := h.visit(r)
+	if v.place == "" {
+		metrics.claims.WithLabelValues(h.Room, "no_place").Inc()
+		h.noPlace(w)
+		return
+	}
+	s, granted, err := h.claim(r.Context(), v)
+	if err != nil {
+		metrics.claims.WithLabelValues(h.Room, "refused").Inc()
+		h.refusal(w, err)
+		return
+	}
+	if granted {
+		metrics.claims.WithLabelValues(h.Room, "granted").Inc()
+	} else {
+		metrics.claims.WithLabelValues(h.Room, "not_yet").Inc()
+	}
+	switch {
+	case in.form:
+		if granted {
+			h.setPass(w, r, v, s)
+		}
+		w.Header().Set("Cache-Control", "no-store, private")
+		http.Redirect(w, r, h.safeReturn(in.back), http.StatusSeeOther)
+	case granted:
+		h.writePass(w, r, http.StatusCreated, v, s)
+	default:
+		view := h.look(v)
+		h.describe(w, view)
+		writeJSON(w, http.StatusAccepted, queuedJSON{view.Standing, view.Position, int64(view.Wait / time.Second), jitter(view.NextPoll).Milliseconds()})
+	}
+}
+
+// renew gives a living pass a new life; the answer is durable.
+func (h *Handler) renew(ctx context.Context, v visit, life time.Duration) (room.Session, error) {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return room.Session{}, err
+	}
+	s, err := rm.Renew(time.Now(), v.tid, v.renewal, life)
+	if err != nil {
+		h.keeper.mu.Unlock()
+		return s, err
+	}
+	return s, h.keeper.whenStored(ctx)
+}
+
+func (h *Handler) serveRenew(w http.ResponseWriter, r *http.Request) {
+	if _, ok := h.input(w, r); !ok {
+		return
+	}
+	v := h.visit(r)
+	if v.pass == "" {
+		h.refusal(w, room.ErrNotInside)
+		return
+	}
+	s, err := h.renew(r.Context(), v, 0)
+	if err != nil {
+		h.refusal(w, err)
+		return
+	}
+	h.writePass(w, r, http.StatusOK, v, s)
+}
+
+// leave ends a pass, and gives up the place when asked to; the answer is durable.
+func (h *Handler) leave(ctx context.Context, v visit, place bool) error {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return err
+	}
+	_ = rm.Leave(time.Now(), v.tid) // somebody who only waits is not inside
+	if place {
+		rm.Forget(v.tid)
+	}
+	return h.keeper.whenStored(ctx)
+}
+
+func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
+	in, ok := h.input(w, r)
+	if !ok {
+		return
+	}
+	v := h.visit(r)
+	if v.pass == "" && v.place == "" {
+		h.noPlace(w)
+		return
+	}
+	if err := h.leave(r.Context(), v, true); err != nil {
+		h.refusal(w, err)
+		return
+	}
+	h.clearCookie(w, r, h.names.securePass, h.names.plainPass)
+	h.clearCookie(w, r, h.names.securePlace, h.names.plainPlace)
+	h.clearCookie(w, r, h.names.public, h.names.public)
+	w.Header().Set("Cache-Control", "no-store, private")
+	if in.form {
+		http.Redirect(w, r, h.base+"/page", http.StatusSeeOther)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// revoke ends a visitor's admission for the life of a place.
+func (h *Handler) revoke(ctx context.Context, v visit) error {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	rm.Ban(now, now.Add(h.placeLife(now)), v.tid)
+	return h.keeper.whenStored(ctx)
+}

@@ -1,0 +1,53 @@
+package caddymodule
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The collectors are made once per process and registered with each configuration's registry, so that counters survive a reload. Labels are
+// names of rooms from the configuration and fixed words only.
+var metrics = struct {
+	requests, claims, joins, storeErrors   *prometheus.CounterVec
+	inside, maxActive, waiting, rate, show *prometheus.GaugeVec
+	storeSeconds                           *prometheus.HistogramVec
+}{
+	requests: counter("ticketrush_room_requests_total", "Requests to protected paths, by what was decided.", "room", "decision"),
+	claims:   counter("ticketrush_room_claims_total", "Claims, by their result.", "room", "result"),
+	joins:    counter("ticketrush_room_joins_total", "Places given.", "room"),
+	storeErrors: counter("ticketrush_room_store_errors_total",
+		"Batches of the room's log that storage refused; while this grows nobody is let in.", "room"),
+	inside:    gauge("ticketrush_room_inside", "Slots taken.", "room"),
+	maxActive: gauge("ticketrush_room_max_active", "Slots in all.", "room"),
+	waiting:   gauge("ticketrush_room_waiting", "Places behind the frontier, whether their holders are still there or not.", "room"),
+	rate:      gauge("ticketrush_room_rate", "Passes per second that the room allows.", "room"),
+	show:      gauge("ticketrush_room_show_ratio", "Share of people who come when they are called.", "room"),
+	storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "ticketrush_room_store_seconds", Help: "Time to store one batch of the room's log.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 12),
+	}, []string{"room"}),
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+}
+
+// registerMetrics enters the collectors into a configuration's registry; several apps and sites may do so.
+func registerMetrics(reg *prometheus.Registry) error {
+	m := &metrics
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.requests, m.claims, m.joins, m.storeErrors, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
+	} {
+		var already prometheus.AlreadyRegisteredError
+		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,265 @@
+package caddymodule
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"ticketrush/pass"
+	"ticketrush/room"
+)
+
+// visit is what a request proves about its sender.
+type visit struct {
+	tid     room.Tid
+	rank    uint64
+	flags   pass.Flags
+	risk    byte
+	place   string       // text of a valid place token; empty: none
+	pass    string       // text of a living pass; empty: none
+	session room.Session // of the pass
+	renewal uint16       // of the pass
+	edition uint16       // of the room
+	cookie  bool         // the place came in a cookie, so the client keeps cookies
+}
+
+// visit reads the tokens of a request. Only what verifies, and is of the room's edition, counts.
+func (h *Handler) visit(r *http.Request) (v visit) {
+	keys := h.keeper.keys.Load()
+	if keys == nil {
+		return v
+	}
+	now := time.Now()
+	var tok pass.Token
+	passes, places := h.tokens(r)
+	for _, text := range passes {
+		if keys.Verify(text, pass.Pass, h.keeper.number, now, &tok) == nil {
+			if h.admit(&v, &tok, text, now) {
+				break
+			}
+		}
+	}
+	for i, text := range places {
+		err := keys.Verify(text, pass.Queued, h.keeper.number, now, &tok)
+		if err != nil {
+			continue
+		}
+		if edition, ok := h.edition(); ok && tok.Edition == edition && (v.pass == "" || v.tid == room.Tid(tok.Tid)) {
+			v.tid, v.rank, v.flags, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.Risk, text, edition
+			v.cookie = i > 0 || r.Header.Get("Authorization") == ""
+			break
+		}
+	}
+	return v
+}
+
+func (h *Handler) edition() (uint16, bool) {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return 0, false
+	}
+	defer h.keeper.mu.Unlock()
+	return rm.Edition(), true
+}
+
+// admit asks the room whether the pass lives.
+func (h *Handler) admit(v *visit, tok *pass.Token, text string, now time.Time) bool {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return false
+	}
+	defer h.keeper.mu.Unlock()
+	if tok.Edition != rm.Edition() {
+		return false
+	}
+	s, err := rm.Alive(now, tok.Tid, tok.Renewal)
+	if err != nil {
+		return false
+	}
+	v.tid, v.rank, v.risk, v.pass, v.session, v.renewal, v.edition = tok.Tid, tok.Rank, tok.Risk, text, s, tok.Renewal, tok.Edition
+	return true
+}
+
+// tokensMax bounds the cookies of one name that are tried: a sibling host may have planted some.
+const tokensMax = 2
+
+// tokens gives the texts that may be passes and places, the Authorization header first.
+func (h *Handler) tokens(r *http.Request) (passes, places []string) {
+	if text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "WaitingRoom "); ok {
+		passes, places = append(passes, text), append(places, text)
+	}
+	read := func(list []string, names ...string) []string {
+		for _, name := range names {
+			for i, c := range r.CookiesNamed(name) {
+				if i == tokensMax {
+					break
+				}
+				list = append(list, c.Value)
+			}
+		}
+		return list
+	}
+	// On a connection that is safe only the names that a browser guards are read.
+	if isSecure(r) {
+		return read(passes, h.names.securePass), read(places, h.names.securePlace)
+	}
+	return read(passes, h.names.securePass, h.names.plainPass), read(places, h.names.securePlace, h.names.plainPlace)
+}
+
+// cookieNames of a room. The plain ones are for HTTP on a loopback host only.
+type cookieNames struct{ securePlace, plainPlace, securePass, plainPass, public string }
+
+func namesOf(name string) cookieNames {
+	return cookieNames{"__Host-wr_" + name + "_place", "wr_" + name + "_place", "__Host-wr_" + name + "_pass", "wr_" + name + "_pass", "wr_" + name + "_pub"}
+}
+
+// isSecure says whether the client speaks TLS, to us or to a proxy that we trust.
+func isSecure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+func (h *Handler) setCookie(w http.ResponseWriter, r *http.Request, secureName, plainName, value string, life time.Duration, readable bool) {
+	secure := isSecure(r) || !isLoopback(r.Host)
+	name := secureName
+	if !secure {
+		name = plainName
+	}
+	c := &http.Cookie{
+		Name: name, Value: value, Path: "/", Secure: secure, HttpOnly: !readable, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second),
+	}
+	if life <= 0 {
+		c.MaxAge = -1
+	}
+	w.Header().Add("Set-Cookie", c.String())
+	if !slices.Contains(w.Header().Values("Vary"), "Cookie") {
+		w.Header().Add("Vary", "Cookie")
+	}
+}
+
+// clearCookie removes a cookie that the request did send; never another: an answer to a request without cookies must not take a fresh one away.
+func (h *Handler) clearCookie(w http.ResponseWriter, r *http.Request, secureName, plainName string) {
+	if len(r.CookiesNamed(secureName)) > 0 || len(r.CookiesNamed(plainName)) > 0 {
+		h.setCookie(w, r, secureName, plainName, "", 0, secureName == h.names.public)
+	}
+}
+
+// hideCookies takes our tokens from what the site sees, and gives the header as it was.
+func (h *Handler) hideCookies(r *http.Request) http.Header {
+	before := r.Header
+	lines := before.Values("Cookie")
+	if !slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, "wr_"+h.Room+"_p") }) {
+		return before
+	}
+	var kept []string
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ";") {
+			part = strings.TrimSpace(part)
+			name, _, _ := strings.Cut(part, "=")
+			switch name {
+			case "", h.names.securePlace, h.names.plainPlace, h.names.securePass, h.names.plainPass:
+			default:
+				kept = append(kept, part)
+			}
+		}
+	}
+	r.Header = before.Clone()
+	r.Header.Del("Cookie")
+	if len(kept) > 0 {
+		r.Header.Set("Cookie", strings.Join(kept, "; "))
+	}
+	return before
+}
+
+// isNavigation says whether a person's browser asks for a page to look at, by Sec-Fetch-Dest, else by the q-values of Accept.
+func isNavigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" {
+		return dest == "document" || dest == "iframe" || dest == "frame"
+	}
+	return prefersHTML(r)
+}
+
+// prefersHTML says whether Accept names HTML, and nothing of JSON with a higher weight.
+func prefersHTML(r *http.Request) bool {
+	html, json := 0.0, 0.0
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		kind, params, _ := strings.Cut(part, ";")
+		weight := acceptWeight(params)
+		switch kind = strings.ToLower(strings.TrimSpace(kind)); {
+		case kind == "text/html" || kind == "application/xhtml+xml":
+			html = max(html, weight)
+		case kind == "application/json" || strings.HasSuffix(kind, "+json"):
+			json = max(json, weight)
+		}
+	}
+	return html > 0 && html >= json
+}
+
+func acceptWeight(params string) float64 {
+	for p := range strings.SplitSeq(params, ";") {
+		if q, ok := strings.CutPrefix(strings.TrimSpace(strings.ToLower(p)), "q="); ok {
+			return parseWeight(q)
+		}
+	}
+	return 1
+}
+
+// parseWeight reads 0, 0.5, 1, 1.000; anything else counts as 0.
+func parseWeight(q string) float64 {
+	whole, digits, _ := strings.Cut(q, ".")
+	if whole == "1" && strings.Trim(digits, "0") == "" {
+		return 1
+	}
+	if whole != "0" || len(digits) > 3 {
+		return 0
+	}
+	weight, unit := 0.0, 0.1
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0
+		}
+		weight += float64(d-'0') * unit
+		unit /= 10
+	}
+	return weight
+}
+
+// isPrefetch says that nobody may be looking: such a request must not use up a pass.
+func isPrefetch(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || strings.EqualFold(r.Header.Get("Purpose"), "prefetch")
+}
+
+// isEarlyData says that the request may be a replay of TLS early data.
+func isEarlyData(r *http.Request) bool {
+	return r.Header.Get("Early-Data") == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+}
+
+// localPath gives text back when it is a path of this very site, and "/" else: nobody may make the room a springboard to another host.
+func localPath(text string) string {
+	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.ContainsAny(text, "\\") {
+		return "/"
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return "/"
+	}
+	return text
+}

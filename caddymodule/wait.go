@@ -1,0 +1,227 @@
+package caddymodule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ticketrush/caddymodule/page"
+	"ticketrush/pass"
+	"ticketrush/room"
+)
+
+// keepWaiting answers a request to a protected path that has no living pass.
+func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
+	navigation := isNavigation(r)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.count("refused")
+		problem{
+			Type: "/problems/admission-required", Title: "You need to pass the waiting room first", Status: http.StatusForbidden,
+			Detail: "Join the line, wait for your turn, claim a pass, and send the request again with it.", Join: h.base + "/join",
+		}.write(w)
+		return
+	}
+	if navigation && v.place == "" && !isPrefetch(r) && !isEarlyData(r) {
+		// A browser without JavaScript has no other way to a place.
+		if fresh, err := h.join(room.Tid(randomTid()), pass.NoJS); err == nil {
+			h.setPlace(w, r, fresh)
+			fresh.cookie = false
+			v = fresh
+		}
+	}
+	view := h.look(v)
+	if navigation && v.cookie && r.Method == http.MethodGet && !isPrefetch(r) && !isEarlyData(r) &&
+		(view.Standing == room.StandingEligible || view.Standing == room.StandingAdmitted) {
+		// The second contact of a client that keeps cookies: its turn, so it goes straight on.
+		if s, granted, _ := h.claim(r.Context(), v); granted && h.setPass(w, r, v, s) {
+			h.count("entered")
+			w.Header().Set("Cache-Control", "no-store, private")
+			http.Redirect(w, r, localPath(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		}
+		view = h.look(v)
+	}
+	h.count("queued")
+	h.describe(w, view)
+	if navigation {
+		h.renderPage(w, r, v, view, r.URL.RequestURI())
+		return
+	}
+	h.queuedProblem(w, v, view)
+}
+
+// look says how a visitor stands; the zero view, with no standing, is for one without a place.
+func (h *Handler) look(v visit) room.View {
+	rm, err := h.keeper.ready()
+	if err != nil {
+		return room.View{Standing: room.StandingPaused, NextPoll: 3 * time.Second}
+	}
+	defer h.keeper.mu.Unlock()
+	now := time.Now()
+	if v.place != "" || v.pass != "" {
+		return rm.Look(now, v.tid, v.rank)
+	}
+	switch rm.Phase(now) {
+	case room.PhaseEnded:
+		return room.View{Standing: room.StandingEnded, NextPoll: time.Minute}
+	case room.PhasePaused:
+		return room.View{Standing: room.StandingPaused, NextPoll: 10 * time.Second}
+	}
+	return room.View{NextPoll: time.Second}
+}
+
+// describe sets the headers that tell a client how it stands.
+func (h *Handler) describe(w http.ResponseWriter, view room.View) {
+	hd := w.Header()
+	state := view.Standing
+	if state == "" {
+		state = "new"
+	}
+	hd.Set("Wr-State", string(state))
+	if view.Position > 0 {
+		hd.Set("Wr-Position", strconv.FormatInt(view.Position, 10))
+	}
+	hd.Set("Wr-Next-Poll", strconv.FormatInt(view.NextPoll.Milliseconds(), 10))
+	setRetryAfter(hd, jitter(view.NextPoll))
+}
+
+// jitter spreads a delay by a quarter, so that a crowd does not ask in step.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
+}
+
+func (h *Handler) queuedProblem(w http.ResponseWriter, v visit, view room.View) {
+	p := problem{
+		Type: "/problems/queued", Title: "You are in the waiting room", Status: http.StatusTooManyRequests, Join: h.base + "/join",
+		Position: view.Position, WaitS: int64(view.Wait / time.Second), NextPollMs: jitter(view.NextPoll).Milliseconds(),
+	}
+	if v.place != "" {
+		p.Rank = strconv.FormatUint(v.rank, 10)
+	}
+	switch view.Standing {
+	case room.StandingPaused:
+		p.Type, p.Title, p.Status = "/problems/room-paused", "The waiting room is paused; your place is kept", http.StatusServiceUnavailable
+	case room.StandingEnded:
+		p.Type, p.Title, p.Status = "/problems/room-ended", "The sale has ended", http.StatusForbidden
+	case room.StandingLobby:
+		p.Title = "The sale has not opened yet"
+	case room.StandingEligible, room.StandingAdmitted:
+		p.Title = "It is your turn: claim your pass"
+	}
+	p.write(w)
+}
+
+// renderPage answers a navigation with the page, in place.
+func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, view room.View, back string) {
+	status := h.Status
+	switch view.Standing {
+	case room.StandingPaused:
+		status = http.StatusServiceUnavailable
+	case room.StandingEnded:
+		status = http.StatusOK
+	}
+	refresh := max(5, int(view.NextPoll/time.Second))
+	if v.place == "" {
+		refresh = 0
+	}
+	var stock *int64
+	if h.Event != "" {
+		stock = h.app.counts.left(h.Event)
+	}
+	var b bytes.Buffer
+	err := h.page.Render(&b, page.Data{
+		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), State: string(view.Standing), Position: view.Position,
+		WaitSeconds: int64(view.Wait / time.Second), NextPollMs: firstPoll(v, view), Lang: page.PickLocale(r.Header.Get("Accept-Language")),
+		NoJSRefreshSeconds: refresh, StockLeft: stock,
+	})
+	if err != nil {
+		h.log.Error("render the waiting-room page", zap.Error(err))
+		h.notReady(w)
+		return
+	}
+	hd := w.Header()
+	hd.Set("Content-Type", "text/html; charset=utf-8")
+	hd.Set("Content-Security-Policy", page.CSP)
+	hd.Set("Cache-Control", "no-store, private")
+	hd.Add("Vary", "Accept, Sec-Fetch-Dest, Accept-Language")
+	hd.Set("X-Robots-Tag", "noindex")
+	hd.Set("X-Content-Type-Options", "nosniff")
+	hd.Set("Referrer-Policy", "same-origin")
+	hd.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes())
+	}
+}
+
+// firstPoll lets somebody whose turn may be now ask at once.
+func firstPoll(v visit, view room.View) int64 {
+	if v.place == "" || view.Position <= 1 {
+		return 0
+	}
+	return jitter(view.NextPoll).Milliseconds()
+}
+
+// servePage is the page by itself; `return` is the path that leads on.
+func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
+	v := h.visit(r)
+	view := h.look(v)
+	back := r.URL.Query().Get("return")
+	if back == "" {
+		back = h.Return
+	}
+	h.describe(w, view)
+	h.renderPage(w, r, v, view, h.safeReturn(back))
+}
+
+// safeReturn gives a path of this site that the room protects, else the configured one.
+func (h *Handler) safeReturn(back string) string {
+	if back == "" || localPath(back) != back {
+		return h.Return
+	}
+	return back
+}
+
+func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, name string) {
+	body, gz, contentType, etag, ok := h.page.Asset(name)
+	if !ok {
+		problem{Type: "/problems/not-found", Title: "No such file", Status: http.StatusNotFound}.write(w)
+		return
+	}
+	hd := w.Header()
+	hd.Set("Content-Type", contentType)
+	hd.Set("Content-Security-Policy", page.CSP)
+	hd.Set("X-Content-Type-Options", "nosniff")
+	hd.Set("Cache-Control", "public, max-age=300")
+	if r.URL.Query().Has("v") {
+		hd.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	serveBytes(w, r, body, gz, etag)
+}
+
+// refusal turns a room's error into the problem that a client gets.
+func (h *Handler) refusal(w http.ResponseWriter, err error) {
+	p := problem{Type: "/problems/admission-required", Title: "You have no living pass", Status: http.StatusUnauthorized, Join: h.base + "/join"}
+	switch {
+	case errors.Is(err, errNotReady):
+		h.notReady(w)
+		return
+	case errors.Is(err, room.ErrBanned):
+		p = problem{Type: "/problems/admission-revoked", Title: "The site ended your admission", Status: http.StatusForbidden,
+			Detail: "Ask the organiser, and name your reference: the first eight digits of your place's id."}
+	case errors.Is(err, room.ErrOldPass):
+		p.Title = "This pass was renewed elsewhere: claim again"
+	case errors.Is(err, room.ErrStay):
+		p = problem{Type: "/problems/longest-stay", Title: "The longest stay is reached", Status: http.StatusConflict,
+			Detail: "The pass is good until its end. After that, claim again."}
+	case err != nil:
+		p.Detail = fmt.Sprint(err)
+	}
+	p.write(w)
+}
