@@ -236,3 +236,11 @@ func (r *Room) Snapshot() (State, error) {
 	}
 	return r.state.clone(), nil
 }
+
+// Seq gives the number of the batch that holds, or will hold, everything that was done so far.
+func (r *Room) Seq() uint64 {
+	if r.Dirty() {
+		return r.state.Seq + 1
+	}
+	return r.state.Seq
+}
