@@ -1,0 +1,145 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// config is what `stockd serve` reads from its file and from the environment: the setting `api_addr` is also STOCKD_API_ADDR, and so on; the
+// environment wins. Lists are separated by commas there. A zero value means the default that is named with each setting.
+//
+// Secrets are never settings themselves: each stands in a file that a setting names, or in the environment variable that is named with it.
+type config struct {
+	// Node is the node's name. It must be unique in the cluster and stay the same over restarts: a restarted node takes its own stock back at
+	// once. Default: the host's name.
+	Node string `toml:"node"`
+	// APIAddr is where the public API listens, host:port. Put an edge in front of it. Default: 127.0.0.1:7101.
+	APIAddr string `toml:"api_addr"`
+	// APIAdvertise is how other nodes and the edges reach the API, when that is not APIAddr.
+	APIAdvertise string `toml:"api_advertise"`
+	// InternalAddr is where nodes and edges call each other. Beyond loopback it needs the internal key. Default: 127.0.0.1:7301.
+	InternalAddr string `toml:"internal_addr"`
+	// InternalAdvertise is how others reach the internal listener, when that is not InternalAddr.
+	InternalAdvertise string `toml:"internal_advertise"`
+	// GossipAddr is where the cluster gossips, TCP and UDP. Beyond loopback it needs the gossip key. Default: 127.0.0.1:7201.
+	GossipAddr string `toml:"gossip_addr"`
+	// Join lists gossip addresses of other nodes; one that lives is enough. Default: none, a cluster of one.
+	Join []string `toml:"join"`
+	// Cluster labels the gossip, so that two clusters on one network never mix. Default: ticketrush.
+	Cluster string `toml:"cluster"`
+
+	// Postgres is the ledger's connection string (key=value or URL, sslmode explicit). A password belongs into PostgresFile, or into
+	// Postgres' own passfile.
+	Postgres string `toml:"postgres"`
+	// PostgresFile is a file with the connection string, when it holds a password.
+	PostgresFile string `toml:"postgres_file"`
+
+	// RoomKeysFile has the keys that verify the passes of waiting rooms, the same file as on the edges; or the text in STOCKD_ROOM_KEYS.
+	// Without it, events with a room sell to API keys only.
+	RoomKeysFile string `toml:"room_keys_file"`
+	// SecretsFile has the keys of hold tokens, order tokens and tickets (`stockd keys new`), the same on all nodes; or STOCKD_SECRETS. Needed.
+	SecretsFile string `toml:"secrets_file"`
+	// InternalKeyFile has the key of the internal listener, at least 16 characters; or STOCKD_INTERNAL_KEY.
+	InternalKeyFile string `toml:"internal_key_file"`
+	// GossipKeyFile has the gossip's 32 bytes in base64; or STOCKD_GOSSIP_KEY.
+	GossipKeyFile string `toml:"gossip_key_file"`
+
+	// Sandbox turns the sandbox payment provider on: everybody pays with a click. Never where tickets are worth something. Default: off.
+	Sandbox bool `toml:"sandbox"`
+	// SandboxURL is the base URL at which the sandbox sends its webhooks to this API. Default: http:// and APIAddr.
+	SandboxURL string `toml:"sandbox_url"`
+	// PaymentDeadline is how long a payment may take before its provider is asked how it ended. Default: 15m.
+	PaymentDeadline duration `toml:"payment_deadline"`
+
+	// SessionTTL is after how long without a sign of life a node's stock is taken over. Shorter: faster take-over, and a shorter Postgres
+	// hiccup makes the node stop promising. Default: 3s.
+	SessionTTL duration `toml:"session_ttl"`
+	// Lanes is the number of connections that flush at the same time; 2 keep one core of Postgres busy. Default: 2.
+	Lanes int `toml:"lanes"`
+	// Linger is how long a batch waits for company. Default: 300µs.
+	Linger duration `toml:"linger"`
+	// BatchMax is the most operations of a batch; p99 grows with it. Default: 128.
+	BatchMax int `toml:"batch_max"`
+	// QueueMax is the most promises that wait for the ledger; past it clients get 503 at once. Default: 256.
+	QueueMax int `toml:"queue_max"`
+	// QueueWait is how long a promise waits for the ledger before its client gets 503. Default: 2s.
+	QueueWait duration `toml:"queue_wait"`
+	// DrainTimeout bounds the hand-over at SIGTERM. Default: 10s.
+	DrainTimeout duration `toml:"drain_timeout"`
+
+	// ReadsPerSecond bounds the reads of one visitor; an address that says no more than itself gets ten times as much. Default: 20; -1: no limit.
+	ReadsPerSecond float64 `toml:"reads_per_second"`
+	// StreamsMax bounds the availability streams; each costs some 40 kB. Default: 10000.
+	StreamsMax int `toml:"streams_max"`
+	// TrustedProxies are the networks of the edges, whose X-Forwarded-For and X-Wr-… are believed. Default: loopback.
+	TrustedProxies []string `toml:"trusted_proxies"`
+
+	// LogLevel is debug, info, warn or error. Default: info.
+	LogLevel string `toml:"log_level"`
+	// LogFormat is text or json. Default: text.
+	LogFormat string `toml:"log_format"`
+}
+
+// duration is a time.Duration that is written as text: "3s", "300µs".
+type duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = duration(v)
+	return err
+}
+
+// withDefaults gives a copy in which every setting that has a default stands.
+func (c config) withDefaults(hostname string) config {
+	text := func(into *string, value string) {
+		if *into == "" {
+			*into = value
+		}
+	}
+	number := func(into *int, value int) {
+		if *into == 0 {
+			*into = value
+		}
+	}
+	span := func(into *duration, value time.Duration) {
+		if *into == 0 {
+			*into = duration(value)
+		}
+	}
+	text(&c.Node, hostname)
+	text(&c.APIAddr, "127.0.0.1:7101")
+	text(&c.APIAdvertise, c.APIAddr)
+	text(&c.InternalAddr, "127.0.0.1:7301")
+	text(&c.InternalAdvertise, c.InternalAddr)
+	text(&c.GossipAddr, "127.0.0.1:7201")
+	text(&c.Cluster, "ticketrush")
+	text(&c.SandboxURL, "http://"+c.APIAddr)
+	text(&c.LogLevel, "info")
+	text(&c.LogFormat, "text")
+	c.SandboxURL = strings.TrimSuffix(c.SandboxURL, "/")
+	span(&c.PaymentDeadline, 15*time.Minute)
+	span(&c.SessionTTL, 3*time.Second)
+	number(&c.Lanes, 2)
+	span(&c.Linger, 300*time.Microsecond)
+	number(&c.BatchMax, 128)
+	number(&c.QueueMax, 256)
+	span(&c.QueueWait, 2*time.Second)
+	span(&c.DrainTimeout, 10*time.Second)
+	number(&c.StreamsMax, 10_000)
+	if c.ReadsPerSecond == 0 {
+		c.ReadsPerSecond = 20
+	}
+	return c
+}
+
+// proxies are TrustedProxies as networks; validate has seen that they can be read. Nil means loopback.
+func (c config) proxies() (list []netip.Prefix) {
+	for _, text := range c.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}

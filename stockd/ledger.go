@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"ticketrush/ledger"
+)
+
+// ledgerAt tells commands that work on the ledger itself where it is.
+type ledgerAt struct {
+	Config string `type:"path" env:"STOCKD_CONFIG" placeholder:"FILE" help:"The configuration that names Postgres; without it STOCKD_POSTGRES or STOCKD_POSTGRES_FILE does."`
+}
+
+// dsn is the connection string that the configuration names.
+func (l ledgerAt) dsn() (string, error) {
+	c, err := readConfig(l.Config, os.Environ())
+	if err != nil {
+		return "", misuse(err)
+	}
+	return c.dsn()
+}
+
+// dsn is the ledger's connection string, from the setting or its file.
+func (c config) dsn() (string, error) {
+	if c.PostgresFile != "" {
+		text, err := os.ReadFile(c.PostgresFile)
+		if err != nil {
+			return "", missing(fmt.Errorf("postgres_file: %w; correct postgres_file (%s)", err, envName("postgres_file")))
+		}
+		return strings.TrimSpace(string(text)), nil
+	}
+	if c.Postgres == "" {
+		return "", misuse(errors.New("where is the ledger? Set STOCKD_POSTGRES to its connection string, or name a configuration with --config"))
+	}
+	return c.Postgres, nil
+}
+
+// openLedger opens it and says what to do when that fails.
+func openLedger(ctx context.Context, dsn string) (*ledger.DB, error) {
+	db, err := ledger.Open(ctx, dsn, ledger.Options{})
+	if errors.Is(err, ledger.ErrUnavailable) {
+		return nil, missing(fmt.Errorf("postgres: %w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
+	}
+	if err != nil {
+		return nil, missing(fmt.Errorf("postgres: %w", err))
+	}
+	return db, nil
+}
+
+type migrateCommand struct{ ledgerAt }
+
+// Run brings the schema up to date.
+func (m *migrateCommand) Run(ctx context.Context, con console) error {
+	dsn, err := m.dsn()
+	if err != nil {
+		return err
+	}
+	done, err := ledger.Migrate(ctx, dsn)
+	if err != nil {
+		return missing(fmt.Errorf("%w; is Postgres up, and is STOCKD_POSTGRES right?", err))
+	}
+	for _, step := range done {
+		fmt.Fprintf(con.out, "applied %s\n", step.Name)
+	}
+	if len(done) == 0 {
+		fmt.Fprintln(con.out, "the schema is up to date")
+	}
+	return nil
+}

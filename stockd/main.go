@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the whole command line.
+type commands struct {
+	Serve     serveCommand     `cmd:"" help:"Run a node."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the ledger's schema up to date."`
+	Keys      keysCommand      `cmd:"" help:"Make keys."`
+	Apikey    apikeyCommand    `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
+	Event     eventCommand     `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
+	Reconcile reconcileCommand `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
+	Demo      demoCommand      `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
+	Rush      rushCommand      `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
+	Site      siteCommand      `cmd:"" help:"Serve the demo's shop."`
+	Openapi   openapiCommand   `cmd:"" name:"openapi" help:"Print the API's contract."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Sweep     sweepCommand     `cmd:"" hidden:"" help:"Wait for the demo to end and remove what it left."`
+}
+
+// console is where commands read and write; tests put their own in.
+type console struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run carries out one command line and gives the exit code.
+func run(ctx context.Context, args []string, con console) int {
+	var cli commands
+	left := -1 // what kong wants to exit with after --help
+	parser, err := kong.New(&cli,
+		kong.Name("stockd"),
+		kong.Description("Sells a scarce thing to a flood of people: never a seat twice."),
+		kong.UsageOnError(),
+		kong.Writers(con.out, con.err),
+		kong.Exit(func(code int) { left = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Bind(con),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		panic(err) // the command line above is malformed: a bug that every test sees
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if left >= 0 {
+		return left
+	}
+	if err != nil {
+		return report(con.err, misuse(fmt.Errorf("%w\nstockd --help lists the commands, stockd COMMAND --help their flags", err)))
+	}
+	return report(con.err, parsed.Run())
+}
+
+// report prints a failure and gives its exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{code: exitFailed, err: err}
+	}
+	if f.err != nil {
+		fmt.Fprintf(w, "stockd: %v\n", err)
+	}
+	return f.code
+}

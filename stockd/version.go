@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"ticketrush/stockd/api"
+)
+
+type versionCommand struct{}
+
+// Run prints what was built, from what and with what.
+func (*versionCommand) Run(con console) error {
+	fmt.Fprintln(con.out, "stockd "+version())
+	return nil
+}
+
+// version is the module's version, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && (text == "" || text == "(devel)") {
+			text = s.Value[:12]
+		}
+	}
+	if text == "" {
+		text = "(devel)"
+	}
+	return text + " " + info.GoVersion
+}
+
+type openapiCommand struct{}
+
+// Run prints the contract of the API.
+func (*openapiCommand) Run(con console) error {
+	_, err := con.out.Write(api.Contract)
+	return err
+}
