@@ -7,6 +7,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// lifeMax bounds the life of a hold, in milliseconds, far above what anybody configures: a year.
+const lifeMax = 366 * 24 * 3600 * 1000
+
 // opBox is one allocation for an operation and its moves.
 type opBox struct {
 	op    Op
@@ -76,7 +79,7 @@ func (s *Segment) applyAgain(cmd *Command, h *hold) Effect {
 // applyHold chooses seats for a new hold and takes them.
 func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 	ask := &cmd.Ask
-	if !validAsk(ask) || cmd.TTL <= 0 || cmd.MaxTTL < 0 {
+	if !validAsk(ask) || cmd.TTL <= 0 || cmd.TTL > lifeMax || cmd.MaxTTL < 0 || cmd.MaxTTL > lifeMax {
 		return refuse(CodeInvalid)
 	}
 	var chosen choice
@@ -174,7 +177,7 @@ func (s *Segment) start(cmd *Command, h *hold, to State) *Op {
 
 func (s *Segment) applyExtend(cmd *Command, h *hold, now int64) Effect {
 	switch {
-	case cmd.TTL <= 0:
+	case cmd.TTL <= 0 || cmd.TTL > lifeMax:
 		return refuse(CodeInvalid)
 	case h.state != Held:
 		return s.note(cmd, CodeIllegal)
