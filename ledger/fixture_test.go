@@ -230,3 +230,24 @@ func (b *bench) want(got []int16, want ...int16) {
 		}
 	}
 }
+
+// sold sells seats to a buyer with a limit of 4 and returns the hold and the order.
+func (b *bench) sold(buyer uuid.UUID, seats ...int64) (holdID, orderID uuid.UUID) {
+	b.t.Helper()
+	orderID = uuid.New()
+	holdID, h := b.hold(seats...)
+	b.want(b.flush(limited(h, buyer, 4)), applied)
+	b.want(b.flush(b.opened(holdID, orderID, seats...)), applied)
+	b.orderTo(orderID, "pay_start", 2, 1)
+	b.want(b.flush(b.paid(pin, holdID, orderID, held, paying, seats...)), applied)
+	b.orderTo(orderID, "pay_ok", 3, 1)
+	b.want(b.flush(b.paid(sell, holdID, orderID, paying, sold, seats...)), applied)
+	return holdID, orderID
+}
+
+// paid is an operation for the first attempt of an order.
+func (b *bench) paid(kind int16, id, orderID uuid.UUID, from, to int16, seats ...int64) ledger.Op {
+	o := b.op(kind, id, from, to, seats...)
+	o.Order, o.Attempt = orderID, 1
+	return o
+}

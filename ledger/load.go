@@ -15,7 +15,7 @@ import (
 type Loaded struct {
 	Segments []SegmentRow
 	Seats    []SeatRow // those that were ever touched; the others are free, at version 0
-	Holds    []HoldRow // live ones
+	Holds    []HoldRow // live ones, and those of sold seats: a refund gives back what they count against limits
 }
 
 // SegmentRow is a segment and its counters.
@@ -52,6 +52,9 @@ type HoldRow struct {
 	Order     uuid.UUID
 	Attempt   int32
 }
+
+// stateSold is the state of a sold seat.
+const stateSold = 3
 
 // unitMask takes an area's unit number from a seat id.
 const unitMask = 1<<24 - 1
@@ -111,11 +114,33 @@ func (l *DB) loadSeats(ctx context.Context, loaded *Loaded) error {
 			s.NextUnit = max(s.NextUnit, int32(r.Seat&unitMask)+1)
 		}
 	}
-	holdRows, err := l.q.HoldsOfSegments(ctx, l.pool, holds)
+	return l.loadHolds(ctx, loaded, holds)
+}
+
+func (l *DB) loadHolds(ctx context.Context, loaded *Loaded, live db.HoldsOfSegmentsParams) error {
+	rows, err := l.q.HoldsOfSegments(ctx, l.pool, live)
 	if err != nil {
 		return explain(err)
 	}
-	for _, r := range holdRows {
+	for _, r := range rows {
+		loaded.Holds = append(loaded.Holds, holdRow(r.LedgerHold))
+	}
+	var sold []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	for i := range loaded.Seats {
+		if s := &loaded.Seats[i]; s.State == stateSold && !seen[s.Hold] {
+			seen[s.Hold] = true
+			sold = append(sold, s.Hold)
+		}
+	}
+	if len(sold) == 0 {
+		return nil
+	}
+	ended, err := l.q.HoldsOfSales(ctx, l.pool, sold)
+	if err != nil {
+		return explain(err)
+	}
+	for _, r := range ended {
 		loaded.Holds = append(loaded.Holds, holdRow(r.LedgerHold))
 	}
 	return nil
@@ -130,7 +155,7 @@ func holdRow(h db.LedgerHold) HoldRow {
 		row.Remaining = time.Duration(h.RemainingMs.Int64) * time.Millisecond
 	}
 	for i := range h.QuotaDims {
-		row.Quotas = append(row.Quotas, Quota{Dimension: h.QuotaDims[i], Key: h.QuotaKeys[i], Limit: h.QuotaLimits[i]})
+		row.Quotas = append(row.Quotas, Quota{Dimension: int16(h.QuotaDims[i]), Key: h.QuotaKeys[i], Limit: h.QuotaLimits[i]})
 	}
 	return row
 }

@@ -46,16 +46,23 @@ type Claimed struct {
 	AppliedSeq int64
 }
 
-// Claim takes those of the partitions that are free, whose session is over, or that the same node has: the first of the two statements of a
-// take-over. Load is the second.
+// Claim takes those of the partitions that are free, whose session is over, or that the same node has: the first of the two steps of a
+// take-over. Load is the second. Partitions that are not in the answer have a live owner, or a flush is writing them just now: ask again.
 func (l *DB) Claim(ctx context.Context, session int64, node string, parts []int32) ([]Claimed, error) {
-	rows, err := l.q.PartClaim(ctx, l.pool, db.PartClaimParams{Session: session, Node: node, Parts: parts})
+	var claimed []Claimed
+	err := l.inTx(ctx, func(tx *sql.Tx) error {
+		locked, err := l.q.PartLock(ctx, tx, parts)
+		if err != nil {
+			return err
+		}
+		rows, err := l.q.PartClaim(ctx, tx, db.PartClaimParams{Session: session, Node: node, Parts: locked})
+		for _, r := range rows {
+			claimed = append(claimed, Claimed{Part: r.Part, Epoch: r.Epoch, AppliedSeq: r.AppliedSeq})
+		}
+		return err
+	})
 	if err != nil {
-		return nil, explain(err)
-	}
-	claimed := make([]Claimed, 0, len(rows))
-	for _, r := range rows {
-		claimed = append(claimed, Claimed{Part: r.Part, Epoch: r.Epoch, AppliedSeq: r.AppliedSeq})
+		return nil, err // an unknown commit is resolved by claiming again: the caller's own partitions are given to it at once
 	}
 	return claimed, nil
 }

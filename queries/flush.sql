@@ -28,31 +28,36 @@ RETURNING id;
 -- name: SessionEnd :exec
 UPDATE ledger.sess SET dead = true WHERE id = sqlc.arg(id);
 
+-- A claim locks first and decides in a statement of its own. In one statement, a row that another node claimed while this one waited would be
+-- judged by the new session's number and the old session's row, and taken from a live owner. Rows that a flush has locked are left for the
+-- next claim.
+-- name: PartLock :many
+SELECT p.part FROM ledger.part p WHERE p.part = ANY(sqlc.arg(parts)::int[]) ORDER BY p.part FOR NO KEY UPDATE OF p SKIP LOCKED;
+
 -- Rows that are free, whose session is over, or whose session's node is the caller itself: so a restart takes its own back at once.
 -- name: PartClaim :many
-WITH free AS (
-    SELECT p.part FROM ledger.part p LEFT JOIN ledger.sess s ON s.id = p.session
+WITH claimed AS (
+    UPDATE ledger.part p SET session = sqlc.arg(session), epoch = p.epoch + 1
      WHERE p.part = ANY(sqlc.arg(parts)::int[])
-       AND (s.id IS NULL OR s.dead OR s.expires_at <= clock_timestamp() OR s.node = sqlc.arg(node))
+       AND NOT EXISTS (SELECT 1 FROM ledger.sess s WHERE s.id = p.session AND NOT s.dead AND s.expires_at > clock_timestamp() AND s.node <> sqlc.arg(node))
        AND EXISTS (SELECT 1 FROM ledger.sess me WHERE me.id = sqlc.arg(session) AND NOT me.dead AND me.expires_at > clock_timestamp())
-     ORDER BY p.part FOR NO KEY UPDATE OF p SKIP LOCKED),
-claimed AS (
-    UPDATE ledger.part p SET session = sqlc.arg(session), epoch = p.epoch + 1 FROM free WHERE p.part = free.part
     RETURNING p.part, p.epoch, p.applied_seq),
 noted AS (
     INSERT INTO ledger.part_epochs(part, epoch, session, start_seq) SELECT part, epoch, sqlc.arg(session), applied_seq FROM claimed)
 SELECT part, epoch, applied_seq FROM claimed ORDER BY part;
 
--- A planned hand-off: the remaining life of the holds and the end of ownership in one statement, under the epoch.
+-- A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch.
 -- name: PartRelease :many
-WITH lives AS (
+WITH released AS (
+    UPDATE ledger.part p SET session = 0
+      FROM (SELECT unnest(sqlc.arg(parts)::int[]) AS part, unnest(sqlc.arg(epochs)::bigint[]) AS epoch) w
+     WHERE p.part = w.part AND p.epoch = w.epoch AND p.session = sqlc.arg(session)
+    RETURNING p.part),
+lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
-      FROM (SELECT unnest(sqlc.arg(holds)::uuid[]) AS id, unnest(sqlc.arg(remaining)::bigint[]) AS remaining_ms) l
-     WHERE h.id = l.id AND h.state = 1)
-UPDATE ledger.part p SET session = 0
-  FROM (SELECT unnest(sqlc.arg(parts)::int[]) AS part, unnest(sqlc.arg(epochs)::bigint[]) AS epoch) w
- WHERE p.part = w.part AND p.epoch = w.epoch AND p.session = sqlc.arg(session)
-RETURNING p.part;
+      FROM (SELECT unnest(sqlc.arg(holds)::uuid[]) AS id, unnest(sqlc.arg(remaining)::bigint[]) AS remaining_ms) l, released r
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part)
+SELECT part FROM released ORDER BY part;
 
 -- name: PartOwners :many
 SELECT p.part, p.epoch, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live

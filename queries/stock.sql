@@ -20,6 +20,10 @@ SELECT sqlc.embed(h)
   JOIN ledger.holds h ON h.part = w.part AND h.event = w.event AND h.segment = w.segment
  WHERE h.state IN (0, 1) ORDER BY h.id;
 
+-- The holds of sold seats have ended; what they count against limits is needed when the seats are refunded.
+-- name: HoldsOfSales :many
+SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND h.state = 3 ORDER BY h.id;
+
 -- name: HoldGet :one
 SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = @id;
 

@@ -150,24 +150,21 @@ func (q *Queries) FlushConflictInsert(ctx context.Context, db DBTX, arg FlushCon
 }
 
 const PartClaim = `-- name: PartClaim :many
-WITH free AS (
-    SELECT p.part FROM ledger.part p LEFT JOIN ledger.sess s ON s.id = p.session
-     WHERE p.part = ANY($1::int[])
-       AND (s.id IS NULL OR s.dead OR s.expires_at <= clock_timestamp() OR s.node = $2)
-       AND EXISTS (SELECT 1 FROM ledger.sess me WHERE me.id = $3 AND NOT me.dead AND me.expires_at > clock_timestamp())
-     ORDER BY p.part FOR NO KEY UPDATE OF p SKIP LOCKED),
-claimed AS (
-    UPDATE ledger.part p SET session = $3, epoch = p.epoch + 1 FROM free WHERE p.part = free.part
+WITH claimed AS (
+    UPDATE ledger.part p SET session = $1, epoch = p.epoch + 1
+     WHERE p.part = ANY($2::int[])
+       AND NOT EXISTS (SELECT 1 FROM ledger.sess s WHERE s.id = p.session AND NOT s.dead AND s.expires_at > clock_timestamp() AND s.node <> $3)
+       AND EXISTS (SELECT 1 FROM ledger.sess me WHERE me.id = $1 AND NOT me.dead AND me.expires_at > clock_timestamp())
     RETURNING p.part, p.epoch, p.applied_seq),
 noted AS (
-    INSERT INTO ledger.part_epochs(part, epoch, session, start_seq) SELECT part, epoch, $3, applied_seq FROM claimed)
+    INSERT INTO ledger.part_epochs(part, epoch, session, start_seq) SELECT part, epoch, $1, applied_seq FROM claimed)
 SELECT part, epoch, applied_seq FROM claimed ORDER BY part
 `
 
 type PartClaimParams struct {
+	Session int64
 	Parts   []int32
 	Node    string
-	Session int64
 }
 
 type PartClaimRow struct {
@@ -178,7 +175,7 @@ type PartClaimRow struct {
 
 // Rows that are free, whose session is over, or whose session's node is the caller itself: so a restart takes its own back at once.
 func (q *Queries) PartClaim(ctx context.Context, db DBTX, arg PartClaimParams) ([]PartClaimRow, error) {
-	rows, err := db.QueryContext(ctx, PartClaim, pq.Array(arg.Parts), arg.Node, arg.Session)
+	rows, err := db.QueryContext(ctx, PartClaim, arg.Session, pq.Array(arg.Parts), arg.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +218,36 @@ func (q *Queries) PartGet(ctx context.Context, db DBTX, part int32) (PartGetRow,
 		&i.AppliedSeq,
 	)
 	return i, err
+}
+
+const PartLock = `-- name: PartLock :many
+SELECT p.part FROM ledger.part p WHERE p.part = ANY($1::int[]) ORDER BY p.part FOR NO KEY UPDATE OF p SKIP LOCKED
+`
+
+// A claim locks first and decides in a statement of its own. In one statement, a row that another node claimed while this one waited would be
+// judged by the new session's number and the old session's row, and taken from a live owner. Rows that a flush has locked are left for the
+// next claim.
+func (q *Queries) PartLock(ctx context.Context, db DBTX, parts []int32) ([]int32, error) {
+	rows, err := db.QueryContext(ctx, PartLock, pq.Array(parts))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int32{}
+	for rows.Next() {
+		var part int32
+		if err := rows.Scan(&part); err != nil {
+			return nil, err
+		}
+		items = append(items, part)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const PartOwners = `-- name: PartOwners :many
@@ -268,14 +295,16 @@ func (q *Queries) PartOwners(ctx context.Context, db DBTX) ([]PartOwnersRow, err
 }
 
 const PartRelease = `-- name: PartRelease :many
-WITH lives AS (
+WITH released AS (
+    UPDATE ledger.part p SET session = 0
+      FROM (SELECT unnest($2::int[]) AS part, unnest($3::bigint[]) AS epoch) w
+     WHERE p.part = w.part AND p.epoch = w.epoch AND p.session = $1
+    RETURNING p.part),
+lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
-      FROM (SELECT unnest($4::uuid[]) AS id, unnest($5::bigint[]) AS remaining_ms) l
-     WHERE h.id = l.id AND h.state = 1)
-UPDATE ledger.part p SET session = 0
-  FROM (SELECT unnest($2::int[]) AS part, unnest($3::bigint[]) AS epoch) w
- WHERE p.part = w.part AND p.epoch = w.epoch AND p.session = $1
-RETURNING p.part
+      FROM (SELECT unnest($4::uuid[]) AS id, unnest($5::bigint[]) AS remaining_ms) l, released r
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part)
+SELECT part FROM released ORDER BY part
 `
 
 type PartReleaseParams struct {
@@ -286,7 +315,7 @@ type PartReleaseParams struct {
 	Remaining []int64
 }
 
-// A planned hand-off: the remaining life of the holds and the end of ownership in one statement, under the epoch.
+// A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch.
 func (q *Queries) PartRelease(ctx context.Context, db DBTX, arg PartReleaseParams) ([]int32, error) {
 	rows, err := db.QueryContext(ctx, PartRelease,
 		arg.Session,

@@ -21,7 +21,7 @@ type LedgerHold struct {
 	Legs         int32
 	Generation   int32
 	Quantity     int32
-	QuotaDims    []int16
+	QuotaDims    []int32
 	QuotaKeys    []uuid.UUID
 	QuotaLimits  []int32
 	Deadline     time.Time

@@ -45,6 +45,56 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, id uuid.UUID) (HoldGetRo
 	return i, err
 }
 
+const HoldsOfSales = `-- name: HoldsOfSales :many
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND h.state = 3 ORDER BY h.id
+`
+
+type HoldsOfSalesRow struct {
+	LedgerHold LedgerHold
+}
+
+// The holds of sold seats have ended; what they count against limits is needed when the seats are refunded.
+func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([]HoldsOfSalesRow, error) {
+	rows, err := db.QueryContext(ctx, HoldsOfSales, pq.Array(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HoldsOfSalesRow{}
+	for rows.Next() {
+		var i HoldsOfSalesRow
+		if err := rows.Scan(
+			&i.LedgerHold.ID,
+			&i.LedgerHold.Event,
+			&i.LedgerHold.Segment,
+			&i.LedgerHold.Part,
+			&i.LedgerHold.State,
+			&i.LedgerHold.Try,
+			&i.LedgerHold.Legs,
+			&i.LedgerHold.Generation,
+			&i.LedgerHold.Quantity,
+			pq.Array(&i.LedgerHold.QuotaDims),
+			pq.Array(&i.LedgerHold.QuotaKeys),
+			pq.Array(&i.LedgerHold.QuotaLimits),
+			&i.LedgerHold.Deadline,
+			&i.LedgerHold.MaxExpiresAt,
+			&i.LedgerHold.RemainingMs,
+			&i.LedgerHold.OrderID,
+			&i.LedgerHold.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const HoldsOfSegments = `-- name: HoldsOfSegments :many
 SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt
   FROM (SELECT unnest($1::int[]) AS event, unnest($2::int[]) AS segment, unnest($3::int[]) AS part) w

@@ -148,7 +148,7 @@ CREATE TABLE ledger.holds (
     legs           int NOT NULL DEFAULT 1,
     generation     int NOT NULL,
     quantity       int NOT NULL CHECK (quantity > 0),
-    quota_dims     smallint[] NOT NULL,
+    quota_dims     int[] NOT NULL,                           -- not smallint: lib/pq cannot read arrays of it
     quota_keys     uuid[] NOT NULL,
     quota_limits   int[] NOT NULL,
     deadline       timestamptz NOT NULL,

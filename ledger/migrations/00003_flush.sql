@@ -232,7 +232,7 @@ BEGIN
         INSERT INTO ledger.holds(id, event, segment, part, state, generation, quantity, quota_dims, quota_keys, quota_limits, deadline, max_expires_at)
             SELECT o.hold, o.event, o.segment, w_part[o.w], 1, o_generation[o.i], o.quantity, coalesce(q.dims, '{}'), coalesce(q.keys, '{}'), coalesce(q.limits, '{}'), o.deadline, o.max
               FROM unnest(o_w, o_kind, o_event, o_segment, o_quantity, o_hold, o_deadline, o_max) WITH ORDINALITY o(w, kind, event, segment, quantity, hold, deadline, max, i)
-              LEFT JOIN (SELECT x.op, array_agg(x.dimension) AS dims, array_agg(x.key) AS keys, array_agg(x.lim) AS limits
+              LEFT JOIN (SELECT x.op, array_agg(x.dimension::int) AS dims, array_agg(x.key) AS keys, array_agg(x.lim) AS limits
                            FROM unnest(q_op, q_dimension, q_key, q_limit) x(op, dimension, key, lim) GROUP BY x.op) q ON q.op = o.i
              WHERE o.kind = 1 AND v_out[o.i] = 0;
     END IF;
