@@ -1,0 +1,74 @@
+-- Orders, sales, tickets, payments and postings against each other. Each query returns the rows that do not fit.
+
+-- A sold seat belongs to a paid or issued order that has a line for it.
+-- name: BreaksOfSoldOrders :many
+SELECT s.event, s.seat, s.order_id, coalesce(o.state, 0)::smallint AS state
+  FROM ledger.sales s LEFT JOIN ledger.orders o ON o.id = s.order_id
+ WHERE s.ended_seq IS NULL AND (sqlc.arg(event)::int = 0 OR s.event = sqlc.arg(event))
+   AND (o.id IS NULL OR o.state NOT IN (3, 4, 7, 9) OR NOT EXISTS (SELECT 1 FROM ledger.order_lines l WHERE l.order_id = s.order_id AND l.seat = s.seat))
+ ORDER BY 1, 2;
+
+-- A paid order's seat is sold, or pinned by it for seconds at most; an issued order's seat is sold.
+-- name: BreaksOfPaidOrders :many
+SELECT o.id, l.seat, o.state, coalesce(s.state, 0)::smallint AS seat_state
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id
+  LEFT JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat AND s.order_id = o.id
+ WHERE o.state IN (3, 4) AND (sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event))
+   AND NOT coalesce(s.state = 3 OR (o.state = 3 AND s.state = 2 AND o.updated_at > sqlc.arg(before)::timestamptz), false)
+ ORDER BY 1, 2;
+
+-- A pin belongs to an order that is paying or was just decided.
+-- name: BreaksOfPins :many
+SELECT s.event, s.seat, s.order_id, coalesce(o.state, 0)::smallint AS state
+  FROM ledger.seats s LEFT JOIN ledger.orders o ON o.id = s.order_id
+ WHERE s.state = 2 AND (sqlc.arg(event)::int = 0 OR s.event = sqlc.arg(event))
+   AND NOT coalesce(o.state IN (2, 10) OR o.updated_at > sqlc.arg(before)::timestamptz, false)
+ ORDER BY 1, 2;
+
+-- A live ticket for each seat of an issued order, and no other.
+-- name: BreaksOfTickets :many
+SELECT coalesce(o.id, t.order_id)::uuid AS order_id, coalesce(o.seat, t.seat)::bigint AS seat, (t.order_id IS NOT NULL)::boolean AS has_ticket
+  FROM (SELECT x.id, x.event, l.seat FROM ledger.orders x JOIN ledger.order_lines l ON l.order_id = x.id WHERE x.state IN (4, 9) AND (sqlc.arg(event)::int = 0 OR x.event = sqlc.arg(event))) o
+  FULL JOIN (SELECT order_id, event, seat FROM ledger.tickets WHERE voided_at IS NULL AND (sqlc.arg(event)::int = 0 OR event = sqlc.arg(event))) t ON t.order_id = o.id AND t.event = o.event AND t.seat = o.seat
+ WHERE o.id IS NULL OR t.order_id IS NULL ORDER BY 1, 2;
+
+-- An order's total is its lines; a paid one has one placed payment of that amount; an issued one is captured in full.
+-- name: BreaksOfTotals :many
+SELECT o.id, o.state, o.total, coalesce(l.total, 0)::bigint AS lines, coalesce(p.amount, 0)::bigint AS paid, coalesce(p.captured, 0)::bigint AS captured
+  FROM ledger.orders o
+  LEFT JOIN (SELECT order_id, sum(face + fee + tax) AS total FROM ledger.order_lines GROUP BY 1) l ON l.order_id = o.id
+  LEFT JOIN ledger.payments p ON p.order_id = o.id AND p.placed
+ WHERE (sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event))
+   AND (o.total <> coalesce(l.total, 0) OR (o.state IN (3, 4, 9) AND coalesce(p.amount, -1) <> o.total) OR (o.state = 4 AND coalesce(p.captured, -1) <> o.total))
+ ORDER BY 1;
+
+-- Postings of an order: what was recognised is its total once it is paid, and nothing before; what was captured is posted.
+-- name: BreaksOfPostings :many
+SELECT o.id, o.state, o.total, coalesce(t.recognised, 0)::bigint AS recognised, coalesce(t.settled, 0)::bigint AS settled, coalesce(p.captured, 0)::bigint AS captured
+  FROM ledger.orders o
+  LEFT JOIN (SELECT order_id, sum(CASE WHEN debit = '1200' THEN amount ELSE 0 END) AS recognised, sum(CASE WHEN credit = '1200' THEN amount ELSE 0 END) AS settled
+               FROM ledger.transfers GROUP BY 1) t ON t.order_id = o.id
+  LEFT JOIN (SELECT order_id, sum(captured) AS captured FROM ledger.payments GROUP BY 1) p ON p.order_id = o.id
+ WHERE (sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event))
+   AND (coalesce(t.recognised, 0) <> CASE WHEN o.state IN (3, 4, 9) THEN o.total ELSE 0 END OR coalesce(t.settled, 0) <> coalesce(p.captured, 0))
+ ORDER BY 1;
+
+-- Money that is with a payment and belongs to nothing: authorised or captured, not placed, and no call to give it back is on its way.
+-- name: BreaksOfLooseMoney :many
+SELECT p.id, p.order_id, p.state, p.amount FROM ledger.payments p
+ WHERE p.state IN ('authorized', 'captured') AND NOT p.placed
+   AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'void:' || p.id::text AND x.dead_at IS NULL) ORDER BY 1;
+
+-- What each account has, by currency; debits and credits add up to the same by construction, so this is for people.
+-- name: TrialBalance :many
+SELECT a.account, a.currency,
+       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.debit = a.account AND t.currency = a.currency)::bigint AS debits,
+       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.credit = a.account AND t.currency = a.currency)::bigint AS credits
+  FROM ledger.accounts a ORDER BY 1, 2;
+
+-- name: OrderTotals :one
+SELECT count(*) FILTER (WHERE o.state IN (3, 4))::bigint AS paid_orders,
+       (SELECT count(*) FROM ledger.order_lines l JOIN ledger.orders x ON x.id = l.order_id WHERE x.state IN (3, 4) AND (sqlc.arg(event)::int = 0 OR x.event = sqlc.arg(event)))::bigint AS paid_seats,
+       (SELECT count(*) FROM ledger.tickets t WHERE t.voided_at IS NULL AND (sqlc.arg(event)::int = 0 OR t.event = sqlc.arg(event)))::bigint AS tickets,
+       coalesce(sum(o.total) FILTER (WHERE o.state IN (3, 4)), 0)::bigint AS amount
+  FROM ledger.orders o WHERE sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event);
