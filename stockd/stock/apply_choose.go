@@ -64,7 +64,7 @@ func (s *Segment) nothingLeft(now int64) Answer {
 	return Answer{Code: CodeAllHeld, FreeEstimate: s.freeEstimate(now)}
 }
 
-// chooseBest walks the ladder; companion seats are used when nothing else is left.
+// chooseBest walks the ladder. Companion seats are kept for those who need them, until somebody takes any seats at all.
 func (s *Segment) chooseBest(ask *Ask, now int64) (choice, Answer) {
 	k := int(ask.Quantity)
 	rung := int8(0)
@@ -74,7 +74,7 @@ func (s *Segment) chooseBest(ask *Ask, now int64) (choice, Answer) {
 	case ask.Accessible > 0:
 		rung = s.pickAccessible(k, ask)
 	default:
-		if rung = s.choose(k, ask, f); rung == 0 {
+		if rung = s.choose(k, ask, f); rung == 0 && ask.Together == TogetherAny {
 			f.companions = true
 			rung = s.choose(k, ask, f)
 		}

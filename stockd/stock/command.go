@@ -73,13 +73,14 @@ type Quota struct {
 	Limit     int32     `json:"limit"`
 }
 
-// Together says how a party wants to sit.
+// Together says how a party wants to sit. A segment answers for itself only: with TogetherPreferred it would rather refuse than scatter
+// people, because another segment may have seats together. Who asks several segments asks them all so, and then again with TogetherAny.
 type Together int8
 
 const (
-	TogetherPreferred Together = iota
-	TogetherRequired
-	TogetherAny
+	TogetherPreferred Together = iota // adjacent, or in two rows, or near and nobody alone
+	TogetherRequired                  // adjacent
+	TogetherAny                       // as preferred, and if need be anywhere; companion seats too
 )
 
 // Orphans says what may happen to single seats that are left over beside a choice.

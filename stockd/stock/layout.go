@@ -11,7 +11,7 @@ type SeatFlags uint8
 const (
 	// SeatAccessible is a place for a wheelchair, or one that is reached without steps. Sold by name or on request only.
 	SeatAccessible SeatFlags = 1 << iota
-	// SeatCompanion goes with an accessible seat; others get it when nothing else is left.
+	// SeatCompanion goes with an accessible seat; others get it when they take any seats and nothing else is left.
 	SeatCompanion
 )
 

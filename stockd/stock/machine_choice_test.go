@@ -127,7 +127,7 @@ func (mc *machine) needsCompanions(ask *Ask, rung int8) bool {
 	k := int(ask.Quantity)
 	_, legal := mc.m.bestRun(k, true, ask.Categories, false)
 	_, adjacent := mc.m.bestRun(k, false, ask.Categories, false)
-	return rung <= RungOrphan && !legal && (!adjacent || ask.Orphans == OrphansNever)
+	return ask.Together == TogetherAny && rung <= RungOrphan && !legal && (!adjacent || ask.Orphans == OrphansNever)
 }
 
 func (mc *machine) adjacent(seats []heldSeat) bool {
@@ -153,9 +153,10 @@ func (mc *machine) alone(taken map[int]bool) bool {
 
 func (mc *machine) checkRefusal(t *rapid.T, ask *Ask, effect Effect) {
 	k := int(ask.Quantity)
-	n := mc.m.openCount(ask.Categories, true)
-	_, adjacent := mc.m.bestRun(k, false, ask.Categories, true)
-	_, legal := mc.m.bestRun(k, true, ask.Categories, true)
+	companions := ask.Together == TogetherAny
+	n := mc.m.openCount(ask.Categories, companions)
+	_, adjacent := mc.m.bestRun(k, false, ask.Categories, companions)
+	_, legal := mc.m.bestRun(k, true, ask.Categories, companions)
 	c := mc.m.counts()
 	code := effect.Answer.Code
 	if effect.Op != nil {
