@@ -1,8 +1,12 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // kinds is one more than the highest kind of an operation.
@@ -36,8 +40,8 @@ func arguments(f *Flush) ([]any, error) {
 			q.add(op, index)
 			s.add(op, index)
 			if op.Kind == kindOrder {
-				if op.NewOrder == nil {
-					return nil, fmt.Errorf("flush: operation %d of partition %d opens an order without saying which", j, work.Part)
+				if err := checkOrder(op.NewOrder); err != nil {
+					return nil, fmt.Errorf("flush: operation %d of partition %d: %w", j, work.Part, err)
 				}
 				n.add(op.NewOrder, index)
 				l.add(op.NewOrder, index)
@@ -49,12 +53,12 @@ func arguments(f *Flush) ([]any, error) {
 	}
 	var c array
 	for _, n := range counts[1:] {
-		c.int(int64(n))
+		c.int4(n)
 	}
-	args := []any{f.Session, f.Batch.String(), f.Now.Truncate(time.Microsecond), c.text()}
+	args := []any{f.Session, f.Batch.String(), f.Now.Truncate(time.Microsecond), c.argument()}
 	for _, list := range [][]*array{w.list(), o.list(), q.list(), s.list(), n.list(), l.list()} {
 		for _, a := range list {
-			args = append(args, a.text())
+			args = append(args, a.argument())
 		}
 	}
 	return args, nil
@@ -63,14 +67,33 @@ func arguments(f *Flush) ([]any, error) {
 // kindOrder is the kind that opens an order.
 const kindOrder = 11
 
+// checkOrder refuses what the server would refuse with the whole batch.
+func checkOrder(o *NewOrder) error {
+	switch {
+	case o == nil:
+		return errors.New("it opens an order without saying which")
+	case len(o.Lines) == 0:
+		return errors.New("its order has no lines")
+	case strings.ContainsRune(o.Buyer, 0) || !utf8.ValidString(o.Buyer):
+		return errors.New("its order's buyer is not text")
+	}
+	if o.ClientIP == "" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(o.ClientIP); err != nil {
+		return fmt.Errorf("its order's client address: %w", err)
+	}
+	return nil
+}
+
 type workArrays struct{ part, epoch, seq, lo, hi, digest array }
 
 func (a *workArrays) add(w *Work, lo, hi int32, digest []byte) {
-	a.part.int(int64(w.Part))
-	a.epoch.int(w.Epoch)
-	a.seq.int(w.Seq)
-	a.lo.int(int64(lo))
-	a.hi.int(int64(hi))
+	a.part.int4(w.Part)
+	a.epoch.int8(w.Epoch)
+	a.seq.int8(w.Seq)
+	a.lo.int4(lo)
+	a.hi.int4(hi)
 	a.digest.bytes(digest)
 }
 
@@ -83,14 +106,14 @@ type opArrays struct {
 }
 
 func (a *opArrays) add(op *Op, work int32) {
-	a.w.int(int64(work))
-	a.kind.int(int64(op.Kind))
-	a.event.int(int64(op.Event))
-	a.segment.int(int64(op.Segment))
+	a.w.int4(work)
+	a.kind.int2(op.Kind)
+	a.event.int4(op.Event)
+	a.segment.int4(op.Segment)
 	a.area.bool(op.Area)
-	a.quantity.int(int64(op.Quantity))
+	a.quantity.int4(op.Quantity)
 	a.hold.uuid(op.Hold)
-	a.generation.int(int64(op.Generation))
+	a.generation.int4(op.Generation)
 	a.scope.uuid(op.Scope)
 	a.key.uuid(op.Key)
 	a.fingerprint.uuid(op.Fingerprint)
@@ -99,11 +122,11 @@ func (a *opArrays) add(op *Op, work int32) {
 		order = op.NewOrder.ID
 	}
 	a.order.uuid(order)
-	a.attempt.int(int64(op.Attempt))
+	a.attempt.int4(op.Attempt)
 	a.free.bool(op.Free)
 	a.deadline.time(op.Deadline)
 	a.max.time(op.MaxExpires)
-	a.refused.int(int64(op.Refused))
+	a.refused.int2(op.Refused)
 }
 
 func (a *opArrays) list() []*array {
@@ -115,10 +138,10 @@ type quotaArrays struct{ op, dimension, key, limit array }
 
 func (a *quotaArrays) add(op *Op, index int32) {
 	for _, q := range op.Quotas {
-		a.op.int(int64(index))
-		a.dimension.int(int64(q.Dimension))
+		a.op.int4(index)
+		a.dimension.int2(q.Dimension)
 		a.key.uuid(q.Key)
-		a.limit.int(int64(q.Limit))
+		a.limit.int4(q.Limit)
 	}
 }
 
@@ -128,12 +151,12 @@ type seatArrays struct{ op, seat, ver, from, to, kind array }
 
 func (a *seatArrays) add(op *Op, index int32) {
 	for _, m := range op.Moves {
-		a.op.int(int64(index))
-		a.seat.int(m.Seat)
-		a.ver.int(int64(m.Ver))
-		a.from.int(int64(m.From))
-		a.to.int(int64(m.To))
-		a.kind.int(int64(m.Type))
+		a.op.int4(index)
+		a.seat.int8(m.Seat)
+		a.ver.int4(m.Ver)
+		a.from.int2(m.From)
+		a.to.int2(m.To)
+		a.kind.int2(m.Type)
 	}
 }
 
@@ -144,10 +167,10 @@ func (a *seatArrays) list() []*array {
 type orderArrays struct{ op, buyer, currency, ip array }
 
 func (a *orderArrays) add(o *NewOrder, index int32) {
-	a.op.int(int64(index))
-	a.buyer.string(o.Buyer)
-	a.currency.string(o.Currency)
-	a.ip.string(o.ClientIP)
+	a.op.int4(index)
+	a.buyer.text(o.Buyer)
+	a.currency.text(o.Currency)
+	a.ip.text(o.ClientIP)
 }
 
 func (a *orderArrays) list() []*array { return []*array{&a.op, &a.buyer, &a.currency, &a.ip} }
@@ -156,12 +179,12 @@ type lineArrays struct{ op, seat, kind, face, fee, tax array }
 
 func (a *lineArrays) add(o *NewOrder, index int32) {
 	for _, l := range o.Lines {
-		a.op.int(int64(index))
-		a.seat.int(l.Seat)
-		a.kind.int(int64(l.Type))
-		a.face.int(l.Face)
-		a.fee.int(l.Fee)
-		a.tax.int(l.Tax)
+		a.op.int4(index)
+		a.seat.int8(l.Seat)
+		a.kind.int2(l.Type)
+		a.face.int8(l.Face)
+		a.fee.int8(l.Fee)
+		a.tax.int8(l.Tax)
 	}
 }
 

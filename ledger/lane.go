@@ -24,6 +24,7 @@ const (
 // pool: database/sql may run a statement of a pool twice and report no error.
 type Lane struct {
 	ledger *DB
+	socket *laneSocket
 	pool   *sql.DB // of this one connection
 	conn   *sql.Conn
 	flush  *sql.Stmt
@@ -36,13 +37,14 @@ const laneSettings = `SET plan_cache_mode = force_generic_plan; SET jit = off; S
 
 // OpenLane opens a lane.
 func (l *DB) OpenLane(ctx context.Context) (*Lane, error) {
-	pool, err := openPool(l.dsn, 1)
+	socket := &laneSocket{}
+	pool, err := openLanePool(l.dsn, socket)
 	if err != nil {
 		return nil, err
 	}
-	lane := &Lane{ledger: l, pool: pool}
+	lane := &Lane{ledger: l, socket: socket, pool: pool}
 	if err := lane.prepare(ctx); err != nil {
-		pool.Close()
+		_ = lane.Close()
 		return nil, fmt.Errorf("open a flush lane: %w", explain(err))
 	}
 	return lane, nil
@@ -59,8 +61,12 @@ func (lane *Lane) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// Close closes the connection. A flush that is on its way has an unknown outcome then.
-func (lane *Lane) Close() error { return lane.pool.Close() }
+// Close closes the connection, also under a flush that is on its way, which then has an unknown outcome. It may be called at any time, by
+// anybody, more than once.
+func (lane *Lane) Close() error {
+	lane.socket.close()
+	return lane.pool.Close()
+}
 
 // Flush commits the works of f, each or not at all, and says what became of each of them. On ErrUnknown send the same f again, on a new
 // lane; on a *ConstraintError nothing was written.

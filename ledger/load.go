@@ -178,7 +178,8 @@ func (l *DB) HoldByID(ctx context.Context, id uuid.UUID) (HoldRow, []HoldSeat, e
 	if err != nil {
 		return HoldRow{}, nil, explain(err)
 	}
-	rows, err := l.q.SeatsOfHold(ctx, l.pool, uuid.NullUUID{UUID: id, Valid: true})
+	first := int64(row.LedgerHold.Segment) << 24
+	rows, err := l.q.SeatsOfHold(ctx, l.pool, db.SeatsOfHoldParams{Event: row.LedgerHold.Event, Low: first, High: first | unitMask, Hold: uuid.NullUUID{UUID: id, Valid: true}})
 	if err != nil {
 		return HoldRow{}, nil, explain(err)
 	}

@@ -28,7 +28,8 @@ SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND h.st
 SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = @id;
 
 -- name: SeatsOfHold :many
-SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats WHERE hold = @hold ORDER BY seat;
+SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats
+ WHERE event = @event AND seat BETWEEN @low AND @high AND hold = @hold ORDER BY seat;
 
 -- name: IdempotencyGet :one
 SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, b.outcomes

@@ -31,6 +31,12 @@ type LedgerHold struct {
 	Attempt      int32
 }
 
+type LedgerOrderTransition struct {
+	FromState int16
+	Event     string
+	ToState   int16
+}
+
 type LedgerPriceTier struct {
 	Event        int32
 	Category     int16

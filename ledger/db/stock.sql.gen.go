@@ -190,8 +190,16 @@ func (q *Queries) IdempotencyGet(ctx context.Context, db DBTX, arg IdempotencyGe
 }
 
 const SeatsOfHold = `-- name: SeatsOfHold :many
-SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats WHERE hold = $1 ORDER BY seat
+SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats
+ WHERE event = $1 AND seat BETWEEN $2 AND $3 AND hold = $4 ORDER BY seat
 `
+
+type SeatsOfHoldParams struct {
+	Event int32
+	Low   int64
+	High  int64
+	Hold  uuid.NullUUID
+}
 
 type SeatsOfHoldRow struct {
 	Event    int32
@@ -205,8 +213,13 @@ type SeatsOfHoldRow struct {
 	Attempt  int32
 }
 
-func (q *Queries) SeatsOfHold(ctx context.Context, db DBTX, hold uuid.NullUUID) ([]SeatsOfHoldRow, error) {
-	rows, err := db.QueryContext(ctx, SeatsOfHold, hold)
+func (q *Queries) SeatsOfHold(ctx context.Context, db DBTX, arg SeatsOfHoldParams) ([]SeatsOfHoldRow, error) {
+	rows, err := db.QueryContext(ctx, SeatsOfHold,
+		arg.Event,
+		arg.Low,
+		arg.High,
+		arg.Hold,
+	)
 	if err != nil {
 		return nil, err
 	}

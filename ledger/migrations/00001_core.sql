@@ -134,8 +134,8 @@ CREATE TABLE ledger.seats (
     CHECK ((state = 0) = (hold IS NULL)),
     CHECK ((state >= 2) = (order_id IS NOT NULL))
 ) WITH (fillfactor = 60);
-CREATE INDEX seats_order ON ledger.seats (order_id) WHERE order_id IS NOT NULL;
-CREATE INDEX seats_hold ON ledger.seats (hold) WHERE hold IS NOT NULL;
+-- No index on hold or order_id on purpose: they change with each movement, and an index would turn the cheap in-page updates into writes to
+-- every index. Find a hold's seats in the range of its segment, an order's by the primary key through order_lines.
 
 -- States of a hold: 0 trying, 1 held, 2 dropped, 3 ended. A hold ends when its seats are free again or sold; while they are pinned it is held.
 CREATE TABLE ledger.holds (

@@ -51,6 +51,7 @@ DECLARE
     v_keys text[];        -- event/dimension/key of the counters that came out over their limit
     v_sums int[];
     v_min int;
+    v_max int;
     v_count bigint;
     v_want bigint;
     v_lost boolean := false; -- some operation has an outcome: the counts of what is asked no longer hold
@@ -192,13 +193,17 @@ BEGIN
                  WHERE v_out[q.op] = 0 AND (o_kind[q.op] IN (1, 5, 6, 8) OR (o_kind[q.op] = 4 AND o_free[q.op]))
                  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (event, dimension, key) DO UPDATE SET n = t.n + excluded.n
-            RETURNING event, dimension, key, n)
-        SELECT array_agg(a.event || '/' || a.dimension || '/' || a.key) FILTER (WHERE a.n > m.lim), array_agg(a.n) FILTER (WHERE a.n > m.lim), min(a.n) INTO v_keys, v_sums, v_min
-          FROM added a
-          LEFT JOIN (SELECT o_event[q.op] AS event, q.dimension, q.key, min(q.lim) AS lim FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim)
-                      WHERE o_kind[q.op] = 1 GROUP BY 1, 2, 3) m ON m.event = a.event AND m.dimension = a.dimension AND m.key = a.key;
+            RETURNING n)
+        SELECT min(a.n), max(a.n) INTO v_min, v_max FROM added a;
         IF v_min < 0 THEN
             RAISE EXCEPTION 'flush: a quota counter fell below 0' USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF v_max > (SELECT min(lim) FROM unnest(q_limit) lim) THEN -- some may be over: read them again, they are locked by now
+            SELECT array_agg(t.event || '/' || t.dimension || '/' || t.key), array_agg(t.n) INTO v_keys, v_sums
+              FROM (SELECT o_event[q.op] AS event, q.dimension, q.key, min(q.lim) AS lim FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim)
+                     WHERE o_kind[q.op] = 1 AND v_out[q.op] = 0 GROUP BY 1, 2, 3) m
+              JOIN ledger.quota t ON t.event = m.event AND t.dimension = m.dimension AND t.key = m.key
+             WHERE t.n > m.lim;
         END IF;
         IF v_keys IS NOT NULL THEN
             FOR r IN SELECT p.p, sum(o_quantity[q.op]) AS s

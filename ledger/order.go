@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger/db"
+)
+
+// States of an order, as the ledger numbers them.
+const (
+	OrderPendingPayment int16 = 1 + iota
+	OrderPaying
+	OrderPaid
+	OrderIssued
+	OrderExpired
+	OrderCancelled
+	OrderRefunding
+	OrderRefunded
+	OrderDisputed
+	OrderStuck
+)
+
+// Order is an order with what is needed to find its seats.
+type Order struct {
+	ID          uuid.UUID
+	Event       int32
+	Segment     int32
+	Part        int32
+	Hold        uuid.UUID
+	State       int16
+	Ver         int32
+	Attempt     int32
+	Buyer       string
+	Total       int64 // minor units of Currency
+	Currency    string
+	HoldUntil   time.Time
+	PayingUntil time.Time // zero unless paying
+	CreatedAt   time.Time
+	Lines       []Line
+	Payments    []Payment
+}
+
+// Line is one seat of an order with its price, and how people call the seat.
+type Line struct {
+	OrderLine
+	Label    string
+	Category int16
+}
+
+// OrderGet reads an order with its lines and payments; ErrNotFound when there is none.
+func (l *DB) OrderGet(ctx context.Context, id uuid.UUID) (Order, error) {
+	r, err := l.q.OrderGet(ctx, l.pool, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Order{}, ErrNotFound
+	}
+	if err != nil {
+		return Order{}, explain(err)
+	}
+	o := Order{
+		ID: r.ID, Event: r.Event, Segment: r.Segment, Part: r.Part, Hold: r.Hold, State: r.State, Ver: r.Ver, Attempt: r.Attempt, Buyer: r.BuyerRef,
+		Total: r.Total, Currency: r.Currency, HoldUntil: r.Deadline, PayingUntil: r.PayingUntil.Time, CreatedAt: r.CreatedAt,
+	}
+	lines, err := l.q.OrderLines(ctx, l.pool, id)
+	if err != nil {
+		return Order{}, explain(err)
+	}
+	for _, x := range lines {
+		o.Lines = append(o.Lines, Line{OrderLine: OrderLine{Seat: x.Seat, Type: x.Type, Face: x.Face, Fee: x.Fee, Tax: x.Tax}, Label: x.Label, Category: x.Category})
+	}
+	payments, err := l.q.PaymentsOfOrder(ctx, l.pool, id)
+	if err != nil {
+		return Order{}, explain(err)
+	}
+	for _, p := range payments {
+		o.Payments = append(o.Payments, Payment(p))
+	}
+	return o, nil
+}
+
+// OrderMove moves an order from one state to another and writes its history. It says false when the order is not in the state from; the
+// ledger refuses a move that the table of transitions does not have.
+func (l *DB) OrderMove(ctx context.Context, id uuid.UUID, from, to int16, event string, attempt int32, reason string, now time.Time) (bool, error) {
+	moved, err := l.q.OrderMove(ctx, l.pool, db.OrderMoveParams{ID: id, FromState: from, ToState: to, Event: event, Attempt: attempt, Reason: reason, Now: now})
+	return moved, explain(err)
+}
+
+// What Decide found for one order.
+const (
+	DecidedPaid      int16 = iota // paid now
+	DecidedAlready                // was paid by this payment
+	DecidedNotPinned              // a seat is not pinned to this attempt
+	DecidedNotPaying              // the order does not wait for this attempt
+	DecidedOther                  // another payment paid it
+)
+
+// Decision asks for one order to be decided paid by a payment.
+type Decision struct {
+	Order   uuid.UUID
+	Attempt int32
+	Payment uuid.UUID
+}
+
+// Decide is the commit point of sales: each order by itself, all in one transaction. It answers with a Decided… for each.
+func (l *DB) Decide(ctx context.Context, decisions []Decision, now time.Time) ([]int16, error) {
+	p := db.DecideParams{Now: now}
+	for _, d := range decisions {
+		p.Orders = append(p.Orders, d.Order)
+		p.Attempts = append(p.Attempts, d.Attempt)
+		p.Payments = append(p.Payments, d.Payment)
+	}
+	out, err := l.q.Decide(ctx, l.pool, p)
+	return out, explain(err)
+}
+
+// What Issue found.
+const (
+	IssuedNow     int32 = iota
+	IssuedAlready       // was issued before
+	IssuedNotSold       // a seat is not sold yet
+	IssuedNotPaid       // the order is in another state
+)
+
+// NewTicket is a ticket to be issued.
+type NewTicket struct {
+	ID   uuid.UUID
+	Seat int64
+	Code string
+}
+
+// Issue posts the captured payment and issues an order's tickets, in one transaction. Source names the fact of the capture; it is posted once.
+func (l *DB) Issue(ctx context.Context, order, payment uuid.UUID, source string, tickets []NewTicket, now time.Time) (int32, error) {
+	p := db.IssueParams{ID: order, Payment: payment, Source: source, Now: now}
+	for _, t := range tickets {
+		p.Tickets = append(p.Tickets, t.ID)
+		p.Seats = append(p.Seats, t.Seat)
+		p.Codes = append(p.Codes, t.Code)
+	}
+	out, err := l.q.Issue(ctx, l.pool, p)
+	return out, explain(err)
+}
+
+// OrdersToFollow are paid orders that were not issued although they were decided before the given time.
+func (l *DB) OrdersToFollow(ctx context.Context, before time.Time, limit int32) ([]uuid.UUID, error) {
+	ids, err := l.q.OrdersToFollow(ctx, l.pool, db.OrdersToFollowParams{Before: before, Count: limit})
+	return ids, explain(err)
+}
+
+// OrdersOverdue are orders whose payment has taken longer than it may.
+func (l *DB) OrdersOverdue(ctx context.Context, now time.Time, limit int32) ([]uuid.UUID, error) {
+	ids, err := l.q.OrdersOverdue(ctx, l.pool, db.OrdersOverdueParams{Now: sql.NullTime{Time: now, Valid: true}.Time, Count: limit})
+	return ids, explain(err)
+}
+
+// LoosePin is a pin whose order has ended, or has moved on to a later attempt.
+type LoosePin struct {
+	Order   uuid.UUID
+	Attempt int32
+	Hold    uuid.UUID
+	Event   int32
+	Segment int32
+	State   int16 // of the order
+}
+
+// LoosePins are pins that nobody waits for: whoever should have undone them has crashed, or is at it.
+func (l *DB) LoosePins(ctx context.Context, limit int32) ([]LoosePin, error) {
+	rows, err := l.q.PinsToFree(ctx, l.pool, limit)
+	if err != nil {
+		return nil, explain(err)
+	}
+	pins := make([]LoosePin, 0, len(rows))
+	for _, r := range rows {
+		pins = append(pins, LoosePin{Order: r.OrderID.UUID, Attempt: r.Attempt, Hold: r.Hold.UUID, Event: r.Event, Segment: r.Segment, State: r.State})
+	}
+	return pins, nil
+}
+
+// Transition is one row of the table of what may follow what.
+type Transition struct {
+	From  int16
+	Event string
+	To    int16
+}
+
+// Transitions reads the table by which the ledger refuses illegal histories.
+func (l *DB) Transitions(ctx context.Context) ([]Transition, error) {
+	rows, err := l.q.OrderTransitions(ctx, l.pool)
+	if err != nil {
+		return nil, explain(err)
+	}
+	out := make([]Transition, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, Transition{From: r.FromState, Event: r.Event, To: r.ToState})
+	}
+	return out, nil
+}

@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger/db"
+)
+
+// Ticket is what lets somebody into an event.
+type Ticket struct {
+	ID          uuid.UUID
+	OrderID     uuid.UUID
+	Event       int32
+	Seat        int64
+	Type        int16
+	Code        string
+	IssuedAt    time.Time
+	VoidedAt    time.Time // zero while it is valid
+	Label       string
+	Category    int16
+	Section     string
+	SectionName string
+}
+
+// TicketsOfOrder are the tickets of an order; none before it is issued.
+func (l *DB) TicketsOfOrder(ctx context.Context, order uuid.UUID) ([]Ticket, error) {
+	rows, err := l.q.TicketsOfOrder(ctx, l.pool, order)
+	if err != nil {
+		return nil, explain(err)
+	}
+	tickets := make([]Ticket, 0, len(rows))
+	for _, r := range rows {
+		tickets = append(tickets, ticket(db.TicketGetRow(r)))
+	}
+	return tickets, nil
+}
+
+// TicketGet reads a ticket; ErrNotFound when there is none.
+func (l *DB) TicketGet(ctx context.Context, id uuid.UUID) (Ticket, error) {
+	r, err := l.q.TicketGet(ctx, l.pool, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Ticket{}, ErrNotFound
+	}
+	return ticket(r), explain(err)
+}
+
+func ticket(r db.TicketGetRow) Ticket {
+	return Ticket{ID: r.ID, OrderID: r.OrderID, Event: r.Event, Seat: r.Seat, Type: r.Type, Code: r.Code, IssuedAt: r.IssuedAt, VoidedAt: r.VoidedAt.Time,
+		Label: r.Label, Category: r.Category, Section: r.Section, SectionName: r.SectionName}
+}
+
+// EventForTickets is what a ticket's code says of its event.
+func (l *DB) EventForTickets(ctx context.Context, event int32) (uid uuid.UUID, startsAt time.Time, err error) {
+	r, err := l.q.EventForTickets(ctx, l.pool, event)
+	return r.Uid, r.StartsAt, explain(err)
+}
