@@ -71,8 +71,8 @@ type meta struct {
 	Started  int64  `json:"at"` // Unix ms
 }
 
-// validate finds all that is wrong with the configuration.
-func (cfg *Config) validate() error {
+// Validate finds all that is wrong with the configuration.
+func (cfg Config) Validate() error {
 	var problems []error
 	host, _, err := net.SplitHostPort(cfg.Bind)
 	if err != nil {
@@ -99,7 +99,7 @@ func (cfg *Config) validate() error {
 
 // Start listens, joins who is there, and keeps at it. It does not fail because no seed answers: somebody has to be first.
 func Start(cfg Config) (*Cluster, error) {
-	if err := cfg.validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if cfg.Log == nil {

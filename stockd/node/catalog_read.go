@@ -1,0 +1,176 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger"
+	"ticketrush/stockd/chart"
+	"ticketrush/stockd/owner"
+	"ticketrush/stockd/stock"
+)
+
+const catalogEvery = 500 * time.Millisecond
+
+// charts keeps compiled charts: they are stored once and never change.
+type charts struct {
+	mu  sync.Mutex
+	all map[int32]*storedChart
+}
+
+type storedChart struct {
+	id       uuid.UUID
+	digest   [32]byte
+	chart    *chart.Chart
+	compiled *chart.Compiled
+	labels   map[string]stock.SeatID
+}
+
+// chart reads and compiles a chart once.
+func (n *Node) chart(ctx context.Context, number int32) (*storedChart, error) {
+	n.charts.mu.Lock()
+	defer n.charts.mu.Unlock()
+	if c := n.charts.all[number]; c != nil {
+		return c, nil
+	}
+	row, err := n.db.ChartGet(ctx, number)
+	if err != nil {
+		return nil, fmt.Errorf("read chart %d: %w", number, err)
+	}
+	c, err := compile(row)
+	if err != nil {
+		return nil, err
+	}
+	if n.charts.all == nil {
+		n.charts.all = map[int32]*storedChart{}
+	}
+	n.charts.all[number] = c
+	return c, nil
+}
+
+func compile(row ledger.Chart) (*storedChart, error) {
+	parsed, _, err := chart.Parse(row.Body)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s as stored: %w", row.UID, err)
+	}
+	compiled, err := parsed.Compile()
+	if err != nil {
+		return nil, fmt.Errorf("chart %s as stored: %w", row.UID, err)
+	}
+	c := &storedChart{id: row.UID, digest: row.Digest, chart: parsed, compiled: compiled, labels: map[string]stock.SeatID{}}
+	for i := range compiled.Segments {
+		for _, seat := range compiled.Segments[i].Seats {
+			c.labels[seat.Label] = seat.ID
+		}
+	}
+	return c, nil
+}
+
+// followCatalog polls the catalog's version.
+func (n *Node) followCatalog() {
+	tick := time.NewTicker(catalogEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-tick.C:
+			if err := n.refreshCatalog(n.ctx); err != nil && n.ctx.Err() == nil {
+				n.log.Warn("the catalog could not be read", "error", err)
+			}
+		}
+	}
+}
+
+// refreshCatalog reads the catalog when its version has changed. The version is read first, so that a change in between is read again.
+func (n *Node) refreshCatalog(ctx context.Context) error {
+	n.refresh.Lock()
+	defer n.refresh.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	version, err := n.db.CatalogVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if version == n.Catalog().Version && version != 0 {
+		return nil
+	}
+	rows, err := n.db.Events(ctx)
+	if err != nil {
+		return err
+	}
+	next := &Catalog{Version: version, byNumber: map[stock.EventID]*Event{}, byID: map[uuid.UUID]*Event{}, bySlug: map[string]*Event{}}
+	var problems []error
+	for i := range rows {
+		e, err := n.event(ctx, &rows[i])
+		if err != nil { // the others are on sale all the same
+			problems = append(problems, err)
+			continue
+		}
+		next.events = append(next.events, e)
+		next.byNumber[e.Number], next.byID[e.ID], next.bySlug[e.Slug] = e, e, e
+	}
+	if len(problems) > 0 {
+		next.Version = 0 // read again
+	}
+	n.catalog.Store(next)
+	if !n.started.IsZero() {
+		n.give(owner.Segments{All: next.segments()})
+	}
+	return errors.Join(problems...)
+}
+
+// event joins an event's row with its chart.
+func (n *Node) event(ctx context.Context, row *ledger.Event) (*Event, error) {
+	c, err := n.chart(ctx, row.Chart)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", row.Slug, err)
+	}
+	e := &Event{
+		Number: stock.EventID(row.ID), ID: row.UID, ChartID: c.id, Slug: row.Slug, Name: row.Name, Venue: row.Venue, State: row.State, Version: row.Ver,
+		OpensAt: row.OpensAt, StartsAt: row.StartsAt, Currency: row.Currency, Room: row.Room, HoldTTL: row.HoldTTL, MaxTTL: row.MaxHoldTTL,
+		LimitTid: row.LimitTid, LimitAccount: row.LimitAcct, LimitDocument: row.LimitDoc, Categories: c.compiled.Categories,
+		Chart: c.chart, Compiled: c.compiled, labels: c.labels,
+	}
+	for _, t := range row.Tiers {
+		e.Tiers = append(e.Tiers, Tier{Category: t.Category, Type: t.Type, Face: t.Face, Fee: t.Fee, Tax: t.Tax})
+		for len(e.Types) <= int(t.Type) {
+			e.Types = append(e.Types, "")
+		}
+		e.Types[t.Type] = t.TypeName
+	}
+	if len(row.Segments) != len(c.compiled.Segments) {
+		return nil, fmt.Errorf("event %s has %d segments, its chart %d", row.Slug, len(row.Segments), len(c.compiled.Segments))
+	}
+	for i, s := range row.Segments {
+		made := &c.compiled.Segments[i]
+		if stock.SegmentNo(s.Segment) != made.No || s.Capacity != made.Capacity || stock.PartitionOf(e.Number, made.No) != stock.PartitionID(s.Part) {
+			return nil, fmt.Errorf("event %s: segment %d does not fit its chart", row.Slug, s.Segment)
+		}
+		e.Segments = append(e.Segments, Segment{
+			No: made.No, Part: stock.PartitionID(s.Part), Section: s.Section, Name: s.Name, Area: s.Area, Capacity: s.Capacity, Score: s.Score,
+			Categories: made.Categories, Seats: made.Seats, layout: made.Layout,
+		})
+		e.ranked = append(e.ranked, made.No)
+	}
+	slices.SortStableFunc(e.ranked, func(a, b stock.SegmentNo) int { return cmp.Compare(e.Segment(b).Score, e.Segment(a).Score) })
+	return e, nil
+}
+
+// eventByNumber looks in the catalog, and reads it again when the event is newer.
+func (n *Node) eventByNumber(ctx context.Context, id stock.EventID) (*Event, bool) {
+	if e, ok := n.Catalog().ByNumber(id); ok {
+		return e, true
+	}
+	if err := n.refreshCatalog(ctx); err != nil {
+		n.log.Warn("the catalog could not be read", "error", err)
+	}
+	return n.Catalog().ByNumber(id)
+}

@@ -1,0 +1,191 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketrush/client"
+	"ticketrush/ledger"
+	"ticketrush/stockd/cluster"
+	"ticketrush/stockd/owner"
+	"ticketrush/stockd/stock"
+)
+
+// Node is one stockd node. Its methods are safe for concurrent use once Start has returned.
+type Node struct {
+	cfg     Config
+	log     *slog.Logger
+	self    client.Node
+	metrics *metrics
+	started time.Time
+	core    *owner.Core // the loop's
+
+	db      *ledger.DB
+	gossip  *cluster.Cluster
+	table   *table
+	catalog atomic.Pointer[Catalog]
+	refresh sync.Mutex // one refresh of the catalog at a time
+	charts  charts
+	boards  boards
+	peers   *peers
+	alarms  alarms
+
+	inbox    chan message
+	lanes    []chan owner.SendFlush
+	sessions chan owner.Effect
+	claims   chan struct{} // permits: claims, loads and releases at a time
+	changes  changes
+	announce announcements
+	local    [stock.Partitions]atomic.Int64 // the epoch under which the partition is served here, else 0
+	requests atomic.Uint64
+	stopping atomic.Bool
+	ownersAt atomic.Int64 // when the owners were last read, Unix ms
+
+	ctx     context.Context // ends with the node
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
+	stopped chan struct{} // closed when the core has handed everything off
+}
+
+// ErrStopped is the answer of a node that has stopped.
+var ErrStopped = errors.New("the node has stopped")
+
+// claimPermits is how many claims, loads and releases run at a time.
+const claimPermits = 4
+
+// New makes a node. It listens to nothing and connects to nothing; Start does. reg may be nil.
+func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Node, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	core, err := owner.New(cfg.owner())
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{
+		cfg: cfg, log: log.With("node", cfg.NodeID), self: client.Node{ID: cfg.NodeID, API: cfg.APIAddr, Internal: cfg.InternalAddr}, core: core,
+		inbox: make(chan message, 1024), sessions: make(chan owner.Effect, 16), claims: make(chan struct{}, claimPermits), stopped: make(chan struct{}),
+	}
+	n.table = newTable(n.self)
+	n.peers = newPeers(cfg.InternalKey)
+	n.boards.all = map[stock.EventID]*board{}
+	n.changes.wake, n.announce.wake = make(chan struct{}, 1), make(chan struct{}, 1)
+	n.catalog.Store(&Catalog{})
+	if n.metrics, err = newMetrics(reg, n); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	return n, nil
+}
+
+// Start connects to the ledger, joins the gossip and begins to own. It returns when the node runs, which is before it has any partition;
+// Ready tells when it has. ctx bounds the start only.
+func (n *Node) Start(ctx context.Context) (err error) {
+	if n.db, err = ledger.Open(ctx, n.cfg.Postgres, ledger.Options{AllowNoFsync: n.cfg.AllowNoFsync}); err != nil {
+		return fmt.Errorf("open the ledger: %w", err)
+	}
+	for _, w := range n.db.Warnings() {
+		n.log.Warn(w)
+	}
+	if err = n.refreshCatalog(ctx); err != nil {
+		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.db.Close())
+	}
+	gossip := n.cfg.cluster()
+	gossip.Log = n.log
+	if n.gossip, err = cluster.Start(gossip); err != nil {
+		return errors.Join(err, n.db.Close())
+	}
+	n.started = time.Now()
+	n.readOwners(ctx)
+	for i := range n.cfg.Lanes {
+		jobs := make(chan owner.SendFlush, 4)
+		n.lanes = append(n.lanes, jobs)
+		n.tasks.Go(func() { n.runLane(i, jobs) })
+	}
+	n.tasks.Go(n.loop)
+	n.tasks.Go(n.runSessions)
+	n.tasks.Go(n.followMembers)
+	n.tasks.Go(n.followCatalog)
+	n.tasks.Go(n.followOwners)
+	n.tasks.Go(n.pushChanges)
+	n.tasks.Go(n.pushAnnouncements)
+	n.give(owner.Segments{All: n.Catalog().segments()})
+	return nil
+}
+
+// Stop leaves the gossip, hands all partitions off in parallel, ends the session and stops. When ctx ends before that is done, the rest is
+// cut off, as in a crash: nothing is lost, its stock is away until the session ends.
+func (n *Node) Stop(ctx context.Context) error {
+	if n.stopping.Swap(true) {
+		<-n.ctx.Done()
+		return nil
+	}
+	err := n.gossip.Leave(2 * time.Second)
+	if err != nil {
+		n.log.Warn("the goodbye may not have reached the others", "error", err)
+	}
+	n.give(owner.Drain{})
+	select {
+	case <-n.stopped:
+		err = nil
+	case <-ctx.Done():
+		err = fmt.Errorf("hand-off was cut off: %w", context.Cause(ctx))
+	case <-n.ctx.Done():
+	}
+	n.halt()
+	return err
+}
+
+// Kill stops at once, without hand-off or goodbye, as a crash would.
+func (n *Node) Kill() {
+	n.stopping.Store(true)
+	n.halt()
+}
+
+func (n *Node) halt() {
+	n.cancel()
+	n.gossip.Close()
+	n.tasks.Wait()
+	if err := n.db.Close(); err != nil {
+		n.log.Warn("the ledger did not close cleanly", "error", err)
+	}
+	n.peers.close()
+}
+
+// Ledger is the node's ledger, after Start.
+func (n *Node) Ledger() *ledger.DB { return n.db }
+
+// ID is the node's name.
+func (n *Node) ID() string { return n.cfg.NodeID }
+
+// followMembers tells the core and the routes who is alive.
+func (n *Node) followMembers() {
+	for {
+		members := n.gossip.Members()
+		ids := make([]string, 0, len(members))
+		alive := make([]client.Node, 0, len(members))
+		for _, m := range members {
+			ids = append(ids, m.ID)
+			alive = append(alive, m.Node)
+		}
+		n.table.setMembers(alive)
+		n.give(owner.View{Members: ids})
+		n.announceAll()
+		select {
+		case <-n.gossip.Changed():
+			n.log.Info("the members have changed", "members", len(n.gossip.Members()))
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
