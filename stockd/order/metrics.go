@@ -1,0 +1,24 @@
+package order
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are the counters of the service.
+type metrics struct {
+	decided *prometheus.CounterVec // by what was decided
+	issued  prometheus.Counter
+	voided  prometheus.Counter
+	dead    prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		decided: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_order_decisions_total", Help: "Decisions on payments, by outcome."}, []string{"outcome"}),
+		issued:  prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_issued_total", Help: "Orders whose tickets were issued by this node."}),
+		voided:  prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_voided_total", Help: "Payments that paid nothing and were given back."}),
+		dead:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.decided, m.issued, m.voided, m.dead)
+	}
+	return m
+}

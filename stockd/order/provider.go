@@ -1,0 +1,68 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Why a provider's message is refused.
+var (
+	// ErrSignature: the message is not from the provider, or too old.
+	ErrSignature = errors.New("the signature of the payment provider's message does not fit")
+	// ErrMessage: the message is signed but cannot be read.
+	ErrMessage = errors.New("the payment provider's message cannot be read")
+)
+
+// Intent is a payment to be created at a provider. ID is the idempotency key: the same intent twice is one payment.
+type Intent struct {
+	ID        uuid.UUID
+	Order     uuid.UUID
+	Attempt   int32
+	Amount    int64 // minor units of Currency
+	Currency  string
+	ReturnURL string // where the buyer goes after paying
+}
+
+// Created is a payment at its provider.
+type Created struct {
+	Ref    string // the provider's name for it
+	PayURL string // where the buyer pays
+}
+
+// Kinds of a provider's events, and states of a payment there.
+const (
+	PaymentCreated    = "created"
+	PaymentAuthorized = "authorized"
+	PaymentCaptured   = "captured"
+	PaymentFailed     = "failed"
+	PaymentVoided     = "voided"
+)
+
+// Message is one fact that a provider tells.
+type Message struct {
+	ID       string // unique at the provider
+	Ref      string
+	Kind     string // PaymentAuthorized …
+	Amount   int64
+	Currency string
+	At       time.Time
+}
+
+// Provider takes payments: authorise, then capture once the seats are sold, so that money is taken for sold seats only. Every call may be
+// repeated with the same effect.
+type Provider interface {
+	Name() string
+	Create(ctx context.Context, intent Intent) (Created, error)
+	// Capture takes the authorised amount.
+	Capture(ctx context.Context, ref string, amount int64) error
+	// Void gives an authorisation back; what was never authorised cannot be paid any more after it.
+	Void(ctx context.Context, ref string) error
+	// Status is the state of a payment at the provider.
+	Status(ctx context.Context, ref string) (string, error)
+	// Verify checks the signature over the raw body and reads the messages in it. Errors: ErrSignature, ErrMessage.
+	Verify(body []byte, header http.Header, now time.Time) ([]Message, error)
+}

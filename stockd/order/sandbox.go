@@ -1,0 +1,167 @@
+package order
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger"
+)
+
+// SandboxName is the provider's name in URLs and in the ledger.
+const SandboxName = "sandbox"
+
+// signatureHeader carries `t=<unix seconds>,v1=<hex HMAC-SHA-256 over "t.body">`.
+const signatureHeader = "Sandbox-Signature"
+
+// signatureTolerance is how old a message may be.
+const signatureTolerance = 5 * time.Minute
+
+// Sandbox is the built-in provider: it takes no money, and has a pay page on which a person or a test says what happens. Its books are a
+// table of the ledger, so that every node serves every payment.
+type Sandbox struct {
+	ledger     *ledger.DB
+	secret     []byte
+	webhookURL string
+	client     *http.Client
+}
+
+// NewSandbox makes the provider. The secret signs its messages; webhookURL is where it sends them, as a provider outside would.
+func NewSandbox(l *ledger.DB, secret []byte, webhookURL string) (*Sandbox, error) {
+	if len(secret) < 16 {
+		return nil, errors.New("the sandbox provider needs a webhook secret of at least 16 bytes")
+	}
+	return &Sandbox{ledger: l, secret: secret, webhookURL: webhookURL, client: &http.Client{Timeout: 5 * time.Second}}, nil
+}
+
+// Name is SandboxName.
+func (s *Sandbox) Name() string { return SandboxName }
+
+// Create opens a payment.
+func (s *Sandbox) Create(ctx context.Context, in Intent) (Created, error) {
+	ref := "sbx_" + in.ID.String()
+	err := s.ledger.SandboxInsert(ctx, ledger.SandboxPayment{
+		Ref: ref, Payment: in.ID, OrderID: in.Order, Amount: in.Amount, Currency: in.Currency, ReturnUrl: in.ReturnURL, WebhookUrl: s.webhookURL,
+	})
+	return Created{Ref: ref, PayURL: "/sandbox/pay/" + ref}, err
+}
+
+// Capture takes an authorised payment.
+func (s *Sandbox) Capture(ctx context.Context, ref string, _ int64) error {
+	return s.move(ctx, ref, PaymentCaptured, PaymentAuthorized, PaymentCaptured)
+}
+
+// Void gives an authorisation back.
+func (s *Sandbox) Void(ctx context.Context, ref string) error {
+	return s.move(ctx, ref, PaymentVoided, PaymentCreated, PaymentAuthorized, PaymentVoided, PaymentFailed)
+}
+
+func (s *Sandbox) move(ctx context.Context, ref, to string, from ...string) error {
+	moved, err := s.ledger.SandboxMove(ctx, ref, to, from...)
+	if err != nil {
+		return err
+	}
+	if !moved {
+		return fmt.Errorf("the sandbox payment %s is not in a state to become %s", ref, to)
+	}
+	return nil
+}
+
+// Status is the state of a payment.
+func (s *Sandbox) Status(ctx context.Context, ref string) (string, error) {
+	p, err := s.ledger.SandboxGet(ctx, ref)
+	return p.State, err
+}
+
+// sandboxMessage is the body of a webhook.
+type sandboxMessage struct {
+	ID       string `json:"id"`
+	Ref      string `json:"payment"`
+	Kind     string `json:"type"`
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+	AtUnix   int64  `json:"at"`
+}
+
+// Verify checks the signature and reads the message.
+func (s *Sandbox) Verify(body []byte, header http.Header, now time.Time) ([]Message, error) {
+	at, mac, err := parseSignature(header.Get(signatureHeader))
+	if err != nil {
+		return nil, err
+	}
+	if !hmac.Equal(mac, s.sign(at, body)) {
+		return nil, fmt.Errorf("%w: it was made with another secret or over another body", ErrSignature)
+	}
+	if age := now.Sub(time.Unix(at, 0)); age > signatureTolerance || age < -signatureTolerance {
+		return nil, fmt.Errorf("%w: it is %s old", ErrSignature, age.Round(time.Second))
+	}
+	var m sandboxMessage
+	if err := json.Unmarshal(body, &m); err != nil || m.ID == "" || m.Ref == "" {
+		return nil, ErrMessage
+	}
+	return []Message{{ID: m.ID, Ref: m.Ref, Kind: m.Kind, Amount: m.Amount, Currency: m.Currency, At: time.Unix(m.AtUnix, 0)}}, nil
+}
+
+func parseSignature(text string) (at int64, mac []byte, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch name {
+		case "t":
+			at, err = strconv.ParseInt(value, 10, 64)
+		case "v1":
+			mac, err = hex.DecodeString(value)
+		}
+		if err != nil {
+			return 0, nil, fmt.Errorf("%w: %s is not readable", ErrSignature, signatureHeader)
+		}
+	}
+	if at == 0 || len(mac) == 0 {
+		return 0, nil, fmt.Errorf("%w: %s is missing or has no t and v1", ErrSignature, signatureHeader)
+	}
+	return at, mac, nil
+}
+
+func (s *Sandbox) sign(at int64, body []byte) []byte {
+	h := hmac.New(sha256.New, s.secret)
+	fmt.Fprintf(h, "%d.", at)
+	h.Write(body)
+	return h.Sum(nil)
+}
+
+// message is the webhook for a payment's state. The id names the payment and the state: a repetition is the same message.
+func message(p ledger.SandboxPayment, kind string, now time.Time) ([]byte, error) {
+	return json.Marshal(sandboxMessage{ID: p.Ref + ":" + kind, Ref: p.Ref, Kind: kind, Amount: p.Amount, Currency: p.Currency, AtUnix: now.Unix()})
+}
+
+// Send signs a message and delivers it.
+func (s *Sandbox) Send(ctx context.Context, url string, body []byte, now time.Time) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", uuid.NewString())
+	req.Header.Set(signatureHeader, fmt.Sprintf("t=%d,v1=%x", now.Unix(), s.sign(now.Unix(), body)))
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("deliver the webhook to %s: %w", url, err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("the webhook to %s was answered with %s", url, resp.Status)
+	}
+	return nil
+}

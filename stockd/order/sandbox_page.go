@@ -1,0 +1,161 @@
+package order
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"ticketrush/ledger"
+	"ticketrush/stockd/paypage"
+)
+
+// slowDelay is how long the action "slow" lets the shop wait.
+const slowDelay = 3 * time.Second
+
+// topicSandboxWebhook is the outbox topic of messages that could not be delivered at once, or are to be late.
+const topicSandboxWebhook = "sandbox-webhook"
+
+// webhookJob is a message to be delivered later.
+type webhookJob struct {
+	URL  string          `json:"url"`
+	Body json.RawMessage `json:"body"`
+}
+
+// Handler serves the pay page: GET shows it, POST says what happens, by the form field or JSON member "action". A form is answered with a
+// redirect to the shop, JSON with the payment's state.
+func (s *Sandbox) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /sandbox/paypage.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Write(paypage.Stylesheet)
+	})
+	mux.HandleFunc("GET /sandbox/pay/{ref}", s.show)
+	mux.HandleFunc("POST /sandbox/pay/{ref}", s.act)
+	return mux
+}
+
+func (s *Sandbox) show(w http.ResponseWriter, r *http.Request) {
+	p, err := s.ledger.SandboxGet(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", paypage.CSP)
+	_ = paypage.Render(w, paypage.Data{ // the client is gone: nobody is left to tell
+		Payment: p.Ref, Order: "ord_" + p.OrderID.String(), Amount: amount(p.Amount, p.Currency), Currency: p.Currency, ReturnURL: p.ReturnUrl, State: p.State,
+	})
+}
+
+func (s *Sandbox) act(w http.ResponseWriter, r *http.Request) {
+	asJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
+	action, err := readAction(r, asJSON)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p, err := s.apply(r.Context(), r.PathValue("ref"), action, time.Now())
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if asJSON {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"payment": p.Ref, "state": p.State, "return_url": p.ReturnUrl})
+		return
+	}
+	http.Redirect(w, r, returnTo(p.ReturnUrl), http.StatusSeeOther)
+}
+
+// returnTo is a path of our own site; anything else would be an open redirect.
+func returnTo(url string) string {
+	if !strings.HasPrefix(url, "/") || strings.HasPrefix(url, "//") || strings.ContainsAny(url, "\\\r\n") {
+		return "/"
+	}
+	return url
+}
+
+func readAction(r *http.Request, asJSON bool) (string, error) {
+	if !asJSON {
+		return r.PostFormValue("action"), nil
+	}
+	var body struct {
+		Action string `json:"action"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, 4<<10)).Decode(&body); err != nil {
+		return "", fmt.Errorf(`the body is not {"action": "success|decline|slow|double"}: %w`, err)
+	}
+	return body.Action, nil
+}
+
+// errAction is told to the caller as it is.
+var errAction = errors.New("the action must be success, decline, slow or double")
+
+// apply does what the buyer said and tells the shop.
+func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) (ledger.SandboxPayment, error) {
+	kind := PaymentAuthorized
+	switch action {
+	case paypage.ActionSuccess, paypage.ActionSlow, paypage.ActionDouble:
+	case paypage.ActionDecline:
+		kind = PaymentFailed
+	default:
+		return ledger.SandboxPayment{}, errAction
+	}
+	if _, err := s.ledger.SandboxMove(ctx, ref, kind, PaymentCreated); err != nil {
+		return ledger.SandboxPayment{}, err
+	}
+	p, err := s.ledger.SandboxGet(ctx, ref)
+	if err != nil || p.State != kind { // decided before, in another way: show that
+		return p, err
+	}
+	body, err := message(p, kind, now)
+	if err != nil {
+		return p, err
+	}
+	if action == paypage.ActionSlow {
+		return p, s.later(ctx, p, body, kind, now.Add(slowDelay))
+	}
+	if err := s.Send(ctx, p.WebhookUrl, body, now); err != nil {
+		return p, s.later(ctx, p, body, kind, now.Add(time.Second))
+	}
+	if action == paypage.ActionDouble {
+		return p, s.Send(ctx, p.WebhookUrl, body, now)
+	}
+	return p, nil
+}
+
+func (s *Sandbox) later(ctx context.Context, p ledger.SandboxPayment, body []byte, kind string, due time.Time) error {
+	return s.ledger.OutboxAdd(ctx, topicSandboxWebhook+":"+p.Ref+":"+kind, topicSandboxWebhook, webhookJob{URL: p.WebhookUrl, Body: body}, due)
+}
+
+func fail(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		http.Error(w, "There is no such payment.", http.StatusNotFound)
+	case errors.Is(err, errAction):
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "The ledger cannot be reached just now; please try again.", http.StatusServiceUnavailable)
+	}
+}
+
+// amount writes minor units as people do. Exponents other than 2 are those of ISO 4217.
+func amount(minor int64, currency string) string {
+	switch currency {
+	case "JPY", "KRW", "VND", "CLP", "ISK":
+		return fmt.Sprint(minor)
+	case "KWD", "BHD", "OMR", "JOD", "TND":
+		return fmt.Sprintf("%d.%03d", minor/1000, minor%1000)
+	default:
+		return fmt.Sprintf("%d.%02d", minor/100, minor%100)
+	}
+}

@@ -1,0 +1,156 @@
+package order
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketrush/ledger"
+	"ticketrush/stockd/stock"
+)
+
+// Stock runs commands at the owner of a segment, wherever that is, and answers after their commit.
+type Stock interface {
+	Do(ctx context.Context, cmd stock.Command) (stock.Answer, error)
+}
+
+// Config says how a Service works. The zero value of a field is its default.
+type Config struct {
+	// TicketKey signs tickets. Required; the same on all nodes.
+	TicketKey ed25519.PrivateKey
+	// TicketKeyID is told in each ticket, so that gates know which public key to use.
+	TicketKeyID byte
+	// PayFor is how long one attempt to pay may take; after it the provider is asked, and the order paid or expired. Default 10 minutes:
+	// longer keeps seats for people who have left, shorter cuts off slow banks.
+	PayFor time.Duration
+	// Attempts is how often an order may be tried to be paid. Default 3.
+	Attempts int32
+	// Mine says whether this node should follow the orders of a partition. Default: all. Two nodes that follow the same order do no harm.
+	Mine func(stock.PartitionID) bool
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Every is how often the workers look for what is left to do. Default 1 second.
+	Every time.Duration
+}
+
+func (c *Config) fill() error {
+	if len(c.TicketKey) != ed25519.PrivateKeySize {
+		return fmt.Errorf("the key that signs tickets has %d bytes, it must have %d", len(c.TicketKey), ed25519.PrivateKeySize)
+	}
+	if c.PayFor <= 0 {
+		c.PayFor = 10 * time.Minute
+	}
+	if c.Attempts <= 0 {
+		c.Attempts = 3
+	}
+	if c.Mine == nil {
+		c.Mine = func(stock.PartitionID) bool { return true }
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Every <= 0 {
+		c.Every = time.Second
+	}
+	return nil
+}
+
+// Limits of what is under way at once.
+const (
+	followers     = 8
+	followBacklog = 1024 // more is left to the worker that looks every second
+	decideMax     = 64
+)
+
+// Service opens orders, takes payments and issues tickets. It is safe for concurrent use.
+type Service struct {
+	config    Config
+	ledger    *ledger.DB
+	stock     Stock
+	providers map[string]Provider
+	log       *slog.Logger
+	metrics   *metrics
+
+	decisions chan decision
+	follow    chan uuid.UUID
+
+	mu        sync.Mutex
+	following map[uuid.UUID]bool // orders that some goroutine follows
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New makes a Service; Start starts its workers. The registerer may be nil.
+func New(config Config, l *ledger.DB, st Stock, providers map[string]Provider, log *slog.Logger, reg prometheus.Registerer) (*Service, error) {
+	if err := config.fill(); err != nil {
+		return nil, err
+	}
+	return &Service{
+		config: config, ledger: l, stock: st, providers: providers, log: log, metrics: newMetrics(reg),
+		decisions: make(chan decision), follow: make(chan uuid.UUID, followBacklog), following: map[uuid.UUID]bool{},
+	}, nil
+}
+
+// Start starts the workers: group commits of decisions, followers, and the one that looks for what is left to do.
+func (s *Service) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.done.Go(func() { s.decide(ctx) })
+	for range followers {
+		s.done.Go(func() { s.followAll(ctx) })
+	}
+	s.done.Go(func() { s.tidy(ctx) })
+}
+
+// Stop ends the workers and waits for them. What they had begun is finished by another node, or by this one after its next start.
+func (s *Service) Stop() {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.done.Wait()
+}
+
+// IllegalTransition says that an order is in a state in which what was asked cannot happen.
+type IllegalTransition struct {
+	From    State
+	Event   string
+	Allowed []string
+}
+
+func (e *IllegalTransition) Error() string {
+	return fmt.Sprintf("the order is %s: %s is not possible", e.From, e.Event)
+}
+
+func illegal(from State, event string) error {
+	return &IllegalTransition{From: from, Event: event, Allowed: Allowed(from)}
+}
+
+// Refused carries the answer of the stock that stopped something.
+type Refused struct{ Answer stock.Answer }
+
+func (e *Refused) Error() string { return fmt.Sprintf("the stock refused (code %d)", e.Answer.Code) }
+
+// Errors of the service.
+var (
+	ErrNoProvider = errors.New("there is no such payment provider")
+	ErrNotFound   = errors.New("there is no such order")
+	// ErrBusy: something of the order is under way; ask again.
+	ErrBusy = errors.New("the order is busy just now")
+)
+
+// Get reads an order; ErrNotFound when there is none.
+func (s *Service) Get(ctx context.Context, id uuid.UUID) (ledger.Order, error) {
+	o, err := s.ledger.OrderGet(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return o, ErrNotFound
+	}
+	return o, err
+}
