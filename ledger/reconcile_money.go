@@ -1,4 +1,127 @@
 package ledger
 
+import (
+	"context"
+	"time"
+
+	"ticketrush/ledger/db"
+)
+
 // moneyChecks compare seats, orders, tickets, payments and postings with each other.
-var moneyChecks []check
+var moneyChecks = []check{
+	{"orders", "sold seats are those of paid orders, and a paid order's seats are sold, or pinned for seconds at most", checkOrders},
+	{"tickets", "a live ticket for each seat of an issued order, and no other", checkTickets},
+	{"totals", "an order's total is its lines, and what was paid and captured for it", checkTotals},
+	{"postings", "what was posted for an order is its total and what was captured", checkPostings},
+	{"loose money", "money that pays nothing is on its way back", checkLooseMoney},
+	{"trial balance", "each account's postings add up, debits and credits to the same sum", checkTrialBalance},
+}
+
+// followGrace is how long a paid order's seats may stay pinned, and a pin outlive its order, before it is a break.
+const followGrace = 30 * time.Second
+
+// orderStateNames are the names of an order's states.
+var orderStateNames = [...]string{"none", "pending_payment", "paying", "paid", "issued", "expired", "cancelled", "refunding", "refunded", "disputed", "stuck"}
+
+func orderState(s int16) string {
+	if s < 0 || int(s) >= len(orderStateNames) {
+		return "unknown"
+	}
+	return orderStateNames[s]
+}
+
+func checkOrders(ctx context.Context, r *reconciler) error {
+	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	r.rows(totals.PaidSeats)
+	sold, err := r.q.BreaksOfSoldOrders(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	for _, s := range sold {
+		r.broken(seatRow(s.Event, s.Seat), "it is sold to order %s, which is %s or has no line for it", s.OrderID, orderState(s.State))
+	}
+	before := r.at.Add(-followGrace)
+	paid, err := r.q.BreaksOfPaidOrders(ctx, r.tx, db.BreaksOfPaidOrdersParams{Event: r.event, Before: before})
+	if err != nil {
+		return err
+	}
+	for _, p := range paid {
+		r.broken("orders "+p.ID.String(), "it is %s, but its seat %d is %s for it", orderState(p.State), p.Seat, stateName(p.SeatState))
+	}
+	pins, err := r.q.BreaksOfPins(ctx, r.tx, db.BreaksOfPinsParams{Event: r.event, Before: before})
+	for _, p := range pins {
+		r.broken(seatRow(p.Event, p.Seat), "it is pinned by order %s, which is %s", p.OrderID.UUID, orderState(p.State))
+	}
+	return err
+}
+
+func checkTickets(ctx context.Context, r *reconciler) error {
+	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	r.rows(totals.Tickets)
+	rows, err := r.q.BreaksOfTickets(ctx, r.tx, r.event)
+	for _, t := range rows {
+		if t.HasTicket {
+			r.broken("orders "+t.OrderID.String(), "seat %d has a live ticket, but the order is not issued or has no such line", t.Seat)
+		} else {
+			r.broken("orders "+t.OrderID.String(), "seat %d has no live ticket, but the order is issued", t.Seat)
+		}
+	}
+	return err
+}
+
+func checkTotals(ctx context.Context, r *reconciler) error {
+	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	r.rows(totals.PaidOrders)
+	rows, err := r.q.BreaksOfTotals(ctx, r.tx, r.event)
+	for _, o := range rows {
+		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; its lines are %d, %d was paid and %d captured", orderState(o.State), o.Total, o.Lines, o.Paid, o.Captured)
+	}
+	return err
+}
+
+func checkPostings(ctx context.Context, r *reconciler) error {
+	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	r.rows(totals.PaidOrders)
+	rows, err := r.q.BreaksOfPostings(ctx, r.tx, r.event)
+	for _, o := range rows {
+		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; %d was posted as owed and %d as settled, %d was captured", orderState(o.State), o.Total, o.Recognised, o.Settled, o.Captured)
+	}
+	return err
+}
+
+func checkLooseMoney(ctx context.Context, r *reconciler) error {
+	rows, err := r.q.BreaksOfLooseMoney(ctx, r.tx)
+	for _, p := range rows {
+		r.broken("payments "+p.ID.String(), "%d is %s for order %s, pays nothing, and nobody gives it back", p.Amount, p.State, p.OrderID)
+	}
+	return err
+}
+
+// checkTrialBalance adds up in Go what the database has summed by account: a transfer row is one debit and one credit, so a difference means
+// that a row was changed under the constraints.
+func checkTrialBalance(ctx context.Context, r *reconciler) error {
+	rows, err := r.q.TrialBalance(ctx, r.tx)
+	r.rows(int64(len(rows)))
+	sums := map[string]int64{}
+	for _, a := range rows {
+		sums[a.Currency] += a.Debits - a.Credits
+	}
+	for currency, sum := range sums {
+		if sum != 0 {
+			r.broken("accounts in "+currency, "debits and credits differ by %d", sum)
+		}
+	}
+	return err
+}
