@@ -21,6 +21,8 @@ import (
 type caller struct {
 	URL        string `env:"STOCKD_URL" default:"http://127.0.0.1:7101" placeholder:"URL" help:"The API, of a node or through the edge (${default})."`
 	APIKeyFile string `name:"api-key-file" type:"path" placeholder:"FILE" help:"A file with the API key; or the key in STOCKD_API_KEY."`
+
+	secret string // the key itself, when the caller has it already
 }
 
 // apiProblem is a refusal of the API, as its problem document tells it.
@@ -60,6 +62,9 @@ const callMax = 64 << 20
 
 // key reads the API key.
 func (c caller) key() (string, error) {
+	if c.secret != "" {
+		return c.secret, nil
+	}
 	text := os.Getenv("STOCKD_API_KEY")
 	if c.APIKeyFile != "" {
 		file, err := os.ReadFile(c.APIKeyFile)

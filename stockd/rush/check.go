@@ -58,7 +58,7 @@ func (s *Summary) check(ctx context.Context, w *world, ops *visitor, show func(P
 
 // settled reads the counts until they say what the orders say, or time is up: caches on the way are some seconds old.
 func (s *Summary) settled(ctx context.Context, w *world, v *visitor) (a Availability) {
-	until := time.Now().Add(shortHold*time.Second + 5*time.Second)
+	until := time.Now().Add(w.config.settle)
 	for {
 		got, err := v.availability(ctx, w.config.Event)
 		if err == nil {

@@ -43,8 +43,10 @@ type Config struct {
 	Connections int
 	// Deadline ends the rush when it takes longer. Default: 10m.
 	Deadline time.Duration
-	// SellOut makes it a failure when tickets are left at the end.
+	// SellOut makes it a failure when something is left at the end although the crowd wanted all of it.
 	SellOut bool
+
+	settle time.Duration // how long the counts may take at the end; Tests have less time.
 }
 
 // withDefaults fills in what is not set.
@@ -63,6 +65,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Seed, 1)
 	def(&c.Connections, 256)
 	def(&c.Deadline, 10*time.Minute)
+	def(&c.settle, shortHold*time.Second+5*time.Second)
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	return c
 }
@@ -72,6 +75,12 @@ func def[V comparable](into *V, value V) {
 	if *into == zero {
 		*into = value
 	}
+}
+
+// wanted is how many tickets the crowd buys in the mean when it can, without coming again.
+func (c Config) wanted() float64 {
+	party := float64(c.PartyMin+c.PartyMax) / 2
+	return float64(c.Fans) * party * (1 - max(0, c.Abandon) - max(0, c.Late))
 }
 
 // validate joins what is wrong with a complete configuration.

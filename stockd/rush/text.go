@@ -10,7 +10,9 @@ import (
 
 // WriteText prints the summary for people. The lines `oversold N` and `lost N` stand alone, for scripts.
 func (s *Summary) WriteText(w io.Writer) {
-	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%-16s %s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-16s %s\n", name, fmt.Sprintf(format, args...))
+	}
 	room := "no waiting room"
 	if s.Room != "" {
 		room = "room " + s.Room

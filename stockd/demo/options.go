@@ -1,0 +1,96 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Options says what a demo runs.
+type Options struct {
+	// Executable is this program: it runs as the nodes and as the sweeper. Needed.
+	Executable string
+	// Caddy is the binary that xcaddy.sh builds, Caddyfile its configuration. Needed, unless NoEdge.
+	Caddy, Caddyfile string
+	// NoEdge leaves Caddy out: for tests of the rest.
+	NoEdge bool
+	// Ports are wishes; zero means DefaultPorts of Nodes.
+	Ports Ports
+	// Nodes is the number of nodes. Default: 3.
+	Nodes int
+	// Room and Event name what is on sale. Default: demo.
+	Room, Event string
+	// Setup puts the event on sale through the API, as ops would.
+	Setup func(ctx context.Context, place Place) error
+	// Out gets a line for each step. Default: nothing.
+	Out io.Writer
+}
+
+// Place is what Setup needs.
+type Place struct {
+	API, APIKey, Event, Room string
+}
+
+// Ready is the last line that the demo prints when it is ready, as JSON.
+type Ready struct {
+	Ready      bool     `json:"ready"`
+	Site       string   `json:"site"`
+	Room       string   `json:"room"`
+	API        []string `json:"api"`
+	Admin      string   `json:"admin"`
+	CaddyAdmin string   `json:"caddy_admin"`
+	Postgres   string   `json:"postgres"`
+	Event      string   `json:"event"`
+	APIKey     string   `json:"api_key"`
+	Logs       string   `json:"logs"`
+}
+
+// ErrMissing wraps what the demo needs and does not find.
+var ErrMissing = errors.New("the demo cannot start")
+
+func (o Options) withDefaults() Options {
+	if o.Nodes == 0 {
+		o.Nodes = 3
+	}
+	wish := DefaultPorts(o.Nodes)
+	if o.Ports.HTTP == 0 {
+		o.Ports.HTTP = wish.HTTP
+	}
+	if o.Ports.HTTPS == 0 {
+		o.Ports.HTTPS = wish.HTTPS
+	}
+	if o.Ports.Site == 0 {
+		o.Ports.Site = wish.Site
+	}
+	for _, l := range []struct{ have, want *[]int }{{&o.Ports.API, &wish.API}, {&o.Ports.Gossip, &wish.Gossip}, {&o.Ports.Internal, &wish.Internal}} {
+		if len(*l.have) != o.Nodes {
+			*l.have = *l.want
+		}
+	}
+	if o.Room == "" {
+		o.Room = "demo"
+	}
+	if o.Event == "" {
+		o.Event = "demo"
+	}
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
+	return o
+}
+
+// check sees whether the files are there.
+func (o Options) check() error {
+	if o.NoEdge {
+		return nil
+	}
+	if _, err := os.Stat(o.Caddy); err != nil {
+		return fmt.Errorf("%w: no Caddy at %s; build it with ./xcaddy.sh, or name it with --caddy", ErrMissing, o.Caddy)
+	}
+	if _, err := os.Stat(o.Caddyfile); err != nil {
+		return fmt.Errorf("%w: no Caddyfile at %s; run the demo in the project's folder, or name one with --caddyfile", ErrMissing, o.Caddyfile)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketrush/stockd/admin"
+	"ticketrush/stockd/api"
+	"ticketrush/stockd/node"
+)
+
+// run serves until ctx ends or a listener fails, and then takes everything down: first the node hands its stock over while requests
+// are still answered and forwarded, then the listeners close, then the orders' workers stop.
+func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, listeners [2]net.Listener) error {
+	ctx, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	port := &nodePort{Node: n}
+	port.status = newStatus(port, registry).read
+	orders, err := c.orders(s, log, registry, n)
+	if err != nil {
+		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
+	}
+	public := newServer(api.New(api.Config{
+		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(),
+		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
+	}))
+	internal := newServer(n.InternalHandler())
+	var serving sync.WaitGroup
+	for server, l := range map[*http.Server]net.Listener{public: listeners[0], internal: listeners[1]} {
+		server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // clients that went away
+		serving.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed(err)
+			}
+		})
+	}
+	if err := orders.start(ctx); err != nil {
+		failed(err)
+	}
+	<-ctx.Done()
+	var errs []error
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		errs = append(errs, cause)
+	}
+	log.Info("handing over")
+	errs = append(errs, orders.stop(), stopNode(n, time.Duration(c.DrainTimeout)), closeServers(public, internal))
+	serving.Wait()
+	return errors.Join(errs...)
+}
+
+// stopNode hands the node's stock over.
+func stopNode(n *node.Node, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return n.Stop(ctx)
+}
+
+// closeServers lets requests finish for a moment; streams are cut.
+func closeServers(servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var errs []error
+	for _, server := range servers {
+		if server.Shutdown(ctx) != nil {
+			errs = append(errs, server.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
