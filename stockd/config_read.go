@@ -21,7 +21,7 @@ const envPrefix = "STOCKD_"
 // otherEnv are the variables with the prefix that are not settings: secrets, and what other commands read.
 var otherEnv = []string{
 	"STOCKD_ROOM_KEYS", "STOCKD_SECRETS", "STOCKD_INTERNAL_KEY", "STOCKD_GOSSIP_KEY",
-	"STOCKD_CONFIG", "STOCKD_API_KEY", "STOCKD_URL",
+	"STOCKD_CONFIG", "STOCKD_API_KEY", "STOCKD_URL", "STOCKD_NODES",
 }
 
 // readConfig reads the file, where one is named, and then the environment. It joins all that is wrong.

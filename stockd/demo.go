@@ -23,6 +23,7 @@ type demoCommand struct {
 	GossipPort   int    `default:"7201" help:"First of the nodes' gossip ports (${default})."`
 	InternalPort int    `default:"7301" help:"First of the nodes' internal ports (${default})."`
 	SitePort     int    `default:"7401" help:"The shop's port behind Caddy (${default})."`
+	NoEdge       bool   `hidden:"" help:"Without Caddy: the site and the rush speak to a node."`
 	crowdFlags
 }
 
@@ -82,7 +83,7 @@ func (c *demoCommand) options(con console) (demo.Options, error) {
 	}
 	here := filepath.Dir(executable)
 	return demo.Options{
-		Executable: executable, Nodes: c.Nodes, Out: con.err, Room: "demo", Event: "demo", Setup: putArenaOnSale,
+		Executable: executable, NoEdge: c.NoEdge, Nodes: c.Nodes, Out: con.err, Room: "demo", Event: "arena", Setup: putArenaOnSale,
 		Caddy:     first(c.Caddy, filepath.Join(here, "caddy"), "bin/caddy"),
 		Caddyfile: first(c.Caddyfile, "Caddyfile", filepath.Join(here, "..", "Caddyfile")),
 		Ports: demo.Ports{

@@ -51,7 +51,7 @@ func (c crowdFlags) config() (rush.Config, error) {
 type rushCommand struct {
 	crowdFlags
 	URL        string `default:"http://127.0.0.1:8080" help:"The edge (${default})."`
-	Event      string `default:"demo" help:"The event (${default})."`
+	Event      string `default:"arena" help:"The event (${default})."`
 	Room       string `help:"Its waiting room; default the event's own; - for none, then an API key with the scope sell may be needed."`
 	APIKeyFile string `name:"api-key-file" type:"path" placeholder:"FILE" help:"A file with an API key to make holds with, instead of a pass."`
 	SellOut    bool   `help:"Fail when something is left at the end."`

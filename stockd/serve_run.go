@@ -16,8 +16,8 @@ import (
 	"ticketrush/stockd/node"
 )
 
-// run serves until ctx ends or a listener fails, and then takes everything down: first the node hands its stock over while requests
-// are still answered and forwarded, then the listeners close, then the orders' workers stop.
+// run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
+// requests are still answered and forwarded, then the listeners close.
 func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, listeners [2]net.Listener) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
@@ -41,16 +41,15 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 			}
 		})
 	}
-	if err := orders.start(ctx); err != nil {
-		failed(err)
-	}
+	orders.service.Start()
 	<-ctx.Done()
 	var errs []error
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		errs = append(errs, cause)
 	}
 	log.Info("handing over")
-	errs = append(errs, orders.stop(), stopNode(n, time.Duration(c.DrainTimeout)), closeServers(public, internal))
+	orders.service.Stop()
+	errs = append(errs, stopNode(n, time.Duration(c.DrainTimeout)), closeServers(public, internal))
 	serving.Wait()
 	return errors.Join(errs...)
 }

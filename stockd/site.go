@@ -15,7 +15,7 @@ import (
 type siteCommand struct {
 	Addr  string `default:"127.0.0.1:7401" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
 	Room  string `default:"demo" help:"The waiting room in front of /buy/; empty for none (${default})."`
-	Event string `default:"demo" help:"The event on sale (${default})."`
+	Event string `default:"arena" help:"The event on sale (${default})."`
 	Title string `help:"What people read until the event is loaded."`
 }
 

@@ -20,7 +20,7 @@ type Options struct {
 	Ports Ports
 	// Nodes is the number of nodes. Default: 3.
 	Nodes int
-	// Room and Event name what is on sale. Default: demo.
+	// Room and Event name what is on sale. Default: demo and arena, as in the Caddyfile.
 	Room, Event string
 	// Setup puts the event on sale through the API, as ops would.
 	Setup func(ctx context.Context, place Place) error
@@ -73,7 +73,7 @@ func (o Options) withDefaults() Options {
 		o.Room = "demo"
 	}
 	if o.Event == "" {
-		o.Event = "demo"
+		o.Event = "arena"
 	}
 	if o.Out == nil {
 		o.Out = io.Discard

@@ -84,12 +84,16 @@ reads_per_second = 1000.0
 
 // startCaddy runs Caddy with the project's Caddyfile, which takes its ports and files from the environment.
 func (d *Demo) startCaddy() (*child, error) {
+	var nodes []string
+	for _, port := range d.ports.Internal {
+		nodes = append(nodes, "http://"+local(port))
+	}
 	env := append(childEnv(),
 		"HOME="+d.folder.path("caddy"), "XDG_DATA_HOME="+d.folder.path("caddy"), "XDG_CONFIG_HOME="+d.folder.path("caddy"),
-		"CADDY_ADMIN=unix/"+d.folder.path("caddy", "admin.sock"),
+		"CADDY_ADMIN=unix/"+d.folder.path("caddy", "admin.sock")+"|0220",
 		"HTTP_PORT="+strconv.Itoa(d.ports.HTTP), "HTTPS_PORT="+strconv.Itoa(d.ports.HTTPS),
 		"ROOM_KEYS_FILE="+d.folder.path("keys", "room.keys"), "INTERNAL_KEY_FILE="+d.folder.path("keys", "internal.key"),
-		"SITE="+local(d.ports.Site),
+		"SITE="+local(d.ports.Site), "STOCKD_NODES="+strings.Join(nodes, " "),
 	)
 	return d.folder.start(spec{
 		name: "caddy", path: d.options.Caddy, env: env,

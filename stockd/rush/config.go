@@ -12,7 +12,7 @@ import (
 type Config struct {
 	// URL is the edge, for example http://127.0.0.1:8080. Needed.
 	URL string
-	// Event is the slug or id of the event. Default: demo.
+	// Event is the slug or id of the event. Default: arena.
 	Event string
 	// Room is the waiting room in front of it; "-" means that there is none. Default: the event's own.
 	Room string
@@ -51,7 +51,7 @@ type Config struct {
 
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() Config {
-	def(&c.Event, "demo")
+	def(&c.Event, "arena")
 	def(&c.Fans, 8000)
 	def(&c.Arrive, 20*time.Second)
 	def(&c.PartyMin, 1)

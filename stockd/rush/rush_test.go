@@ -10,7 +10,7 @@ import (
 
 // small is a crowd that is through in a second or two.
 func small(url string) Config {
-	return Config{URL: url, Fans: 120, Arrive: 200 * time.Millisecond, Think: time.Millisecond, Visits: 4, Late: -1, Fight: 0.2, Deadline: 30 * time.Second, SellOut: true, settle: time.Second}
+	return Config{URL: url, Event: "demo", Fans: 120, Arrive: 200 * time.Millisecond, Think: time.Millisecond, Visits: 4, Late: -1, Fight: 0.2, Deadline: 30 * time.Second, SellOut: true, settle: time.Second}
 }
 
 func TestACrowdSellsASmallHouseOut(t *testing.T) {
