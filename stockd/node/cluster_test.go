@@ -182,7 +182,7 @@ func (g *gang) settle(n int) {
 		for _, m := range alive {
 			s := m.Status()
 			served += s.Serving
-			if len(s.Members) != n || len(m.Ready()) > 0 {
+			if len(s.Members) != n || len(m.Ready()) > 0 || !s.Balanced() {
 				return false
 			}
 		}

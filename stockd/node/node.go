@@ -46,6 +46,7 @@ type Node struct {
 	local    [stock.Partitions]atomic.Int64 // the epoch under which the partition is served here, else 0
 	requests atomic.Uint64
 	stopping atomic.Bool
+	balanced atomic.Bool  // has been, since the start
 	ownersAt atomic.Int64 // when the owners were last read, Unix ms
 
 	ctx     context.Context // ends with the node
@@ -56,6 +57,9 @@ type Node struct {
 
 // ErrStopped is the answer of a node that has stopped.
 var ErrStopped = errors.New("the node has stopped")
+
+// stragglers is how long a node answers after it has handed everything off.
+const stragglers = 150 * time.Millisecond
 
 // claimPermits is how many claims, loads and releases run at a time.
 const claimPermits = 4
@@ -138,6 +142,10 @@ func (n *Node) Stop(ctx context.Context) error {
 	select {
 	case <-n.stopped:
 		err = nil
+		select { // who comes with old routes is still sent on to the new owners
+		case <-time.After(stragglers):
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
 		err = fmt.Errorf("hand-off was cut off: %w", context.Cause(ctx))
 	case <-n.ctx.Done():
@@ -175,6 +183,9 @@ func (n *Node) followMembers() {
 		ids := make([]string, 0, len(members))
 		alive := make([]client.Node, 0, len(members))
 		for _, m := range members {
+			if m.ID == n.self.ID && m.Node != n.self {
+				n.log.Error("another process uses this node's id: the two will take each other's partitions away", "its_internal_address", m.Internal)
+			}
 			ids = append(ids, m.ID)
 			alive = append(alive, m.Node)
 		}

@@ -58,7 +58,11 @@ func (n *Node) Status() Status {
 	return s
 }
 
-// Ready gives the reasons why this node should get no traffic yet; none when it has what it should have.
+// readyAnyway is when a node takes traffic although it never had all that it should have: any node can forward.
+const readyAnyway = 30 * time.Second
+
+// Ready gives the reasons why this node should get no traffic yet: it stops, the ledger has not confirmed it, or since its start it has not
+// taken over what it should have. A rolling restart waits for that.
 func (n *Node) Ready() []string {
 	if n.stopping.Load() {
 		return []string{"the node is stopping"}
@@ -71,7 +75,10 @@ func (n *Node) Ready() []string {
 	if !s.Promising {
 		reasons = append(reasons, "the ledger has not confirmed this node's session")
 	}
-	if s.Promising && !s.Balanced() {
+	if s.Balanced() {
+		n.balanced.Store(true)
+	}
+	if s.Promising && !n.balanced.Load() && time.Since(n.started) < readyAnyway {
 		reasons = append(reasons, fmt.Sprintf("partitions are on their way: %d of %d are served, %d are moving", s.Serving, s.Wanted, s.Moving))
 	}
 	return reasons
