@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"ticketrush/room"
 )
@@ -175,7 +176,7 @@ func (k *keeper) change(ctx context.Context, action string, c change) error {
 	default:
 		return refuse(http.StatusNotFound, "no action %q: pause, resume, rate, frontier, edition, end", action)
 	}
-	k.log.Info("changed by the admin API: " + action + " (" + c.Reason + ")")
+	k.log.Info("changed by the admin API", zap.String("action", action), zap.String("reason", c.Reason))
 	if err := k.whenStored(ctx); err != nil {
 		return adminError(http.StatusServiceUnavailable, "the change is not stored yet: %v", err)
 	}

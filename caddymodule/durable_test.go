@@ -227,3 +227,25 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 		t.Errorf("a claim after the stop: %v", err)
 	}
 }
+
+// TestPassEnds waits for the end of a pass, and for its slot.
+func TestPassEnds(t *testing.T) {
+	e := newEdge(t)
+	e.mustLoad("", strings.NewReplacer("pass 1m", "pass 1s", "max_active 3", "max_active 1").Replace(shop))
+	f, next := e.fan(), e.fan()
+	passed := f.enter()["pass"].(string)
+	next.join()
+	if a := next.claim(); a.StatusCode != http.StatusAccepted || a.Header.Get("Retry-After") == "" {
+		t.Errorf("a claim with no slot free: %d %s", a.StatusCode, a.text)
+	}
+	e.until("the pass has ended", func() bool {
+		return e.fan().do("GET", "/buy/", "", "Authorization", "WaitingRoom "+passed).StatusCode == http.StatusTooManyRequests
+	})
+	next.enter()
+	if a := next.get("/buy/"); a.StatusCode != 200 {
+		t.Errorf("the next one: %d", a.StatusCode)
+	}
+	if a := f.get("/.wr/v1/demo/place"); a.StatusCode != 200 {
+		t.Errorf("the place outlives the pass: %d %s", a.StatusCode, a.text)
+	}
+}

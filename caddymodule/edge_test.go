@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bufio"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -282,5 +283,33 @@ func TestAdmittedMatcher(t *testing.T) {
 	f.enter()
 	if a := f.get("/"); a.text != "in" {
 		t.Errorf("inside: %q", a.text)
+	}
+}
+
+// TestStream reads two documents of the stream, and sees it end with a reload.
+func TestStream(t *testing.T) {
+	e := newEdge(t)
+	e.mustLoad("", shop)
+	resp, err := http.Get(e.http + "/.wr/v1/demo/frontier/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%v", resp.Header)
+	}
+	events, retry := 0, false
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "event: frontier") {
+			events++
+		}
+		retry = retry || strings.HasPrefix(lines.Text(), "retry: ")
+		if events == 2 {
+			events++
+			e.mustLoad("", shop)
+		}
+	}
+	if events < 3 || !retry {
+		t.Errorf("%d events, told when to come back: %v", events, retry)
 	}
 }

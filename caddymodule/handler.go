@@ -169,7 +169,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	if r.Method == http.MethodOptions || !protected {
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(newSiteWriter(w, r, h, v), r)
 	}
 	r.Header = hidden
 	h.keepWaiting(w, r, v)

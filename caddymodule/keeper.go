@@ -93,6 +93,13 @@ func (k *keeper) Destruct() error {
 	}
 }
 
+// logger gives the present configuration's logger.
+func (k *keeper) logger() *zap.Logger {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.log
+}
+
 // nudge asks for a batch to be stored at once.
 func (k *keeper) nudge() {
 	select {
@@ -176,7 +183,7 @@ func (k *keeper) persist(ctx context.Context, j *journal, batch *room.Batch) boo
 		}
 		k.mu.Unlock()
 		metrics.storeErrors.WithLabelValues(k.name).Inc()
-		k.log.Error("the room's log was not stored; nobody is let in until it is", zap.Uint64("batch", batch.Seq), zap.Error(err))
+		k.logger().Error("the room's log was not stored; nobody is let in until it is", zap.Uint64("batch", batch.Seq), zap.Error(err))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -215,6 +222,6 @@ func (k *keeper) compact(ctx context.Context, j *journal) {
 		return // there are changes under way: the next turn
 	}
 	if err := j.compact(ctx, &snapshot); err != nil {
-		k.log.Warn("the room's snapshot was not stored; the log grows", zap.Error(err))
+		k.logger().Warn("the room's snapshot was not stored; the log grows", zap.Error(err))
 	}
 }

@@ -99,6 +99,9 @@ func TestTheSiteCommands(t *testing.T) {
 	if a.StatusCode != 200 || a.Header.Get("Wr-Command") != "" || a.Header.Get("Wr-Pressure") != "" {
 		t.Errorf("the visitor sees %d %v", a.StatusCode, a.Header)
 	}
+	if a := e.fan().get("/"); a.Header.Get("Wr-Command") != "" {
+		t.Error("a command is shown to somebody outside")
+	}
 	command.Store("")
 	if after := f.claim().json(t); after["pass"] == before || after["expires_in_s"].(float64) < 590 {
 		t.Errorf("extended: %v", after)

@@ -26,7 +26,7 @@ func (k *keeper) open(ctx context.Context) *journal {
 		k.mu.Lock()
 		k.failed = err
 		k.mu.Unlock()
-		k.log.Error("the room cannot be kept here; nobody is let in", zap.Error(err))
+		k.logger().Error("the room cannot be kept here; nobody is let in", zap.Error(err))
 		select {
 		case <-time.After(5 * time.Second):
 		case <-ctx.Done():
@@ -37,7 +37,7 @@ func (k *keeper) open(ctx context.Context) *journal {
 
 func (k *keeper) recover(ctx context.Context, j *journal) (err error) {
 	err = j.lock(ctx, func() {
-		k.log.Warn("waiting for the room's storage lock: another process holds it, or one crashed less than 10 seconds ago")
+		k.logger().Warn("waiting for the room's storage lock: another process holds it, or one crashed less than 10 seconds ago")
 	})
 	if err != nil {
 		return fmt.Errorf("take the room's lock: %w", err)
@@ -138,6 +138,6 @@ func (k *keeper) close(j *journal) {
 	k.failed = errNotReady
 	k.mu.Unlock()
 	if err := j.unlock(); err != nil {
-		k.log.Warn("the room's storage lock was not given back", zap.Error(err))
+		k.logger().Warn("the room's storage lock was not given back", zap.Error(err))
 	}
 }

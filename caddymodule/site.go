@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// siteWriter hears what the site says about an admitted visitor, and keeps it from them:
+// siteWriter hears what the site says, about an admitted visitor and about itself, and keeps that from the visitor:
 //
 //	Wr-Command: release | revoke | extend=‹seconds›
 //	Wr-Pressure: 0..1
@@ -46,8 +46,8 @@ func (w *siteWriter) hear() {
 	if pressure != "" {
 		w.feel(pressure)
 	}
-	if command == "" {
-		return
+	if command == "" || w.visit.pass == "" {
+		return // there is nobody inside whom it could be about
 	}
 	ctx, cancel := context.WithTimeout(w.request.Context(), commandMax)
 	defer cancel()
