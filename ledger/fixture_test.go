@@ -36,6 +36,7 @@ type bench struct {
 	epoch   map[int32]int64
 	seq     map[int32]int64
 	ver     map[int64]int32
+	holder  map[int64]uuid.UUID
 	now     time.Time
 }
 
@@ -47,7 +48,7 @@ func newBench(t testing.TB, dsn string) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	b := &bench{t: t, db: db, dsn: dsn, epoch: map[int32]int64{}, seq: map[int32]int64{}, ver: map[int64]int32{}, now: time.Now()}
+	b := &bench{t: t, db: db, dsn: dsn, epoch: map[int32]int64{}, seq: map[int32]int64{}, ver: map[int64]int32{}, holder: map[int64]uuid.UUID{}, now: time.Now()}
 	b.event = b.putOnSale("concert")
 	b.claim("n1")
 	return b
@@ -251,3 +252,6 @@ func (b *bench) paid(kind int16, id, orderID uuid.UUID, from, to int16, seats ..
 	o.Order, o.Attempt = orderID, 1
 	return o
 }
+
+// uuidOf is a fixed id for a name.
+func uuidOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)) }
