@@ -27,6 +27,7 @@ const pendingMax = 20_000
 // be given once everything taken so far is stored, or it is not their turn and Look says why.
 func (r *Room) Claim(now time.Time, c Claim) (s Session, ok, waits bool, err error) {
 	at := r.step(now)
+	r.recount(c.Rank)
 	if _, banned := r.state.Banned[c.Tid]; banned {
 		return s, false, false, ErrBanned
 	}

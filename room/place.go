@@ -56,9 +56,21 @@ func (r *Room) waiting(g Group) uint64 {
 	return r.state.Lines.total(g) - min(r.state.Lines.total(g), r.state.Lines.countUpTo(g, r.state.Frontier[g]))
 }
 
+// recount counts a genuine rank beyond the last that is known: one that was given just before a crash, after the last mark. Without that its
+// holder would wait for somebody to come after them.
+func (r *Room) recount(rank uint64) {
+	class := RankClass(rank)
+	if class < classes && rank > r.state.Lines[class].Last() {
+		r.state.Lines[class].Add(rank)
+		r.state.Arrivals.pass(rank)
+		r.unmarked = true
+	}
+}
+
 // Look says how the place of tid at rank stands. It shows only what is stored.
 func (r *Room) Look(now time.Time, tid Tid, rank uint64) View {
 	at := r.step(now)
+	r.recount(rank)
 	if in, ok := r.state.Inside[tid]; ok && !in.Left && at < in.Expires {
 		return View{Standing: StandingAdmitted, NextPoll: pollSoon}
 	}

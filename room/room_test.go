@@ -336,6 +336,33 @@ func TestClockBack(t *testing.T) {
 	}
 }
 
+// TestJoinsThatACrashForgot restarts from before a join: its holder is let in all the same, and nobody who comes later is before them.
+func TestJoinsThatACrashForgot(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Settings{Rate: 100})
+	store(r, start)
+	snap, err := r.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := start.Add(time.Second)
+	rank := r.Join(now, tid(1), ClassArrival)
+	again, err := Restore(Settings{Rate: 100}, snap, nil, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Look(now, tid(1), rank)
+	if late := again.Join(now, tid(2), ClassArrival); late <= rank {
+		t.Errorf("rank %d after %d", late, rank)
+	}
+	now = now.Add(TickEvery)
+	again.Tick(now)
+	store(again, now)
+	if v := again.Look(now, tid(1), rank); v.Standing != StandingEligible {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestNewEditionStartsTheLineAnew(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, Settings{Rate: 100})
