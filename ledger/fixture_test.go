@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -255,3 +256,5 @@ func (b *bench) paid(kind int16, id, orderID uuid.UUID, from, to int16, seats ..
 
 // uuidOf is a fixed id for a name.
 func uuidOf(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
