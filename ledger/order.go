@@ -91,7 +91,7 @@ func (l *DB) OrderMove(ctx context.Context, id uuid.UUID, from, to int16, event 
 
 // What Decide found for one order.
 const (
-	DecidedPaid      int16 = iota // paid now
+	DecidedPaid      int32 = iota // paid now
 	DecidedAlready                // was paid by this payment
 	DecidedNotPinned              // a seat is not pinned to this attempt
 	DecidedNotPaying              // the order does not wait for this attempt
@@ -106,7 +106,7 @@ type Decision struct {
 }
 
 // Decide is the commit point of sales: each order by itself, all in one transaction. It answers with a Decided… for each.
-func (l *DB) Decide(ctx context.Context, decisions []Decision, now time.Time) ([]int16, error) {
+func (l *DB) Decide(ctx context.Context, decisions []Decision, now time.Time) ([]int32, error) {
 	p := db.DecideParams{Now: now}
 	for _, d := range decisions {
 		p.Orders = append(p.Orders, d.Order)

@@ -22,7 +22,7 @@ SELECT ledger.order_move(sqlc.arg(id)::uuid, sqlc.arg(from_state)::smallint, sql
 SELECT ledger.payment_begin(sqlc.arg(id)::uuid, sqlc.arg(max_attempts)::int, sqlc.arg(until)::timestamptz, sqlc.arg(now)::timestamptz)::int;
 
 -- name: Decide :one
-SELECT ledger.decide(sqlc.arg(orders)::uuid[], sqlc.arg(attempts)::int[], sqlc.arg(payments)::uuid[], sqlc.arg(now)::timestamptz)::smallint[];
+SELECT ledger.decide(sqlc.arg(orders)::uuid[], sqlc.arg(attempts)::int[], sqlc.arg(payments)::uuid[], sqlc.arg(now)::timestamptz)::int[];
 
 -- name: Issue :one
 SELECT ledger.issue(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(source)::text, sqlc.arg(tickets)::uuid[], sqlc.arg(seats)::bigint[], sqlc.arg(codes)::text[], sqlc.arg(now)::timestamptz)::int;

@@ -15,7 +15,7 @@ import (
 )
 
 const Decide = `-- name: Decide :one
-SELECT ledger.decide($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz)::smallint[]
+SELECT ledger.decide($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz)::int[]
 `
 
 type DecideParams struct {
@@ -25,14 +25,14 @@ type DecideParams struct {
 	Now      time.Time
 }
 
-func (q *Queries) Decide(ctx context.Context, db DBTX, arg DecideParams) ([]int16, error) {
+func (q *Queries) Decide(ctx context.Context, db DBTX, arg DecideParams) ([]int32, error) {
 	row := db.QueryRowContext(ctx, Decide,
 		pq.Array(arg.Orders),
 		pq.Array(arg.Attempts),
 		pq.Array(arg.Payments),
 		arg.Now,
 	)
-	var column_1 []int16
+	var column_1 []int32
 	err := row.Scan(pq.Array(&column_1))
 	return column_1, err
 }

@@ -54,13 +54,13 @@ CREATE FUNCTION ledger.open_day() RETURNS date LANGUAGE sql AS $$
 $$;
 
 -- The commit point of a sale. For each order, by itself: it is paying with this attempt and every one of its seats is pinned to it → paid, with
--- its postings, and this payment is the one that pays it. Returns an int2 for each: 0 paid now, 1 was paid by this payment, 2 a seat is not
+-- its postings, and this payment is the one that pays it. Returns for each: 0 paid now, 1 was paid by this payment, 2 a seat is not
 -- pinned, 3 the order does not wait for this attempt, 4 another payment paid it.
 -- +goose StatementBegin
-CREATE FUNCTION ledger.decide(p_orders uuid[], p_attempts int[], p_payments uuid[], p_now timestamptz) RETURNS smallint[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger.decide(p_orders uuid[], p_attempts int[], p_payments uuid[], p_now timestamptz) RETURNS int[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    v_out smallint[] := array_fill(3::smallint, ARRAY[cardinality(p_orders)]);
+    v_out int[] := array_fill(3, ARRAY[cardinality(p_orders)]);
     v_day date;
     r record;
     o record;

@@ -7,7 +7,7 @@ import (
 )
 
 // decidedNames are the verdicts in words, for metrics and for the ledger.
-var decidedNames = map[int16]string{
+var decidedNames = map[int32]string{
 	ledger.DecidedPaid: "paid", ledger.DecidedAlready: "already paid by this payment", ledger.DecidedNotPinned: "a seat is not pinned any more",
 	ledger.DecidedNotPaying: "the order does not wait for this attempt", ledger.DecidedOther: "another payment has paid the order",
 }
@@ -19,12 +19,12 @@ type decision struct {
 }
 
 type verdict struct {
-	code int16
+	code int32
 	err  error
 }
 
 // decided asks for a decision and waits for its commit. A commit whose answer is lost is not guessed: the provider sends its message again.
-func (s *Service) decided(ctx context.Context, d ledger.Decision) (int16, error) {
+func (s *Service) decided(ctx context.Context, d ledger.Decision) (int32, error) {
 	answer := make(chan verdict, 1)
 	select {
 	case s.decisions <- decision{Decision: d, verdict: answer}:

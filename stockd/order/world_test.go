@@ -1,0 +1,285 @@
+package order_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger"
+	"ticketrush/ledger/pgdev"
+	"ticketrush/stockd/chart"
+	"ticketrush/stockd/node"
+	"ticketrush/stockd/order"
+	"ticketrush/stockd/stock"
+)
+
+// world is a node, an event on sale, an order service and the sandbox bank: all real, on a Postgres of its own.
+type world struct {
+	t       *testing.T
+	node    *node.Node
+	event   *node.Event
+	ledger  *ledger.DB
+	service *order.Service
+	bank    *order.Sandbox
+	shop    *httptest.Server // where the bank's webhooks go
+	key     ed25519.PrivateKey
+
+	mu    sync.Mutex
+	clock time.Duration // how far the service's clock is ahead
+	drop  bool          // webhooks get lost
+	log   []string      // what the shop answered to webhooks
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	database := pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
+		_, err := ledger.Migrate(ctx, dsn)
+		return err
+	})
+	w := &world{t: t, key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	w.startNode(database.DSN)
+	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
+	t.Cleanup(w.shop.Close)
+	var err error
+	if w.ledger, err = ledger.Open(t.Context(), database.DSN, ledger.Options{AllowNoFsync: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.ledger.Close() })
+	if w.bank, err = order.NewSandbox(w.ledger, []byte("a secret of the sandbox"), w.shop.URL); err != nil {
+		t.Fatal(err)
+	}
+	w.service = w.newService()
+	w.service.Start()
+	t.Cleanup(func() { w.service.Stop() })
+	return w
+}
+
+// newService is a service as it is after a start, without its workers.
+func (w *world) newService() *order.Service {
+	w.t.Helper()
+	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour}, w.ledger, w.node,
+		map[string]order.Provider{order.SandboxName: w.bank}, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.clock)
+}
+
+func (w *world) set(clock time.Duration, drop bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock, w.drop = clock, drop
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (w *world) startNode(dsn string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	internal := free(w.t)
+	n, err := node.New(node.Config{NodeID: "n1", APIAddr: free(w.t), InternalAddr: internal, GossipAddr: free(w.t), Postgres: dsn, AllowNoFsync: true},
+		slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", internal)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := &http.Server{Handler: n.InternalHandler(), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(listener) }()
+	if err := n.Start(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = n.Stop(context.Background())
+		_ = server.Close()
+	})
+	w.node = n
+	section := chart.Section{ID: "S", Name: "Stalls", Category: "A"}
+	for r := range 4 {
+		row := chart.Row{Name: fmt.Sprint(r + 1)}
+		for i := range 10 {
+			row.Seats = append(row.Seats, chart.Seat{Name: fmt.Sprint(i + 1), X: float64(i), Y: float64(100 + r)})
+		}
+		section.Rows = append(section.Rows, row)
+	}
+	text, err := (&chart.Chart{Format: chart.Format, Name: "hall", Width: 1000, Height: 1000, Categories: []chart.Category{{Name: "A", Color: "#aa0000"}}, Sections: []chart.Section{section}}).Encode()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	info, _, err := n.CreateChart(ctx, "", "", text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.event, err = n.CreateEvent(ctx, node.NewEvent{
+		ChartID: info.ID, Slug: "concert", Name: "Concert", StartsAt: time.Now().Add(24 * time.Hour), Currency: "EUR", OnSale: true, Types: []string{"adult"},
+		Tiers: []node.Tier{{Face: 5000, Fee: 300, Tax: 20}}, LimitTid: 40,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("the node serves", func() bool { return len(n.Ready()) == 0 })
+}
+
+// until waits for something that other goroutines bring about.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func (w *world) webhook(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.mu.Lock()
+	drop := w.drop
+	w.mu.Unlock()
+	if drop {
+		http.Error(rw, "lost", http.StatusBadGateway)
+		return
+	}
+	err := w.service.Webhook(r.Context(), order.SandboxName, body, r.Header)
+	w.mu.Lock()
+	w.log = append(w.log, fmt.Sprint(err))
+	w.mu.Unlock()
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+	}
+}
+
+func request() stock.Request {
+	return stock.Request{Scope: uuid.New(), Key: uuid.New(), Fingerprint: uuid.New()}
+}
+
+// held is a hold of some seats.
+func (w *world) held(quantity int32, ttl time.Duration) stock.HoldView {
+	w.t.Helper()
+	part := stock.PartitionOf(w.event.Number, 1)
+	req := request()
+	a, err := w.node.Do(w.t.Context(), stock.Command{
+		Kind: stock.KindHold, Event: w.event.Number, Segment: 1, Hold: stock.NewCoordinatedID(part, req.Scope, req.Key, "hold"), Request: req,
+		Ask: stock.Ask{Quantity: quantity}, TTL: ttl.Milliseconds(), MaxTTL: 2 * ttl.Milliseconds(), Quotas: []stock.Quota{{Dimension: stock.DimensionTid, Key: uuid.New(), Limit: 10}},
+	})
+	if err != nil || a.Code != stock.CodeOK {
+		w.t.Fatalf("hold: %+v %v", a, err)
+	}
+	return *a.Hold
+}
+
+// opened is an order on a new hold.
+func (w *world) opened(quantity int32, ttl time.Duration) ledger.Order {
+	w.t.Helper()
+	hold := w.held(quantity, ttl)
+	req := request()
+	var lines []stock.OrderLine
+	for _, s := range hold.Seats {
+		lines = append(lines, stock.OrderLine{Seat: s.Seat, Face: 5000, Fee: 300, Tax: 20})
+	}
+	o, a, err := w.service.Open(w.t.Context(), order.OpenRequest{
+		ID: stock.NewCoordinatedID(stock.CoordinatorOf(hold.ID), req.Scope, req.Key, "order"), Request: req, Hold: hold, Lines: lines, Currency: "EUR", Buyer: "b-1", ClientIP: "192.0.2.1",
+	})
+	if err != nil || a.Code != stock.CodeOK {
+		w.t.Fatalf("open: %+v %v", a, err)
+	}
+	return o
+}
+
+// begun is an order whose payment was begun.
+func (w *world) begun(quantity int32, ttl time.Duration) (ledger.Order, ledger.Payment) {
+	w.t.Helper()
+	o := w.opened(quantity, ttl)
+	p, again, err := w.service.StartPayment(w.t.Context(), o.ID, order.SandboxName, "/tickets")
+	if err != nil || again {
+		w.t.Fatalf("start the payment: again %v, %v", again, err)
+	}
+	return o, p
+}
+
+// buyer says on the pay page what happens.
+func (w *world) buyer(p ledger.Payment, action string) {
+	w.t.Helper()
+	r := httptest.NewRequest(http.MethodPost, p.PayUrl, strings.NewReader(`{"action":"`+action+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	w.bank.Handler().ServeHTTP(rec, r)
+	if rec.Code != http.StatusOK {
+		w.t.Fatalf("the pay page answered %d: %s", rec.Code, rec.Body)
+	}
+}
+
+func (w *world) state(id uuid.UUID) order.State {
+	w.t.Helper()
+	o, err := w.service.Get(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return order.State(o.State)
+}
+
+// becomes waits until an order has a state.
+func (w *world) becomes(id uuid.UUID, want order.State) {
+	w.t.Helper()
+	w.until("the order is "+want.String(), func() bool { return w.state(id) == want })
+}
+
+func (w *world) bankState(p ledger.Payment) string {
+	w.t.Helper()
+	s, err := w.bank.Status(w.t.Context(), p.ProviderRef)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) tidy(s *order.Service) {
+	w.t.Helper()
+	if err := s.Tidy(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// reconciles checks the whole ledger.
+func (w *world) reconciles() {
+	w.t.Helper()
+	r, err := w.ledger.Reconcile(w.t.Context(), ledger.ReconcileOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if !r.OK {
+		text, _ := json.MarshalIndent(r.Checks, "", " ")
+		w.t.Errorf("the ledger does not reconcile: %s", text)
+	}
+}
