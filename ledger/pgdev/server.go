@@ -128,9 +128,17 @@ func (s *Server) init(ctx context.Context) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
 	cmd.Dir = s.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return s.forbidden()
+		}
 		return fmt.Errorf("initdb in %s: %w\n%s", s.data(), err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// forbidden explains why the server's user could not even start: it may not enter its own folder.
+func (s *Server) forbidden() error {
+	return fmt.Errorf("the private Postgres does not run as root but as an ordinary user, who may not enter %s: give it a folder whose parents everybody may enter", s.dir)
 }
 
 // arguments are the server's settings: a socket only, and durability as asked.
@@ -180,6 +188,9 @@ func (s *Server) start(ctx context.Context) error {
 		}
 	}()
 	if err := <-started; err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return s.forbidden()
+		}
 		return fmt.Errorf("start %s/postgres: %w", s.bin, err)
 	}
 	s.mu.Lock()

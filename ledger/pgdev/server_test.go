@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -17,6 +18,20 @@ func start(t *testing.T, options Options) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// tempDir is a folder that the server's user may enter; those of testing are closed to others, and too long for a socket.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pgdev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func number(t *testing.T, s *Server, query string) (n int) {
@@ -51,18 +66,13 @@ func TestStopLeavesNothing(t *testing.T) {
 }
 
 func alive(pid int) bool {
-	p, err := os.FindProcess(pid)
-	return err == nil && p.Signal(nil) == nil
+	return syscall.Kill(pid, 0) == nil
 }
 
 // Two servers side by side, each with its own data; a folder that was given stays, with what is in it.
 func TestServersAreApart(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "pgdev")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := tempDir(t)
 	other := start(t, Options{})
 	defer other.Stop()
 	s := start(t, Options{Dir: dir, Durable: true})
@@ -122,7 +132,7 @@ func TestNoBinary(t *testing.T) {
 // A server that cannot start says why, in its own words, and leaves no folder behind.
 func TestBrokenCluster(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		t.Fatal(err)
@@ -137,6 +147,20 @@ func TestBrokenCluster(t *testing.T) {
 	}
 	if !strings.Contains(err.Error(), "ended at its start; it said:") {
 		t.Errorf("the message is %q", err)
+	}
+}
+
+func TestForbiddenFolder(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		return // only root gives the server another user
+	}
+	dir := tempDir(t)
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), Options{Dir: filepath.Join(dir, "in")}); err == nil || !strings.Contains(err.Error(), "may not enter") {
+		t.Errorf("a folder that the server's user may not enter gives %v", err)
 	}
 }
 
