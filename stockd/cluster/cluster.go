@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -56,6 +57,8 @@ type Cluster struct {
 	list     *memberlist.Memberlist
 	meta     []byte
 	poke     chan struct{} // by the delegates; room for one
+	seenMu   sync.Mutex
+	seen     map[string]memberlist.Node // alive, by name: copies, for memberlist changes its own under a lock that only delegates run under
 	changed  chan struct{}
 	members  atomic.Pointer[[]Member]
 	stop     chan struct{}
@@ -115,7 +118,7 @@ func Start(cfg Config) (*Cluster, error) {
 	if len(text) > memberlist.MetaMaxSize {
 		return nil, fmt.Errorf("node id and addresses take %d bytes of gossip metadata, at most %d: shorten them", len(text), memberlist.MetaMaxSize)
 	}
-	c := &Cluster{cfg: cfg, meta: text, poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	c := &Cluster{cfg: cfg, meta: text, poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{}), seen: map[string]memberlist.Node{}}
 	c.members.Store(&[]Member{})
 	if c.list, err = memberlist.Create(c.settings()); err != nil {
 		return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.Bind, err)
@@ -195,8 +198,11 @@ func (c *Cluster) watch() {
 }
 
 func (c *Cluster) gather() {
+	c.seenMu.Lock()
+	seen := slices.Collect(maps.Values(c.seen))
+	c.seenMu.Unlock()
 	var members []Member
-	for _, n := range c.list.Members() {
+	for _, n := range seen {
 		var m meta
 		if err := json.Unmarshal(n.Meta, &m); err != nil || m.ID == "" {
 			c.cfg.Log.Warn("a member tells nothing about itself", "name", n.Name, "error", err)
@@ -247,17 +253,25 @@ func (c *Cluster) rejoin() {
 	}
 }
 
-func (c *Cluster) poked() {
+// note takes a change over. It runs under memberlist's lock: memory only, no call back, no waiting.
+func (c *Cluster) note(n *memberlist.Node, alive bool) {
+	c.seenMu.Lock()
+	if alive {
+		c.seen[n.Name] = memberlist.Node{Name: n.Name, Addr: slices.Clone(n.Addr), Port: n.Port, Meta: slices.Clone(n.Meta)}
+	} else {
+		delete(c.seen, n.Name)
+	}
+	c.seenMu.Unlock()
 	select {
 	case c.poke <- struct{}{}:
 	default:
 	}
 }
 
-// NotifyJoin, NotifyLeave and NotifyUpdate run under memberlist's lock.
-func (c *Cluster) NotifyJoin(*memberlist.Node)   { c.poked() }
-func (c *Cluster) NotifyLeave(*memberlist.Node)  { c.poked() }
-func (c *Cluster) NotifyUpdate(*memberlist.Node) { c.poked() }
+// NotifyJoin says that a node is alive, NotifyLeave that it is not, NotifyUpdate that it tells something else about itself.
+func (c *Cluster) NotifyJoin(n *memberlist.Node)   { c.note(n, true) }
+func (c *Cluster) NotifyLeave(n *memberlist.Node)  { c.note(n, false) }
+func (c *Cluster) NotifyUpdate(n *memberlist.Node) { c.note(n, true) }
 
 // NotifyConflict says that two nodes use one name.
 func (c *Cluster) NotifyConflict(existing, other *memberlist.Node) {

@@ -138,11 +138,11 @@ func TestPostgresRestartsInTheMiddle(t *testing.T) {
 	g := newGang(t, dsn, 3)
 	c := &crowd{g: g, e: g.putOnSale("restart", 10, 10, 20)}
 	c.run(12)
-	c.progress(t, "work before", 20*time.Second)
+	c.progress(t, "work before", 60*time.Second)
 	if err := server.Restart(t.Context()); err != nil { // immediate: kills what is under way
 		t.Fatal(err)
 	}
-	c.progress(t, "work after a restart", 20*time.Second)
+	c.progress(t, "work after a restart", 60*time.Second)
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestPostgresRestartsInTheMiddle(t *testing.T) {
 	if err := server.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.progress(t, "work after the outage", 20*time.Second)
+	c.progress(t, "work after the outage", 60*time.Second)
 	c.end()
 	g.settle(3)
 	c.kept(g.nodes[1])
@@ -164,11 +164,11 @@ func TestNodesComeAndGoInTheMiddle(t *testing.T) {
 	g := newGang(t, database(t), 3)
 	c := &crowd{g: g, e: g.putOnSale("come-and-go", 10, 10, 20)}
 	c.run(12)
-	c.progress(t, "work before", 20*time.Second)
+	c.progress(t, "work before", 60*time.Second)
 	g.nodes[1].stop(t)
-	c.progress(t, "work after a stop", 20*time.Second)
+	c.progress(t, "work after a stop", 60*time.Second)
 	g.nodes[2].kill()
-	c.progress(t, "work after a kill", 20*time.Second)
+	c.progress(t, "work after a kill", 60*time.Second)
 	c.end()
 	g.settle(1)
 	c.kept(g.nodes[0])
