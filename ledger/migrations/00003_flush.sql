@@ -101,7 +101,7 @@ BEGIN
         SELECT o.scope, o.key, o.fingerprint, w_part[o.w], w_seq[o.w], o.i - w_lo[o.w], o.kind, o.hold, nullif(o_order[o.i], c_none), o_refused[o.i], p_now + interval '24 hours'
           FROM unnest(o_w, o_kind, o_hold, o_scope, o_key, o_fingerprint) WITH ORDINALITY o(w, kind, hold, scope, key, fingerprint, i)
          WHERE o.key <> c_none AND v_out[o.i] = 0
-         ORDER BY o.scope, o.key
+         ORDER BY o.scope, o.key, o.i -- of one request twice in a batch the first stands
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     SELECT count(*) INTO v_want FROM unnest(o_key) WITH ORDINALITY k(key, i) WHERE k.key <> c_none AND v_out[k.i] = 0;
