@@ -89,32 +89,19 @@ func (l *DB) OrderMove(ctx context.Context, id uuid.UUID, from, to int16, event 
 	return moved, explain(err)
 }
 
-// What Decide found for one order.
-const (
-	DecidedPaid      int32 = iota // paid now
-	DecidedAlready                // was paid by this payment
-	DecidedNotPinned              // a seat is not pinned to this attempt
-	DecidedNotPaying              // the order does not wait for this attempt
-	DecidedOther                  // another payment paid it
-)
-
-// Decision asks for one order to be decided paid by a payment.
-type Decision struct {
-	Order   uuid.UUID
-	Attempt int32
-	Payment uuid.UUID
+// OrderStuck moves a paying order whose provider does not answer to stuck; it is asked again until the given time.
+func (l *DB) OrderStuck(ctx context.Context, id uuid.UUID, attempt int32, reason string, until, now time.Time) (bool, error) {
+	moved, err := l.q.OrderMove(ctx, l.pool, db.OrderMoveParams{
+		ID: id, FromState: OrderPaying, ToState: OrderStuck, Event: "deadline", Attempt: attempt, Reason: reason, PayingUntil: nullTime(until), Now: now,
+	})
+	return moved, explain(err)
 }
 
-// Decide is the commit point of sales: each order by itself, all in one transaction. It answers with a Decided… for each.
-func (l *DB) Decide(ctx context.Context, decisions []Decision, now time.Time) ([]int32, error) {
-	p := db.DecideParams{Now: now}
-	for _, d := range decisions {
-		p.Orders = append(p.Orders, d.Order)
-		p.Attempts = append(p.Attempts, d.Attempt)
-		p.Payments = append(p.Payments, d.Payment)
-	}
-	out, err := l.q.Decide(ctx, l.pool, p)
-	return out, explain(err)
+// CaptureFail ends a paid order whose provider refuses to capture: its postings are reversed, and a job "unsell" of the outbox names it. It
+// says false when the order is not paid.
+func (l *DB) CaptureFail(ctx context.Context, order, payment uuid.UUID, reason string, now time.Time) (bool, error) {
+	ended, err := l.q.CaptureFail(ctx, l.pool, db.CaptureFailParams{ID: order, Payment: payment, Reason: reason, Now: now})
+	return ended, explain(err)
 }
 
 // What Issue found.
@@ -132,9 +119,9 @@ type NewTicket struct {
 	Code string
 }
 
-// Issue posts the captured payment and issues an order's tickets, in one transaction. Source names the fact of the capture; it is posted once.
-func (l *DB) Issue(ctx context.Context, order, payment uuid.UUID, source string, tickets []NewTicket, now time.Time) (int32, error) {
-	p := db.IssueParams{ID: order, Payment: payment, Source: source, Now: now}
+// Issue keeps and posts the fact that the payment was captured, and issues an order's tickets, in one transaction.
+func (l *DB) Issue(ctx context.Context, order, payment uuid.UUID, tickets []NewTicket, now time.Time) (int32, error) {
+	p := db.IssueParams{ID: order, Payment: payment, Now: now}
 	for _, t := range tickets {
 		p.Tickets = append(p.Tickets, t.ID)
 		p.Seats = append(p.Seats, t.Seat)
@@ -150,13 +137,13 @@ func (l *DB) OrdersToFollow(ctx context.Context, before time.Time, limit int32) 
 	return ids, explain(err)
 }
 
-// OrdersOverdue are orders whose payment has taken longer than it may.
-func (l *DB) OrdersOverdue(ctx context.Context, now time.Time, limit int32) ([]uuid.UUID, error) {
-	ids, err := l.q.OrdersOverdue(ctx, l.pool, db.OrdersOverdueParams{Now: sql.NullTime{Time: now, Valid: true}.Time, Count: limit})
+// OrdersOverdue are orders whose payment has taken longer than it may; with stuck, also those whose provider was silent then.
+func (l *DB) OrdersOverdue(ctx context.Context, now time.Time, stuck bool, limit int32) ([]uuid.UUID, error) {
+	ids, err := l.q.OrdersOverdue(ctx, l.pool, db.OrdersOverdueParams{Now: now, Stuck: stuck, Count: limit})
 	return ids, explain(err)
 }
 
-// LoosePin is a pin whose order has ended, or has moved on to a later attempt.
+// LoosePin is a pin whose order has ended, or waits for another attempt.
 type LoosePin struct {
 	Order   uuid.UUID
 	Attempt int32
@@ -174,7 +161,7 @@ func (l *DB) LoosePins(ctx context.Context, limit int32) ([]LoosePin, error) {
 	}
 	pins := make([]LoosePin, 0, len(rows))
 	for _, r := range rows {
-		pins = append(pins, LoosePin{Order: r.OrderID.UUID, Attempt: r.Attempt, Hold: r.Hold.UUID, Event: r.Event, Segment: r.Segment, State: r.State})
+		pins = append(pins, LoosePin{Order: r.OrderID.UUID, Attempt: r.Attempt, Hold: r.Hold, Event: r.Event, Segment: r.Segment, State: r.State})
 	}
 	return pins, nil
 }

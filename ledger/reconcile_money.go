@@ -14,6 +14,7 @@ var moneyChecks = []check{
 	{"totals", "an order's total is its lines, and what was paid and captured for it", checkTotals},
 	{"postings", "what was posted for an order is its total and what was captured", checkPostings},
 	{"loose money", "money that pays nothing is on its way back", checkLooseMoney},
+	{"suspense", "what is owed for refunds is what is on its way, to the last unit", checkSuspense},
 	{"trial balance", "each account's postings add up, debits and credits to the same sum", checkTrialBalance},
 }
 
@@ -105,6 +106,14 @@ func checkLooseMoney(ctx context.Context, r *reconciler) error {
 	rows, err := r.q.BreaksOfLooseMoney(ctx, r.tx)
 	for _, p := range rows {
 		r.broken("payments "+p.ID.String(), "%d is %s for order %s, pays nothing, and nobody gives it back", p.Amount, p.State, p.OrderID)
+	}
+	return err
+}
+
+func checkSuspense(ctx context.Context, r *reconciler) error {
+	rows, err := r.q.BreaksOfSuspense(ctx, r.tx)
+	for _, a := range rows {
+		r.broken("account "+a.Account, "%d %s are owed, but refunds of %d are on their way", a.Balance, a.Currency, a.Pending)
 	}
 	return err
 }

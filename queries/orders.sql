@@ -16,27 +16,34 @@ SELECT ver, from_state, to_state, event, attempt, reason, at FROM ledger.order_e
 SELECT from_state, event, to_state FROM ledger.order_transitions ORDER BY from_state, event, to_state;
 
 -- name: OrderMove :one
-SELECT ledger.order_move(sqlc.arg(id)::uuid, sqlc.arg(from_state)::smallint, sqlc.arg(to_state)::smallint, sqlc.arg(event)::text, sqlc.arg(attempt)::int, sqlc.arg(reason)::text, NULL, sqlc.arg(now)::timestamptz)::boolean;
+SELECT ledger.order_move(sqlc.arg(id)::uuid, sqlc.arg(from_state)::smallint, sqlc.arg(to_state)::smallint, sqlc.arg(event)::text, sqlc.arg(attempt)::int, sqlc.arg(reason)::text, sqlc.narg(paying_until)::timestamptz, sqlc.arg(now)::timestamptz)::boolean;
 
 -- name: PaymentBegin :one
 SELECT ledger.payment_begin(sqlc.arg(id)::uuid, sqlc.arg(max_attempts)::int, sqlc.arg(until)::timestamptz, sqlc.arg(now)::timestamptz)::int;
 
--- name: Decide :one
-SELECT ledger.decide(sqlc.arg(orders)::uuid[], sqlc.arg(attempts)::int[], sqlc.arg(payments)::uuid[], sqlc.arg(now)::timestamptz)::int[];
+-- name: PaymentTake :one
+SELECT ledger.payment_take(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(refs)::text[], sqlc.arg(kinds)::text[], sqlc.arg(amounts)::bigint[], sqlc.arg(currencies)::text[],
+       sqlc.arg(moments)::timestamptz[], sqlc.arg(digests)::bytea[], sqlc.arg(now)::timestamptz)::bytea;
+
+-- name: CaptureFail :one
+SELECT ledger.capture_fail(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(reason)::text, sqlc.arg(now)::timestamptz)::boolean;
 
 -- name: Issue :one
-SELECT ledger.issue(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(source)::text, sqlc.arg(tickets)::uuid[], sqlc.arg(seats)::bigint[], sqlc.arg(codes)::text[], sqlc.arg(now)::timestamptz)::int;
+SELECT ledger.issue(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(tickets)::uuid[], sqlc.arg(seats)::bigint[], sqlc.arg(codes)::text[], sqlc.arg(now)::timestamptz)::int;
 
--- Orders that are paid and not issued since a while: whoever should have followed has crashed, or is at it.
+-- Orders that are paid and not issued since a while: whoever should have followed has crashed, or is at it. In no order, so that those that
+-- cannot be finished do not bar the way.
 -- name: OrdersToFollow :many
-SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= sqlc.arg(before)::timestamptz ORDER BY o.updated_at LIMIT sqlc.arg(count);
+SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= sqlc.arg(before)::timestamptz ORDER BY random() LIMIT sqlc.arg(count);
 
--- Orders whose payment has taken too long.
+-- Orders whose payment has taken too long, or whose provider does not say what became of it.
 -- name: OrdersOverdue :many
-SELECT o.id FROM ledger.orders o WHERE o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz ORDER BY o.paying_until LIMIT sqlc.arg(count);
+SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz) OR (o.state = 10 AND sqlc.arg(stuck)::boolean) ORDER BY random() LIMIT sqlc.arg(count);
 
--- Pins whose order has ended, or has moved on to a later attempt.
+-- Pins whose order has ended, or waits for another attempt.
 -- name: PinsToFree :many
-SELECT DISTINCT s.order_id, s.attempt, s.hold, s.event, (s.seat >> 24)::int AS segment, o.state
-  FROM ledger.seats s JOIN ledger.orders o ON o.id = s.order_id
- WHERE s.state = 2 AND (o.state IN (1, 5, 6, 7, 8) OR o.attempt > s.attempt) LIMIT sqlc.arg(count);
+SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
+  FROM ledger.holds h JOIN ledger.orders o ON o.id = h.order_id
+ WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
+   AND EXISTS (SELECT 1 FROM ledger.order_lines l JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE l.order_id = o.id AND s.state = 2)
+ LIMIT sqlc.arg(count);

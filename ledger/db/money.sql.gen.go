@@ -15,7 +15,8 @@ import (
 const BreaksOfLooseMoney = `-- name: BreaksOfLooseMoney :many
 SELECT p.id, p.order_id, p.state, p.amount FROM ledger.payments p
  WHERE p.state IN ('authorized', 'captured') AND NOT p.placed
-   AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'void:' || p.id::text AND x.dead_at IS NULL) ORDER BY 1
+   AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'void:' || p.id::text AND x.dead_at IS NULL)
+   AND NOT EXISTS (SELECT 1 FROM ledger.refunds r JOIN ledger.outbox x ON x.dedup = 'refund:' || r.id::text WHERE r.payment = p.id AND x.dead_at IS NULL) ORDER BY 1
 `
 
 type BreaksOfLooseMoneyRow struct {
@@ -25,7 +26,7 @@ type BreaksOfLooseMoneyRow struct {
 	Amount  int64
 }
 
-// Money that is with a payment and belongs to nothing: authorised or captured, not placed, and no call to give it back is on its way.
+// Money that is with a payment and belongs to nothing: authorised or captured, not placed, while no call to give it back is on its way.
 func (q *Queries) BreaksOfLooseMoney(ctx context.Context, db DBTX) ([]BreaksOfLooseMoneyRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfLooseMoney)
 	if err != nil {
@@ -156,9 +157,11 @@ func (q *Queries) BreaksOfPins(ctx context.Context, db DBTX, arg BreaksOfPinsPar
 const BreaksOfPostings = `-- name: BreaksOfPostings :many
 SELECT o.id, o.state, o.total, coalesce(t.recognised, 0)::bigint AS recognised, coalesce(t.settled, 0)::bigint AS settled, coalesce(p.captured, 0)::bigint AS captured
   FROM ledger.orders o
-  LEFT JOIN (SELECT order_id, sum(CASE WHEN debit = '1200' THEN amount ELSE 0 END) AS recognised, sum(CASE WHEN credit = '1200' THEN amount ELSE 0 END) AS settled
+  LEFT JOIN (SELECT order_id,
+                    sum(CASE WHEN debit = '1200' THEN amount WHEN credit = '1200' AND reverses IS NOT NULL THEN -amount ELSE 0 END) AS recognised,
+                    sum(CASE WHEN credit = '1200' AND reverses IS NULL THEN amount ELSE 0 END) AS settled
                FROM ledger.transfers GROUP BY 1) t ON t.order_id = o.id
-  LEFT JOIN (SELECT order_id, sum(captured) AS captured FROM ledger.payments GROUP BY 1) p ON p.order_id = o.id
+  LEFT JOIN (SELECT order_id, sum(captured) AS captured FROM ledger.payments WHERE placed GROUP BY 1) p ON p.order_id = o.id
  WHERE ($1::int = 0 OR o.event = $1)
    AND (coalesce(t.recognised, 0) <> CASE WHEN o.state IN (3, 4, 9) THEN o.total ELSE 0 END OR coalesce(t.settled, 0) <> coalesce(p.captured, 0))
  ORDER BY 1
@@ -236,6 +239,56 @@ func (q *Queries) BreaksOfSoldOrders(ctx context.Context, db DBTX, event int32) 
 			&i.Seat,
 			&i.OrderID,
 			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const BreaksOfSuspense = `-- name: BreaksOfSuspense :many
+SELECT b.account, b.currency, b.balance, b.pending FROM (
+    SELECT a.account, a.currency,
+           ((SELECT coalesce(sum(t.amount), 0) FROM ledger.transfers t WHERE t.credit = a.account AND t.currency = a.currency)
+          - (SELECT coalesce(sum(t.amount), 0) FROM ledger.transfers t WHERE t.debit = a.account AND t.currency = a.currency))::bigint AS balance,
+           (CASE a.account
+                WHEN '2500' THEN (SELECT coalesce(sum(r.amount), 0) FROM ledger.refunds r JOIN ledger.transfers t ON t.source = 'refund:' || r.id::text AND t.leg = 1 WHERE r.state <> 'sent' AND t.currency = a.currency)
+                ELSE (SELECT coalesce(sum((x.payload ->> 'amount')::bigint), 0) FROM ledger.outbox x
+                       WHERE x.topic = 'orphan' AND (x.payload ->> 'posted')::boolean AND x.done_at IS NULL AND x.dead_at IS NULL AND x.payload ->> 'currency' = a.currency)
+            END)::bigint AS pending
+      FROM ledger.accounts a WHERE a.account IN ('2500', '2900')) b
+ WHERE b.balance <> b.pending ORDER BY 1, 2
+`
+
+type BreaksOfSuspenseRow struct {
+	Account  string
+	Currency string
+	Balance  int64
+	Pending  int64
+}
+
+// What is owed for orphans and second payments (2900) and to buyers (2500) is zero but for refunds that are on their way.
+func (q *Queries) BreaksOfSuspense(ctx context.Context, db DBTX) ([]BreaksOfSuspenseRow, error) {
+	rows, err := db.QueryContext(ctx, BreaksOfSuspense)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BreaksOfSuspenseRow{}
+	for rows.Next() {
+		var i BreaksOfSuspenseRow
+		if err := rows.Scan(
+			&i.Account,
+			&i.Currency,
+			&i.Balance,
+			&i.Pending,
 		); err != nil {
 			return nil, err
 		}

@@ -14,37 +14,36 @@ import (
 	"github.com/lib/pq"
 )
 
-const Decide = `-- name: Decide :one
-SELECT ledger.decide($1::uuid[], $2::int[], $3::uuid[], $4::timestamptz)::int[]
+const CaptureFail = `-- name: CaptureFail :one
+SELECT ledger.capture_fail($1::uuid, $2::uuid, $3::text, $4::timestamptz)::boolean
 `
 
-type DecideParams struct {
-	Orders   []uuid.UUID
-	Attempts []int32
-	Payments []uuid.UUID
-	Now      time.Time
+type CaptureFailParams struct {
+	ID      uuid.UUID
+	Payment uuid.UUID
+	Reason  string
+	Now     time.Time
 }
 
-func (q *Queries) Decide(ctx context.Context, db DBTX, arg DecideParams) ([]int32, error) {
-	row := db.QueryRowContext(ctx, Decide,
-		pq.Array(arg.Orders),
-		pq.Array(arg.Attempts),
-		pq.Array(arg.Payments),
+func (q *Queries) CaptureFail(ctx context.Context, db DBTX, arg CaptureFailParams) (bool, error) {
+	row := db.QueryRowContext(ctx, CaptureFail,
+		arg.ID,
+		arg.Payment,
+		arg.Reason,
 		arg.Now,
 	)
-	var column_1 []int32
-	err := row.Scan(pq.Array(&column_1))
+	var column_1 bool
+	err := row.Scan(&column_1)
 	return column_1, err
 }
 
 const Issue = `-- name: Issue :one
-SELECT ledger.issue($1::uuid, $2::uuid, $3::text, $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz)::int
+SELECT ledger.issue($1::uuid, $2::uuid, $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz)::int
 `
 
 type IssueParams struct {
 	ID      uuid.UUID
 	Payment uuid.UUID
-	Source  string
 	Tickets []uuid.UUID
 	Seats   []int64
 	Codes   []string
@@ -55,7 +54,6 @@ func (q *Queries) Issue(ctx context.Context, db DBTX, arg IssueParams) (int32, e
 	row := db.QueryRowContext(ctx, Issue,
 		arg.ID,
 		arg.Payment,
-		arg.Source,
 		pq.Array(arg.Tickets),
 		pq.Array(arg.Seats),
 		pq.Array(arg.Codes),
@@ -207,17 +205,18 @@ func (q *Queries) OrderLines(ctx context.Context, db DBTX, id uuid.UUID) ([]Orde
 }
 
 const OrderMove = `-- name: OrderMove :one
-SELECT ledger.order_move($1::uuid, $2::smallint, $3::smallint, $4::text, $5::int, $6::text, NULL, $7::timestamptz)::boolean
+SELECT ledger.order_move($1::uuid, $2::smallint, $3::smallint, $4::text, $5::int, $6::text, $7::timestamptz, $8::timestamptz)::boolean
 `
 
 type OrderMoveParams struct {
-	ID        uuid.UUID
-	FromState int16
-	ToState   int16
-	Event     string
-	Attempt   int32
-	Reason    string
-	Now       time.Time
+	ID          uuid.UUID
+	FromState   int16
+	ToState     int16
+	Event       string
+	Attempt     int32
+	Reason      string
+	PayingUntil sql.NullTime
+	Now         time.Time
 }
 
 func (q *Queries) OrderMove(ctx context.Context, db DBTX, arg OrderMoveParams) (bool, error) {
@@ -228,6 +227,7 @@ func (q *Queries) OrderMove(ctx context.Context, db DBTX, arg OrderMoveParams) (
 		arg.Event,
 		arg.Attempt,
 		arg.Reason,
+		arg.PayingUntil,
 		arg.Now,
 	)
 	var column_1 bool
@@ -263,17 +263,18 @@ func (q *Queries) OrderTransitions(ctx context.Context, db DBTX) ([]LedgerOrderT
 }
 
 const OrdersOverdue = `-- name: OrdersOverdue :many
-SELECT o.id FROM ledger.orders o WHERE o.state = 2 AND o.paying_until <= $1::timestamptz ORDER BY o.paying_until LIMIT $2
+SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= $1::timestamptz) OR (o.state = 10 AND $2::boolean) ORDER BY random() LIMIT $3
 `
 
 type OrdersOverdueParams struct {
 	Now   time.Time
+	Stuck bool
 	Count int32
 }
 
-// Orders whose payment has taken too long.
+// Orders whose payment has taken too long, or whose provider does not say what became of it.
 func (q *Queries) OrdersOverdue(ctx context.Context, db DBTX, arg OrdersOverdueParams) ([]uuid.UUID, error) {
-	rows, err := db.QueryContext(ctx, OrdersOverdue, arg.Now, arg.Count)
+	rows, err := db.QueryContext(ctx, OrdersOverdue, arg.Now, arg.Stuck, arg.Count)
 	if err != nil {
 		return nil, err
 	}
@@ -296,7 +297,7 @@ func (q *Queries) OrdersOverdue(ctx context.Context, db DBTX, arg OrdersOverdueP
 }
 
 const OrdersToFollow = `-- name: OrdersToFollow :many
-SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= $1::timestamptz ORDER BY o.updated_at LIMIT $2
+SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= $1::timestamptz ORDER BY random() LIMIT $2
 `
 
 type OrdersToFollowParams struct {
@@ -304,7 +305,8 @@ type OrdersToFollowParams struct {
 	Count  int32
 }
 
-// Orders that are paid and not issued since a while: whoever should have followed has crashed, or is at it.
+// Orders that are paid and not issued since a while: whoever should have followed has crashed, or is at it. In no order, so that those that
+// cannot be finished do not bar the way.
 func (q *Queries) OrdersToFollow(ctx context.Context, db DBTX, arg OrdersToFollowParams) ([]uuid.UUID, error) {
 	rows, err := db.QueryContext(ctx, OrdersToFollow, arg.Before, arg.Count)
 	if err != nil {
@@ -351,22 +353,58 @@ func (q *Queries) PaymentBegin(ctx context.Context, db DBTX, arg PaymentBeginPar
 	return column_1, err
 }
 
+const PaymentTake = `-- name: PaymentTake :one
+SELECT ledger.payment_take($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+       $7::timestamptz[], $8::bytea[], $9::timestamptz)::bytea
+`
+
+type PaymentTakeParams struct {
+	Providers  []string
+	Ids        []string
+	Refs       []string
+	Kinds      []string
+	Amounts    []int64
+	Currencies []string
+	Moments    []time.Time
+	Digests    [][]byte
+	Now        time.Time
+}
+
+func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParams) ([]byte, error) {
+	row := db.QueryRowContext(ctx, PaymentTake,
+		pq.Array(arg.Providers),
+		pq.Array(arg.Ids),
+		pq.Array(arg.Refs),
+		pq.Array(arg.Kinds),
+		pq.Array(arg.Amounts),
+		pq.Array(arg.Currencies),
+		pq.Array(arg.Moments),
+		pq.Array(arg.Digests),
+		arg.Now,
+	)
+	var column_1 []byte
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const PinsToFree = `-- name: PinsToFree :many
-SELECT DISTINCT s.order_id, s.attempt, s.hold, s.event, (s.seat >> 24)::int AS segment, o.state
-  FROM ledger.seats s JOIN ledger.orders o ON o.id = s.order_id
- WHERE s.state = 2 AND (o.state IN (1, 5, 6, 7, 8) OR o.attempt > s.attempt) LIMIT $1
+SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
+  FROM ledger.holds h JOIN ledger.orders o ON o.id = h.order_id
+ WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
+   AND EXISTS (SELECT 1 FROM ledger.order_lines l JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE l.order_id = o.id AND s.state = 2)
+ LIMIT $1
 `
 
 type PinsToFreeRow struct {
 	OrderID uuid.NullUUID
 	Attempt int32
-	Hold    uuid.NullUUID
+	Hold    uuid.UUID
 	Event   int32
 	Segment int32
 	State   int16
 }
 
-// Pins whose order has ended, or has moved on to a later attempt.
+// Pins whose order has ended, or waits for another attempt.
 func (q *Queries) PinsToFree(ctx context.Context, db DBTX, count int32) ([]PinsToFreeRow, error) {
 	rows, err := db.QueryContext(ctx, PinsToFree, count)
 	if err != nil {

@@ -7,14 +7,35 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
-	"github.com/sqlc-dev/pqtype"
 )
+
+const OrphanRefunded = `-- name: OrphanRefunded :exec
+SELECT ledger.orphan_refunded($1::text, $2::text, $3::bigint, $4::text, $5::timestamptz)
+`
+
+type OrphanRefundedParams struct {
+	Provider string
+	Ref      string
+	Amount   int64
+	Currency string
+	Now      time.Time
+}
+
+func (q *Queries) OrphanRefunded(ctx context.Context, db DBTX, arg OrphanRefundedParams) error {
+	_, err := db.ExecContext(ctx, OrphanRefunded,
+		arg.Provider,
+		arg.Ref,
+		arg.Amount,
+		arg.Currency,
+		arg.Now,
+	)
+	return err
+}
 
 const OutboxDone = `-- name: OutboxDone :exec
 UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE id = $2
@@ -30,12 +51,28 @@ func (q *Queries) OutboxDone(ctx context.Context, db DBTX, arg OutboxDoneParams)
 	return err
 }
 
+const OutboxDoneByKey = `-- name: OutboxDoneByKey :exec
+UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE dedup = $2 AND done_at IS NULL
+`
+
+type OutboxDoneByKeyParams struct {
+	Now   time.Time
+	Dedup string
+}
+
+func (q *Queries) OutboxDoneByKey(ctx context.Context, db DBTX, arg OutboxDoneByKeyParams) error {
+	_, err := db.ExecContext(ctx, OutboxDoneByKey, arg.Now, arg.Dedup)
+	return err
+}
+
 const OutboxFailed = `-- name: OutboxFailed :exec
-UPDATE ledger.outbox SET last_error = $1::text, dead_at = CASE WHEN attempts >= $2::int THEN $3::timestamptz END WHERE id = $4
+UPDATE ledger.outbox SET last_error = $1::text, due_at = $2::timestamptz,
+       dead_at = CASE WHEN attempts >= $3::int THEN $4::timestamptz END WHERE id = $5
 `
 
 type OutboxFailedParams struct {
 	Error       string
+	Again       time.Time
 	MaxAttempts int32
 	Now         time.Time
 	ID          int64
@@ -44,6 +81,7 @@ type OutboxFailedParams struct {
 func (q *Queries) OutboxFailed(ctx context.Context, db DBTX, arg OutboxFailedParams) error {
 	_, err := db.ExecContext(ctx, OutboxFailed,
 		arg.Error,
+		arg.Again,
 		arg.MaxAttempts,
 		arg.Now,
 		arg.ID,
@@ -73,13 +111,14 @@ func (q *Queries) OutboxInsert(ctx context.Context, db DBTX, arg OutboxInsertPar
 }
 
 const OutboxTake = `-- name: OutboxTake :many
-UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = $1::timestamptz + least(300, 2 ^ least(x.attempts, 8)) * interval '1 second'
-  FROM (SELECT id FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= $1::timestamptz ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
+UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = $1::timestamptz
+  FROM (SELECT id FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= $2::timestamptz ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d
  WHERE x.id = d.id
 RETURNING x.id, x.topic, x.payload, x.attempts
 `
 
 type OutboxTakeParams struct {
+	Lease time.Time
 	Now   time.Time
 	Count int32
 }
@@ -91,9 +130,9 @@ type OutboxTakeRow struct {
 	Attempts int32
 }
 
-// Takes what is due and puts it off, so that nobody else takes it meanwhile and a crash only delays it.
+// Takes what is due and puts it off for longer than a call may take, so that nobody else takes it meanwhile and a crash only delays it.
 func (q *Queries) OutboxTake(ctx context.Context, db DBTX, arg OutboxTakeParams) ([]OutboxTakeRow, error) {
-	rows, err := db.QueryContext(ctx, OutboxTake, arg.Now, arg.Count)
+	rows, err := db.QueryContext(ctx, OutboxTake, arg.Lease, arg.Now, arg.Count)
 	if err != nil {
 		return nil, err
 	}
@@ -163,62 +202,6 @@ func (q *Queries) PaymentByRef(ctx context.Context, db DBTX, arg PaymentByRefPar
 		&i.Refunded,
 	)
 	return i, err
-}
-
-const PaymentEventInsert = `-- name: PaymentEventInsert :one
-INSERT INTO ledger.payment_events(provider, event_id, provider_ref, kind, amount, currency, provider_at, payload, payload_sha256)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT DO NOTHING RETURNING event_id
-`
-
-type PaymentEventInsertParams struct {
-	Provider      string
-	EventID       string
-	ProviderRef   string
-	Kind          string
-	Amount        sql.NullInt64
-	Currency      sql.NullString
-	ProviderAt    sql.NullTime
-	Payload       pqtype.NullRawMessage
-	PayloadSha256 []byte
-}
-
-func (q *Queries) PaymentEventInsert(ctx context.Context, db DBTX, arg PaymentEventInsertParams) (string, error) {
-	row := db.QueryRowContext(ctx, PaymentEventInsert,
-		arg.Provider,
-		arg.EventID,
-		arg.ProviderRef,
-		arg.Kind,
-		arg.Amount,
-		arg.Currency,
-		arg.ProviderAt,
-		arg.Payload,
-		arg.PayloadSha256,
-	)
-	var event_id string
-	err := row.Scan(&event_id)
-	return event_id, err
-}
-
-const PaymentEventResult = `-- name: PaymentEventResult :exec
-INSERT INTO ledger.payment_event_results(provider, event_id, outcome, detail) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
-`
-
-type PaymentEventResultParams struct {
-	Provider string
-	EventID  string
-	Outcome  string
-	Detail   string
-}
-
-func (q *Queries) PaymentEventResult(ctx context.Context, db DBTX, arg PaymentEventResultParams) error {
-	_, err := db.ExecContext(ctx, PaymentEventResult,
-		arg.Provider,
-		arg.EventID,
-		arg.Outcome,
-		arg.Detail,
-	)
-	return err
 }
 
 const PaymentEventResultGet = `-- name: PaymentEventResultGet :one
@@ -344,6 +327,55 @@ func (q *Queries) PaymentsOfOrder(ctx context.Context, db DBTX, orderID uuid.UUI
 		return nil, err
 	}
 	return items, nil
+}
+
+const RefundSent = `-- name: RefundSent :one
+SELECT ledger.refund_sent($1::uuid, $2::timestamptz)::boolean
+`
+
+type RefundSentParams struct {
+	ID  uuid.UUID
+	Now time.Time
+}
+
+func (q *Queries) RefundSent(ctx context.Context, db DBTX, arg RefundSentParams) (bool, error) {
+	row := db.QueryRowContext(ctx, RefundSent, arg.ID, arg.Now)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const SandboxDecide = `-- name: SandboxDecide :one
+WITH moved AS (
+    UPDATE ledger.sandbox_payments p SET state = $1, updated_at = clock_timestamp() WHERE p.ref = $2 AND p.state = 'created' RETURNING p.ref),
+told AS (
+    INSERT INTO ledger.outbox(dedup, topic, payload, due_at) SELECT $3::text, $4::text, $5::jsonb, $6::timestamptz FROM moved
+    ON CONFLICT DO NOTHING)
+SELECT count(*)::bigint FROM moved
+`
+
+type SandboxDecideParams struct {
+	ToState string
+	Ref     string
+	Dedup   string
+	Topic   string
+	Payload json.RawMessage
+	DueAt   time.Time
+}
+
+// What the buyer said, and the message about it, in one commit: the bank never forgets to tell.
+func (q *Queries) SandboxDecide(ctx context.Context, db DBTX, arg SandboxDecideParams) (int64, error) {
+	row := db.QueryRowContext(ctx, SandboxDecide,
+		arg.ToState,
+		arg.Ref,
+		arg.Dedup,
+		arg.Topic,
+		arg.Payload,
+		arg.DueAt,
+	)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const SandboxGet = `-- name: SandboxGet :one

@@ -6,40 +6,40 @@ import (
 	"ticketrush/ledger"
 )
 
-// decidedNames are the verdicts in words, for metrics and for the ledger.
-var decidedNames = map[int32]string{
-	ledger.DecidedPaid: "paid", ledger.DecidedAlready: "already paid by this payment", ledger.DecidedNotPinned: "a seat is not pinned any more",
-	ledger.DecidedNotPaying: "the order does not wait for this attempt", ledger.DecidedOther: "another payment has paid the order",
+// factNames are the verdicts in words, for metrics.
+var factNames = [...]string{
+	ledger.FactPaid: "paid", ledger.FactAlready: "already", ledger.FactNotPinned: "not_pinned", ledger.FactNotPaying: "not_paying", ledger.FactOther: "other_payment",
+	ledger.FactFailed: "failed", ledger.FactNothing: "nothing", ledger.FactOrphan: "orphan", ledger.FactMismatch: "mismatch",
 }
 
-// decision is a request to decide, and where its verdict goes.
+// decision is a fact to be committed, and where its verdict goes.
 type decision struct {
-	ledger.Decision
+	fact    ledger.PaymentFact
 	verdict chan<- verdict
 }
 
 type verdict struct {
-	code int32
-	err  error
+	ledger.FactVerdict
+	err error
 }
 
-// decided asks for a decision and waits for its commit. A commit whose answer is lost is not guessed: the provider sends its message again.
-func (s *Service) decided(ctx context.Context, d ledger.Decision) (int32, error) {
+// commit asks for a fact's verdict and waits for its commit. A commit whose answer is lost is not guessed: the same fact, told again, is found.
+func (s *Service) commit(ctx context.Context, fact ledger.PaymentFact) (ledger.FactVerdict, error) {
 	answer := make(chan verdict, 1)
 	select {
-	case s.decisions <- decision{Decision: d, verdict: answer}:
+	case s.decisions <- decision{fact: fact, verdict: answer}:
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return ledger.FactVerdict{}, ctx.Err()
 	}
 	select {
 	case v := <-answer:
-		return v.code, v.err
+		return v.FactVerdict, v.err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return ledger.FactVerdict{}, ctx.Err()
 	}
 }
 
-// decide commits decisions in groups: whatever has come while the last group was being committed goes into the next.
+// decide commits facts in groups: whatever has come while the last group was being committed goes into the next.
 func (s *Service) decide(ctx context.Context) {
 	for {
 		var group []decision
@@ -58,21 +58,29 @@ func (s *Service) decide(ctx context.Context) {
 			}
 			break
 		}
-		s.commit(ctx, group)
+		s.commitGroup(ctx, group)
 	}
 }
 
-func (s *Service) commit(ctx context.Context, group []decision) {
-	decisions := make([]ledger.Decision, len(group))
+// commitGroup commits a group in one transaction. When that fails each fact is tried by itself, so that one that the ledger refuses does not
+// take others with it.
+func (s *Service) commitGroup(ctx context.Context, group []decision) {
+	facts := make([]ledger.PaymentFact, len(group))
 	for i, d := range group {
-		decisions[i] = d.Decision
+		facts[i] = d.fact
 	}
-	codes, err := s.ledger.Decide(ctx, decisions, s.config.Now())
+	verdicts, err := s.ledger.PaymentTake(ctx, facts, s.config.Now())
+	if err != nil && len(group) > 1 {
+		for _, d := range group {
+			s.commitGroup(ctx, []decision{d})
+		}
+		return
+	}
 	for i, d := range group {
 		v := verdict{err: err}
 		if err == nil {
-			v.code = codes[i]
-			s.metrics.decided.WithLabelValues(decidedNames[v.code]).Inc()
+			v.FactVerdict = verdicts[i]
+			s.metrics.decided.WithLabelValues(factNames[v.Code]).Inc()
 		}
 		d.verdict <- v
 	}

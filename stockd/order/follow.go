@@ -62,29 +62,38 @@ func (s *Service) Follow(ctx context.Context, id uuid.UUID) error {
 	if err != nil || State(o.State) != Paid {
 		return err
 	}
-	p, ok := placed(o)
+	p, ok := placed(&o)
 	if !ok {
 		return fmt.Errorf("order %s is paid without a payment: an alarm", id)
 	}
-	from, known := s.providers[p.Provider]
-	if !known {
-		return fmt.Errorf("order %s was paid at %q, which is not configured any more", id, p.Provider)
+	from, err := s.provider(p.Provider)
+	if err != nil {
+		return err
 	}
-	answer, err := s.stock.Do(ctx, stock.Command{Kind: stock.KindSell, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Order: id, Attempt: o.Attempt})
+	answer, err := s.do(ctx, stock.Command{Kind: stock.KindSell, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Order: id, Attempt: o.Attempt})
 	if err != nil {
 		return fmt.Errorf("sell the seats of order %s: %w", id, err)
 	}
-	// A refusal may mean that the seats were sold before: issuing finds out, under the order's lock. Captured is only what is sold.
-	if sold, err := s.allSold(ctx, o); err != nil || !sold {
-		return errors.Join(err, fmt.Errorf("the seats of order %s are not sold yet (code %d)", id, answer.Code))
+	// A refusal may mean that the seats were sold before. Captured is only what is sold.
+	if answer.Code != stock.CodeOK {
+		if sold, err := s.soldSeats(ctx, &o); err != nil || sold < len(o.Lines) {
+			return errors.Join(err, fmt.Errorf("%d of the %d seats of order %s are sold (code %d)", sold, len(o.Lines), id, answer.Code))
+		}
 	}
-	if err := from.Capture(ctx, p.ProviderRef, p.Amount); err != nil {
+	err = from.Capture(ctx, p.ProviderRef, p.Amount)
+	if errors.Is(err, ErrDeclined) {
+		s.log.Error("a provider refuses to capture what it had authorised; the order ends and its seats come back", "order", id, "payment", p.ID, "error", err)
+		_, ended := s.ledger.CaptureFail(ctx, id, p.ID, err.Error(), s.config.Now())
+		s.callSoon()
+		return ended
+	}
+	if err != nil {
 		return fmt.Errorf("capture payment %s at %s: %w", p.ID, p.Provider, err)
 	}
-	return s.issue(ctx, o, p)
+	return s.issue(ctx, &o, &p)
 }
 
-func placed(o ledger.Order) (ledger.Payment, bool) {
+func placed(o *ledger.Order) (ledger.Payment, bool) {
 	for _, p := range o.Payments {
 		if p.Placed {
 			return p, true
@@ -93,30 +102,21 @@ func placed(o ledger.Order) (ledger.Payment, bool) {
 	return ledger.Payment{}, false
 }
 
-// allSold asks the ledger whether each seat of the order's hold is sold.
-func (s *Service) allSold(ctx context.Context, o ledger.Order) (bool, error) {
+// soldSeats asks the ledger how many seats of the order's hold are sold: those of a hold are sold to its order only.
+func (s *Service) soldSeats(ctx context.Context, o *ledger.Order) (sold int, err error) {
 	_, seats, err := s.ledger.HoldByID(ctx, o.Hold)
-	if err != nil || len(seats) != len(o.Lines) {
-		return false, err
-	}
 	for _, seat := range seats {
-		if seat.State != int16(stock.Sold) {
-			return false, nil
+		if seat.State == int16(stock.Sold) {
+			sold++
 		}
 	}
-	return true, nil
+	return sold, err
 }
 
-func (s *Service) issue(ctx context.Context, o ledger.Order, p ledger.Payment) error {
+func (s *Service) issue(ctx context.Context, o *ledger.Order, p *ledger.Payment) error {
 	now := s.config.Now()
 	event, starts, err := s.ledger.EventForTickets(ctx, o.Event)
 	if err != nil {
-		return err
-	}
-	captured := "capture:" + p.ProviderRef
-	if _, err := s.ledger.PaymentEventInsert(ctx, ledger.PaymentEvent{
-		Provider: p.Provider, EventID: captured, ProviderRef: p.ProviderRef, Kind: PaymentCaptured, Amount: p.Amount, Currency: p.Currency, At: now,
-	}); err != nil {
 		return err
 	}
 	tickets := make([]ledger.NewTicket, 0, len(o.Lines))
@@ -128,13 +128,13 @@ func (s *Service) issue(ctx context.Context, o ledger.Order, p ledger.Payment) e
 		code := TicketCode{KeyID: s.config.TicketKeyID, Event: event, Ticket: id, Seat: l.Seat, Type: l.Type, ValidFrom: now, ValidUntil: starts.Add(ticketLife)}
 		tickets = append(tickets, ledger.NewTicket{ID: id, Seat: l.Seat, Code: code.Sign(s.config.TicketKey)})
 	}
-	done, err := s.ledger.Issue(ctx, o.ID, p.ID, "payment_event:"+p.Provider+":"+captured, tickets, now)
+	done, err := s.ledger.Issue(ctx, o.ID, p.ID, tickets, now)
 	switch {
 	case err != nil:
 		return err
 	case done == ledger.IssuedNow:
 		s.metrics.issued.Inc()
-		return s.ledger.PaymentEventResult(ctx, p.Provider, captured, outcomeApplied, "")
+		return nil
 	case done == ledger.IssuedAlready:
 		return nil
 	default:

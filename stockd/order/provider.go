@@ -15,6 +15,8 @@ var (
 	ErrSignature = errors.New("the signature of the payment provider's message does not fit")
 	// ErrMessage: the message is signed but cannot be read.
 	ErrMessage = errors.New("the payment provider's message cannot be read")
+	// ErrDeclined: the provider refuses for good; asking again gives the same answer. A Provider wraps it.
+	ErrDeclined = errors.New("the payment provider refuses")
 )
 
 // Intent is a payment to be created at a provider. ID is the idempotency key: the same intent twice is one payment.
@@ -40,7 +42,15 @@ const (
 	PaymentCaptured   = "captured"
 	PaymentFailed     = "failed"
 	PaymentVoided     = "voided"
+	PaymentRefunded   = "refunded"
 )
+
+// Status is a payment as its provider knows it.
+type Status struct {
+	State    string // PaymentCreated …
+	Amount   int64  // minor units of Currency
+	Currency string
+}
 
 // Message is one fact that a provider tells.
 type Message struct {
@@ -53,7 +63,7 @@ type Message struct {
 }
 
 // Provider takes payments: authorise, then capture once the seats are sold, so that money is taken for sold seats only. Every call may be
-// repeated with the same effect.
+// repeated with the same effect. An error that wraps ErrDeclined is final; any other means that the outcome is not known.
 type Provider interface {
 	Name() string
 	Create(ctx context.Context, intent Intent) (Created, error)
@@ -61,8 +71,10 @@ type Provider interface {
 	Capture(ctx context.Context, ref string, amount int64) error
 	// Void gives an authorisation back; what was never authorised cannot be paid any more after it.
 	Void(ctx context.Context, ref string) error
-	// Status is the state of a payment at the provider.
-	Status(ctx context.Context, ref string) (string, error)
+	// Refund sends back money that was captured; id is its idempotency key.
+	Refund(ctx context.Context, ref string, id uuid.UUID, amount int64) error
+	// Status is what the provider knows of a payment.
+	Status(ctx context.Context, ref string) (Status, error)
 	// Verify checks the signature over the raw body and reads the messages in it. Errors: ErrSignature, ErrMessage.
 	Verify(body []byte, header http.Header, now time.Time) ([]Message, error)
 }

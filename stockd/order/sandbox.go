@@ -33,17 +33,21 @@ const signatureTolerance = 5 * time.Minute
 // table of the ledger, so that every node serves every payment.
 type Sandbox struct {
 	ledger     *ledger.DB
-	secret     []byte
+	secrets    [][]byte // the first signs, all are accepted
 	webhookURL string
 	client     *http.Client
 }
 
-// NewSandbox makes the provider. The secret signs its messages; webhookURL is where it sends them, as a provider outside would.
-func NewSandbox(l *ledger.DB, secret []byte, webhookURL string) (*Sandbox, error) {
-	if len(secret) < 16 {
-		return nil, errors.New("the sandbox provider needs a webhook secret of at least 16 bytes")
+// NewSandbox makes the provider. The secret signs its messages; previous ones are accepted as well, while nodes change over. webhookURL is
+// where it sends its messages, as a provider outside would.
+func NewSandbox(l *ledger.DB, secret []byte, webhookURL string, previous ...[]byte) (*Sandbox, error) {
+	secrets := append([][]byte{secret}, previous...)
+	for _, s := range secrets {
+		if len(s) < 16 {
+			return nil, errors.New("the sandbox provider needs webhook secrets of at least 16 bytes")
+		}
 	}
-	return &Sandbox{ledger: l, secret: secret, webhookURL: webhookURL, client: &http.Client{Timeout: 5 * time.Second}}, nil
+	return &Sandbox{ledger: l, secrets: secrets, webhookURL: webhookURL, client: &http.Client{Timeout: 5 * time.Second}}, nil
 }
 
 // Name is SandboxName.
@@ -68,21 +72,26 @@ func (s *Sandbox) Void(ctx context.Context, ref string) error {
 	return s.move(ctx, ref, PaymentVoided, PaymentCreated, PaymentAuthorized, PaymentVoided, PaymentFailed)
 }
 
+// Refund sends captured money back.
+func (s *Sandbox) Refund(ctx context.Context, ref string, _ uuid.UUID, _ int64) error {
+	return s.move(ctx, ref, PaymentRefunded, PaymentCaptured, PaymentRefunded)
+}
+
 func (s *Sandbox) move(ctx context.Context, ref, to string, from ...string) error {
 	moved, err := s.ledger.SandboxMove(ctx, ref, to, from...)
 	if err != nil {
 		return err
 	}
 	if !moved {
-		return fmt.Errorf("the sandbox payment %s is not in a state to become %s", ref, to)
+		return fmt.Errorf("%w: the sandbox payment %s is not in a state to become %s", ErrDeclined, ref, to)
 	}
 	return nil
 }
 
-// Status is the state of a payment.
-func (s *Sandbox) Status(ctx context.Context, ref string) (string, error) {
+// Status is what the sandbox knows of a payment.
+func (s *Sandbox) Status(ctx context.Context, ref string) (Status, error) {
 	p, err := s.ledger.SandboxGet(ctx, ref)
-	return p.State, err
+	return Status{State: p.State, Amount: p.Amount, Currency: p.Currency}, err
 }
 
 // sandboxMessage is the body of a webhook.
@@ -97,11 +106,11 @@ type sandboxMessage struct {
 
 // Verify checks the signature and reads the message.
 func (s *Sandbox) Verify(body []byte, header http.Header, now time.Time) ([]Message, error) {
-	at, mac, err := parseSignature(header.Get(signatureHeader))
+	at, macs, err := parseSignature(header.Get(signatureHeader))
 	if err != nil {
 		return nil, err
 	}
-	if !hmac.Equal(mac, s.sign(at, body)) {
+	if !s.signed(at, macs, body) {
 		return nil, fmt.Errorf("%w: it was made with another secret or over another body", ErrSignature)
 	}
 	if age := now.Sub(time.Unix(at, 0)); age > signatureTolerance || age < -signatureTolerance {
@@ -114,27 +123,44 @@ func (s *Sandbox) Verify(body []byte, header http.Header, now time.Time) ([]Mess
 	return []Message{{ID: m.ID, Ref: m.Ref, Kind: m.Kind, Amount: m.Amount, Currency: m.Currency, At: time.Unix(m.AtUnix, 0)}}, nil
 }
 
-func parseSignature(text string) (at int64, mac []byte, err error) {
+// signatureMacsMax bounds the work that a header can ask for.
+const signatureMacsMax = 4
+
+func parseSignature(text string) (at int64, macs [][]byte, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch name {
 		case "t":
 			at, err = strconv.ParseInt(value, 10, 64)
 		case "v1":
+			var mac []byte
 			mac, err = hex.DecodeString(value)
+			macs = append(macs, mac)
 		}
-		if err != nil {
+		if err != nil || len(macs) > signatureMacsMax {
 			return 0, nil, fmt.Errorf("%w: %s is not readable", ErrSignature, signatureHeader)
 		}
 	}
-	if at == 0 || len(mac) == 0 {
+	if at == 0 || len(macs) == 0 {
 		return 0, nil, fmt.Errorf("%w: %s is missing or has no t and v1", ErrSignature, signatureHeader)
 	}
-	return at, mac, nil
+	return at, macs, nil
 }
 
-func (s *Sandbox) sign(at int64, body []byte) []byte {
-	h := hmac.New(sha256.New, s.secret)
+func (s *Sandbox) signed(at int64, macs [][]byte, body []byte) bool {
+	for _, secret := range s.secrets {
+		want := sign(secret, at, body)
+		for _, mac := range macs {
+			if hmac.Equal(mac, want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sign(secret []byte, at int64, body []byte) []byte {
+	h := hmac.New(sha256.New, secret)
 	fmt.Fprintf(h, "%d.", at)
 	h.Write(body)
 	return h.Sum(nil)
@@ -153,7 +179,7 @@ func (s *Sandbox) Send(ctx context.Context, url string, body []byte, now time.Ti
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", uuid.NewString())
-	req.Header.Set(signatureHeader, fmt.Sprintf("t=%d,v1=%x", now.Unix(), s.sign(now.Unix(), body)))
+	req.Header.Set(signatureHeader, fmt.Sprintf("t=%d,v1=%x", now.Unix(), sign(s.secrets[0], now.Unix(), body)))
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("deliver the webhook to %s: %w", url, err)

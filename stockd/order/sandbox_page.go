@@ -17,8 +17,8 @@ import (
 // slowDelay is how long the action "slow" lets the shop wait.
 const slowDelay = 3 * time.Second
 
-// topicSandboxWebhook is the outbox topic of messages that could not be delivered at once, or are to be late.
-const topicSandboxWebhook = "sandbox-webhook"
+// deliveryGrace is how long the outbox leaves a message to who is telling it at once.
+const deliveryGrace = 10 * time.Second
 
 // webhookJob is a message to be delivered later.
 type webhookJob struct {
@@ -109,31 +109,35 @@ func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) 
 	default:
 		return ledger.SandboxPayment{}, errAction
 	}
-	if _, err := s.ledger.SandboxMove(ctx, ref, kind, PaymentCreated); err != nil {
-		return ledger.SandboxPayment{}, err
-	}
 	p, err := s.ledger.SandboxGet(ctx, ref)
-	if err != nil || p.State != kind { // decided before, in another way: show that
+	if err != nil {
 		return p, err
 	}
 	body, err := message(p, kind, now)
 	if err != nil {
 		return p, err
 	}
+	// The message is told at once, and by the outbox when this process ends before it was told.
+	due := now.Add(deliveryGrace)
 	if action == paypage.ActionSlow {
-		return p, s.later(ctx, p, body, kind, now.Add(slowDelay))
+		due = now.Add(slowDelay)
 	}
-	if err := s.Send(ctx, p.WebhookUrl, body, now); err != nil {
-		return p, s.later(ctx, p, body, kind, now.Add(time.Second))
+	dedup := topicSandboxWebhook + ":" + ref
+	first, err := s.ledger.SandboxDecide(ctx, ref, kind, dedup, topicSandboxWebhook, webhookJob{URL: s.webhookURL, Body: body}, due)
+	if err != nil {
+		return p, err
 	}
-	if action == paypage.ActionDouble {
-		return p, s.Send(ctx, p.WebhookUrl, body, now)
+	if !first { // decided before: show how
+		return s.ledger.SandboxGet(ctx, ref)
 	}
-	return p, nil
-}
-
-func (s *Sandbox) later(ctx context.Context, p ledger.SandboxPayment, body []byte, kind string, due time.Time) error {
-	return s.ledger.OutboxAdd(ctx, topicSandboxWebhook+":"+p.Ref+":"+kind, topicSandboxWebhook, webhookJob{URL: p.WebhookUrl, Body: body}, due)
+	p.State = kind
+	if action == paypage.ActionSlow || s.Send(ctx, s.webhookURL, body, now) != nil {
+		return p, nil
+	}
+	if action == paypage.ActionDouble && s.Send(ctx, s.webhookURL, body, now) != nil {
+		return p, nil // the outbox tells it once more
+	}
+	return p, s.ledger.OutboxDoneByKey(ctx, dedup, now)
 }
 
 func fail(w http.ResponseWriter, err error) {

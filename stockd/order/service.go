@@ -32,6 +32,9 @@ type Config struct {
 	PayFor time.Duration
 	// Attempts is how often an order may be tried to be paid. Default 3.
 	Attempts int32
+	// StuckFor is how long a provider that does not answer at the end of an attempt is asked again before the order expires whatever it says.
+	// Default 10 minutes; the seats stay pinned as long.
+	StuckFor time.Duration
 	// Mine says whether this node should follow the orders of a partition. Default: all. Two nodes that follow the same order do no harm.
 	Mine func(stock.PartitionID) bool
 	// Now is the clock. Default time.Now.
@@ -46,6 +49,9 @@ func (c *Config) fill() error {
 	}
 	if c.PayFor <= 0 {
 		c.PayFor = 10 * time.Minute
+	}
+	if c.StuckFor <= 0 {
+		c.StuckFor = 10 * time.Minute
 	}
 	if c.Attempts <= 0 {
 		c.Attempts = 3
@@ -80,6 +86,7 @@ type Service struct {
 
 	decisions chan decision
 	follow    chan uuid.UUID
+	calls     chan struct{} // wakes the worker of the outbox
 
 	mu        sync.Mutex
 	following map[uuid.UUID]bool // orders that some goroutine follows
@@ -95,11 +102,11 @@ func New(config Config, l *ledger.DB, st Stock, providers map[string]Provider, l
 	}
 	return &Service{
 		config: config, ledger: l, stock: st, providers: providers, log: log, metrics: newMetrics(reg),
-		decisions: make(chan decision), follow: make(chan uuid.UUID, followBacklog), following: map[uuid.UUID]bool{},
+		decisions: make(chan decision), follow: make(chan uuid.UUID, followBacklog), calls: make(chan struct{}, 1), following: map[uuid.UUID]bool{},
 	}, nil
 }
 
-// Start starts the workers: group commits of decisions, followers, and the one that looks for what is left to do.
+// Start starts the workers: group commits of what providers tell, followers, calls to providers, and the one that looks for what is left to do.
 func (s *Service) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -108,6 +115,7 @@ func (s *Service) Start() {
 		s.done.Go(func() { s.followAll(ctx) })
 	}
 	s.done.Go(func() { s.tidy(ctx) })
+	s.done.Go(func() { s.outbox(ctx) })
 }
 
 // Stop ends the workers and waits for them. What they had begun is finished by another node, or by this one after its next start.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ticketrush/ledger"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
 )
@@ -149,9 +150,7 @@ func TestPayingAfterTheEndGivesTheMoneyBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tidy(w.service)
-	if got := w.bankState(p); got != order.PaymentVoided {
-		t.Errorf("the payment is %s at the bank, want voided", got)
-	}
+	w.bankBecomes(p, order.PaymentVoided)
 	if w.state(o.ID) != order.Expired {
 		t.Errorf("the order is %s", w.state(o.ID))
 	}
@@ -227,9 +226,14 @@ func TestWrongAmountAndUnknownPayments(t *testing.T) {
 				t.Fatal("a signed fact is refused:", err)
 			}
 			w.tidy(w.service)
-			if w.state(o.ID) != order.Paying || w.bankState(p) != order.PaymentVoided {
-				t.Errorf("the order is %s, the payment %s at the bank", w.state(o.ID), w.bankState(p))
+			w.bankBecomes(p, order.PaymentVoided)
+			if w.state(o.ID) != order.Paying {
+				t.Errorf("the order is %s", w.state(o.ID))
 			}
+			w.set(2*time.Minute, false)
+			w.tidy(w.service)
+			w.becomes(o.ID, order.Expired)
+			w.reconciles()
 		})
 	}
 	w := newWorld(t)
@@ -260,8 +264,8 @@ func TestAnotherServiceFinishes(t *testing.T) {
 	w.buyer(p, "success")
 	w.set(0, false)
 	second := w.newService()
-	if _, err := w.ledger.Decide(ctx, []decision{{Order: o.ID, Attempt: 1, Payment: p.ID}}, now); err != nil {
-		t.Fatal(err)
+	if v := w.told(fact("first", order.PaymentAuthorized, p)); v.Code != ledger.FactPaid || v.Order != o.ID {
+		t.Fatalf("the fact of a payment gives %+v", v)
 	}
 	if w.state(o.ID) != order.Paid {
 		t.Fatal("a decided order is not paid")
@@ -305,9 +309,15 @@ func TestDecideNeedsEverySeatPinned(t *testing.T) {
 	if _, err := w.ledger.PaymentBegin(ctx, o.ID, 3, now.Add(time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
-	codes, err := w.ledger.Decide(ctx, []decision{{Order: o.ID, Attempt: 1, Payment: uuid.New()}}, now)
-	if err != nil || codes[0] != notPinned {
-		t.Fatalf("deciding without pins gives %v, %v", codes, err)
+	p := ledger.Payment{ID: uuid.New(), OrderID: o.ID, Attempt: 1, Provider: order.SandboxName, ProviderRef: "sbx_1", Amount: o.Total, Currency: "EUR"}
+	if err := w.ledger.PaymentInsert(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if v := w.told(fact("1", order.PaymentAuthorized, p)); v.Code != ledger.FactNotPinned || v.Again {
+		t.Fatalf("deciding without pins gives %+v", v)
+	}
+	if v := w.told(fact("1", order.PaymentAuthorized, p)); v.Code != ledger.FactNotPinned || !v.Again {
+		t.Fatalf("the same fact again gives %+v", v)
 	}
 	if w.state(o.ID) != order.Paying {
 		t.Errorf("the order is %s", w.state(o.ID))

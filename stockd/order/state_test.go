@@ -10,10 +10,6 @@ import (
 	"ticketrush/stockd/order"
 )
 
-type decision = ledger.Decision
-
-const notPinned = ledger.DecidedNotPinned
-
 var events = []string{order.EventOpen, order.EventPayStart, order.EventPayOK, order.EventPayFail, order.EventDeadline, order.EventCancel, order.EventIssue,
 	order.EventCaptureFail, order.EventRefundOK, order.EventDispute, order.EventDisputeWon, order.EventDisputeLost}
 

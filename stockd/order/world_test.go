@@ -261,7 +261,28 @@ func (w *world) bankState(p ledger.Payment) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return s
+	return s.State
+}
+
+// bankBecomes waits until a payment has a state at the bank: calls are made by workers.
+func (w *world) bankBecomes(p ledger.Payment, want string) {
+	w.t.Helper()
+	w.until("the payment is "+want+" at the bank", func() bool { return w.bankState(p) == want })
+}
+
+// fact is what the bank would tell of a payment.
+func fact(id, kind string, p ledger.Payment) ledger.PaymentFact {
+	return ledger.PaymentFact{Provider: p.Provider, ID: id, Ref: p.ProviderRef, Kind: kind, Amount: p.Amount, Currency: p.Currency}
+}
+
+// told is what the ledger makes of a fact, with no service in between.
+func (w *world) told(f ledger.PaymentFact) ledger.FactVerdict {
+	w.t.Helper()
+	v, err := w.ledger.PaymentTake(w.t.Context(), []ledger.PaymentFact{f}, w.now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v[0]
 }
 
 func (w *world) tidy(s *order.Service) {

@@ -1,0 +1,111 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger"
+)
+
+// overdue ends an attempt whose time is up. The provider is asked: what has succeeded there is decided; else the order expires, and then the
+// payment is voided. In this order, because a success between the question and the void must find either a paying order or a void to come.
+// A provider that does not answer makes the order stuck: it is asked again, and at the end the order expires whatever it says.
+func (s *Service) overdue(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := s.config.Now()
+	state, late := State(o.State), !o.PayingUntil.After(now)
+	if state != Stuck && (state != Paying || !late) {
+		return nil
+	}
+	silent := false
+	for i := range o.Payments {
+		p := &o.Payments[i]
+		if p.Attempt != o.Attempt || p.State == PaymentFailed || p.State == PaymentVoided {
+			continue
+		}
+		paid, err := s.ask(ctx, p)
+		if paid {
+			return err
+		}
+		if err != nil {
+			silent = true
+			s.log.Warn("a payment provider does not say what became of a payment; it is asked again", "order", id, "payment", p.ID, "error", err)
+		}
+	}
+	if silent && state == Paying {
+		s.metrics.stuck.Inc()
+		_, err := s.ledger.OrderStuck(ctx, id, o.Attempt, "the provider does not answer", now.Add(s.config.StuckFor), now)
+		return err
+	}
+	if silent && !late {
+		return nil
+	}
+	return s.expire(ctx, &o)
+}
+
+// ask asks the provider for a payment's state and applies a success. It says whether the payment has paid its order.
+func (s *Service) ask(ctx context.Context, p *ledger.Payment) (paid bool, err error) {
+	from, known := s.providers[p.Provider]
+	if !known {
+		return false, fmt.Errorf("the provider %q is not configured any more", p.Provider)
+	}
+	status, err := from.Status(ctx, p.ProviderRef)
+	if err != nil || (status.State != PaymentAuthorized && status.State != PaymentCaptured) {
+		return false, err
+	}
+	v, err := s.asked(ctx, p, status)
+	if err != nil {
+		return true, err // not known: the order stays as it is until the next time
+	}
+	return v.Code == ledger.FactPaid || v.Code == ledger.FactAlready, nil
+}
+
+// expire ends an order whose payment took too long, gives back what may still come, and frees its seats.
+func (s *Service) expire(ctx context.Context, o *ledger.Order) error {
+	moved, err := s.ledger.OrderMove(ctx, o.ID, o.State, ledger.OrderExpired, EventDeadline, o.Attempt, "not paid in time", s.config.Now())
+	if err != nil || !moved {
+		return err
+	}
+	var errs error
+	for i := range o.Payments {
+		if p := &o.Payments[i]; p.Attempt == o.Attempt && p.State == PaymentCreated {
+			errs = errors.Join(errs, s.void(ctx, p))
+		}
+	}
+	return errors.Join(errs, s.unpin(ctx, ledger.LoosePin{Order: o.ID, Attempt: o.Attempt, Hold: o.Hold, Event: o.Event, Segment: o.Segment, State: ledger.OrderExpired}))
+}
+
+// void gives a payment back that pays nothing. The call is made from the outbox, so that a crash only delays it.
+func (s *Service) void(ctx context.Context, p *ledger.Payment) error {
+	err := s.ledger.OutboxAdd(ctx, "void:"+p.ID.String(), topicVoid, backJob{Provider: p.Provider, Ref: p.ProviderRef, Payment: p.ID}, s.config.Now())
+	s.callSoon()
+	return err
+}
+
+// tidyOverdue ends the attempts whose time is up.
+func (s *Service) tidyOverdue(ctx context.Context, stuck bool) error {
+	ids, err := s.ledger.OrdersOverdue(ctx, s.config.Now(), stuck, tidyBatch)
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, ids, s.overdue)
+}
+
+// each does something for the orders of this node, a few at a time.
+func (s *Service) each(ctx context.Context, ids []uuid.UUID, do func(context.Context, uuid.UUID) error) error {
+	var g group
+	for _, id := range ids {
+		if s.mine(id) {
+			g.run(func() error { return do(ctx, id) })
+		}
+	}
+	return g.wait()
+}
