@@ -29,7 +29,7 @@ func TestChartAndEvent(t *testing.T) {
 	}
 	w.do("POST", "/v1/events", body, ops, key(k)).want(t, 200, "")
 	w.do("POST", "/v1/events", strings.Replace(body, "1000", "1001", 1), ops, key(k)).want(t, 422, "key-reused")
-	w.do("POST", "/v1/events", body, ops).want(t, 409, "slug-taken")
+	w.do("POST", "/v1/events", strings.Replace(body, "1000", "1001", 1), ops).want(t, 409, "slug-taken")
 	if len(w.node.audits) != 2 || w.node.audits[1].Key.Person != "Ada" || w.node.audits[1].Action != "event.create" {
 		t.Fatalf("audit %+v", w.node.audits)
 	}
@@ -64,7 +64,7 @@ func TestBadEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.do("POST", "/v1/charts", string(chartText()), bearerKey(opsKey)).want(t, 201, "")
-	good := `{"slug":"gala","name":"Gala","chart":"` + c.string("id") + `","starts_at":"2026-12-24T19:00:00Z","currency":"EUR","prices":[{"category":"A","type":"adult","face":1000}]}`
+	good := `{"slug":"gala","name":"Gala","chart":"` + c.string("id") + `","starts_at":"2026-12-24T19:00:00Z","currency":"EUR","prices":[{"category":"A","type":"adult","face":1000},{"category":"B","type":"adult","face":500}]}`
 	for _, change := range [][3]string{
 		{`"slug":"gala"`, `"slug":"Gala!"`, "/slug"},
 		{`"name":"Gala"`, `"name":""`, "/name"},
@@ -74,11 +74,13 @@ func TestBadEvents(t *testing.T) {
 		{`"EUR"`, `"euro"`, "/currency"},
 		{`"category":"A"`, `"category":"Z"`, "/prices/0/category"},
 		{`"type":"adult"`, `"type":"dog"`, "/prices/0/type"},
+		{`,{"category":"B","type":"adult","face":500}`, ``, "/prices"},
 		{`1000`, `-1`, "/prices/0/face"},
 		{`1000`, `10.5`, "/prices/0/face"},
 		{`"currency"`, `"hold_ttl_s":1,"currency"`, "/hold_ttl_s"},
 		{`"currency"`, `"limits":{"tid":-1},"currency"`, "/limits/tid"},
 		{`"currency"`, `"types":["adult","adult"],"currency"`, "/types/1"},
+		{`"currency"`, `"types":["adult","dog"],"currency"`, "/prices"},
 	} {
 		body := strings.Replace(good, change[0], change[1], 1)
 		r := w.do("POST", "/v1/events", body, bearerKey(opsKey))
@@ -133,6 +135,7 @@ func TestStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seg := w.node.events[1].Segments[0]
+	w.node.deltas <- Delta{ID: "a.0", Reset: true}
 	w.node.deltas <- Delta{ID: "a.1", Counts: map[stock.SegmentNo]stock.Counts{1: {Capacity: 20, Free: 19, Paying: 1}},
 		Seats: []SeatChange{{stock.NewSeatID(seg.No, 3), stock.Paying}}}
 	w.node.deltas <- Delta{ID: "a.2", Counts: map[stock.SegmentNo]stock.Counts{3: {Capacity: 50, Free: 50}}}
@@ -143,7 +146,7 @@ func TestStream(t *testing.T) {
 		t.Fatalf("%v", r.header)
 	}
 	events := strings.Split(strings.TrimSpace(string(r.text)), "\n\n")
-	if len(events) != 4 || !strings.HasPrefix(events[0], "event: snapshot\ndata: {") || !strings.HasPrefix(events[3], "id: a.3\nevent: snapshot\n") {
+	if len(events) != 4 || !strings.HasPrefix(events[0], "id: a.0\nevent: snapshot\ndata: {") || !strings.HasPrefix(events[3], "id: a.3\nevent: snapshot\n") {
 		t.Fatalf("%q", events)
 	}
 	if want := "id: a.1\nevent: seats\ndata: " + `{"segments":[{"segment":1,"section":"N","area":false,"capacity":20,"free":19,"held":1,"sold":0}],"changes":[{"segment":1,"seats":[[3,2]]}]}`; events[1] != want {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -153,20 +154,38 @@ func (s *server) postEvent(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusCreated, s.eventDoc(ev))
 }
 
-// eventAgain answers when the slug or the id is there already: by the same request, by the same key with another payload, or by somebody else.
+// eventAgain answers when the slug or the id is there already. The same event again is a replay; another one is somebody else's slug, or a key
+// that was used before.
 func (s *server) eventAgain(w http.ResponseWriter, want *NewEvent) error {
-	ev, ok := s.Node.Event(prefixEvent + want.ID.String())
-	if !ok {
+	ev, mine := s.Node.Event(prefixEvent + want.ID.String())
+	if !mine {
+		var ok bool
+		if ev, ok = s.Node.Event(want.Slug); !ok {
+			return ErrMoving // this node has not read the catalog since
+		}
+	}
+	switch {
+	case ev.same(&want.Event):
+		w.Header().Set("ETag", ev.version())
+		replayed(w)
+		return answer(w, http.StatusOK, s.eventDoc(ev))
+	case mine:
+		return refuse(kindKeyReused, "Use a fresh key for another event.")
+	default:
 		return refuse(kindSlugTaken, fmt.Sprintf("The slug %q is another event's.", want.Slug))
 	}
-	same := ev.Slug == want.Slug && ev.Name == want.Name && ev.Chart == want.Chart && ev.Currency == want.Currency && ev.Room == want.Room &&
-		ev.StartsAt.Equal(want.StartsAt) && ev.OpensAt.Equal(want.OpensAt) && ev.Venue == want.Venue && slices.Equal(ev.Tiers, want.Tiers)
-	if !same {
-		return refuse(kindKeyReused, "Use a fresh key for another event.")
+}
+
+// same is whether two events were asked for alike; what became of them since does not count.
+func (ev *Event) same(o *Event) bool {
+	at := func(t time.Time) int64 { return t.UnixMicro() } // as the ledger keeps it
+	tiers := func(list []Tier) []Tier {
+		return slices.SortedFunc(slices.Values(list), func(a, b Tier) int { return cmp.Or(int(a.Category-b.Category), int(a.Type-b.Type)) })
 	}
-	w.Header().Set("ETag", ev.version())
-	replayed(w)
-	return answer(w, http.StatusOK, s.eventDoc(ev))
+	return ev.Slug == o.Slug && ev.Name == o.Name && ev.Venue == o.Venue && ev.Chart == o.Chart && ev.Currency == o.Currency && ev.Room == o.Room &&
+		at(ev.StartsAt) == at(o.StartsAt) && at(ev.OpensAt) == at(o.OpensAt) && ev.HoldTTL == o.HoldTTL && ev.MaxTTL == o.MaxTTL &&
+		ev.LimitTid == o.LimitTid && ev.LimitAccount == o.LimitAccount && ev.LimitDocument == o.LimitDocument &&
+		slices.Equal(ev.Types, o.Types) && slices.Equal(tiers(ev.Tiers), tiers(o.Tiers))
 }
 
 // newEvent checks the body against the chart.
@@ -231,6 +250,16 @@ func (b *eventBody) tiers(ev *Event, f *faults) []Tier {
 			f.add(at, "The price is there twice.")
 		}
 		tiers = append(tiers, Tier{int16(category), int16(typ), p.Face, p.Fee, p.Tax})
+	}
+	for i, name := range ev.Categories {
+		if !slices.ContainsFunc(tiers, func(t Tier) bool { return int(t.Category) == i }) {
+			f.add("/prices", "Category %q has no price.", name)
+		}
+	}
+	for i, name := range ev.Types {
+		if !slices.ContainsFunc(tiers, func(t Tier) bool { return int(t.Type) == i }) {
+			f.add("/prices", "Ticket type %q has no price.", name)
+		}
 	}
 	return tiers
 }

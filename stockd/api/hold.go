@@ -229,8 +229,8 @@ func (s *server) releasedBefore(w http.ResponseWriter, r *http.Request, req stoc
 		return otherwise
 	case replay.Fingerprint != req.Fingerprint:
 		return refusal(nil, stock.Answer{Code: stock.CodeKeyReused}, "release")
-	case replay.Refused != stock.CodeOK && replay.Refused != stock.CodeReplay:
-		return refusal(nil, stock.Answer{Code: replay.Refused}, "release")
+	case replay.refused() != stock.CodeOK:
+		return refusal(nil, stock.Answer{Code: replay.refused()}, "release")
 	}
 	replayed(w)
 	s.clearToken(w, r, r.PathValue("id"))

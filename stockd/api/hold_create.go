@@ -183,7 +183,9 @@ func (s *server) placeHold(ctx context.Context, ev *Event, want wish, req stock.
 		if a.Code == stock.CodeReplay && a.Hold != nil {
 			return held{a, true}, nil
 		}
-		err = refusal(ev, a, "hold")
+		if err = refusal(ev, a, "hold"); committed(a.Code) {
+			return held{}, err
+		}
 	}
 	replay, replayErr := s.Node.Replayed(ctx, req.Scope, req.Key)
 	if replayErr != nil {
@@ -195,13 +197,18 @@ func (s *server) placeHold(ctx context.Context, ev *Event, want wish, req stock.
 	return s.replayHold(ctx, ev, replay, req)
 }
 
+// committed is whether a refusal to make a hold comes from the ledger, which has looked for the key then.
+func committed(code stock.Code) bool {
+	return code == stock.CodeLimitReached || code == stock.CodeKeyReused
+}
+
 // replayHold gives the answer that the key got before.
 func (s *server) replayHold(ctx context.Context, ev *Event, replay Replay, req stock.Request) (held, error) {
 	if replay.Fingerprint != req.Fingerprint {
 		return held{}, refusal(ev, stock.Answer{Code: stock.CodeKeyReused}, "hold")
 	}
-	if replay.Refused != stock.CodeOK && replay.Refused != stock.CodeReplay {
-		return held{}, refusal(ev, stock.Answer{Code: replay.Refused}, "hold")
+	if code := replay.refused(); code != stock.CodeOK {
+		return held{}, refusal(ev, stock.Answer{Code: code}, "hold")
 	}
 	view, found, err := s.Node.Find(ctx, replay.Hold)
 	if err != nil {

@@ -46,7 +46,8 @@ type Node interface {
 	Counts(event stock.EventID) Counts
 	// SeatStates are the states of a segment's seats in index order; nothing for an area.
 	SeatStates(ctx context.Context, event stock.EventID, segment stock.SegmentNo) ([]stock.State, error)
-	// Subscribe follows an event's changes after the id of the last one that was seen. The channel is closed when the subscriber is too slow.
+	// Subscribe follows an event's changes after the id of the last one that was seen; without one, or with one that is not known, it begins with
+	// a Reset. The channel is closed when the subscriber is too slow.
 	Subscribe(event stock.EventID, last string) (<-chan Delta, func())
 	// EventNode is the node that merges an event's availability.
 	EventNode(event stock.EventID) (owner Owner, here, known bool)
@@ -79,8 +80,26 @@ type Replay struct {
 	Found       bool
 	Fingerprint uuid.UUID
 	Hold, Order uuid.UUID
-	// Refused is the final refusal that was answered, CodeOK when there was none.
+	// Outcome is what the ledger said of it. Refused is the final refusal that was recorded, CodeOK when there was none.
+	Outcome stock.Outcome
 	Refused stock.Code
+}
+
+// refused is the refusal that was answered, CodeOK when it was none.
+func (r Replay) refused() stock.Code {
+	switch r.Outcome {
+	case stock.OutcomeLimit:
+		return stock.CodeLimitReached
+	case stock.OutcomeHoldGone:
+		return stock.CodeNoHold
+	case stock.OutcomeOrderNo, stock.OutcomeOrderOpen:
+		return stock.CodeIllegal
+	case stock.OutcomeApplied, stock.OutcomeReplay, stock.OutcomeKeyReused, stock.OutcomeNotExpired, stock.OutcomeOrderLocked, stock.OutcomeFenced:
+	}
+	if r.Refused == stock.CodeReplay {
+		return stock.CodeOK
+	}
+	return r.Refused
 }
 
 // Event is an event on sale with everything that the API says about it.

@@ -66,8 +66,11 @@ func limitReached(ev *Event, a stock.Answer) *problem {
 	if limit == 0 && ev != nil {
 		limit = ev.LimitTid
 	}
-	return refuse(kindLimitReached, "Seats that are held, being paid and bought count together.").
-		with("dimension", dimension).with("limit", limit).with("used", a.Used)
+	p := refuse(kindLimitReached, "Seats that are held, being paid and bought count together.").with("dimension", dimension).with("limit", limit)
+	if a.Used > 0 {
+		p.with("used", a.Used)
+	}
+	return p
 }
 
 func illegal(a stock.Answer, event string) *problem {

@@ -48,8 +48,7 @@ func (s *server) getStream(w http.ResponseWriter, r *http.Request) error {
 
 // stream writes until the reader goes away, or is too slow; then the connection ends and the browser comes back with the id of the last event.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, ev *Event) error {
-	last := r.Header.Get("Last-Event-ID")
-	deltas, cancel := s.Node.Subscribe(ev.Number, last)
+	deltas, cancel := s.Node.Subscribe(ev.Number, r.Header.Get("Last-Event-ID"))
 	defer cancel()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -57,11 +56,6 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, ev *Event) error
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	out := streamWriter{w: w, control: http.NewResponseController(w)}
-	if last == "" {
-		if err := s.writeSnapshot(r, &out, ev, ""); err != nil {
-			return nil // the reader has gone
-		}
-	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {

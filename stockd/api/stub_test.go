@@ -107,7 +107,7 @@ func (n *stubNode) settle(seg *stock.Segment, e stock.Effect, now int64) stock.A
 		replay := Replay{Found: true, Fingerprint: op.Request.Fingerprint, Hold: op.Hold, Order: op.Order, Refused: op.Refused}
 		for _, q := range op.Quotas {
 			if op.Kind == stock.KindHold && n.used[q.Key]+op.Quantity > q.Limit {
-				outcome, replay.Refused = stock.OutcomeLimit, stock.CodeLimitReached
+				outcome, replay.Outcome = stock.OutcomeLimit, stock.OutcomeLimit
 			}
 		}
 		for _, q := range op.Quotas {
