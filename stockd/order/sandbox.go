@@ -159,6 +159,11 @@ func (s *Sandbox) signed(at int64, macs [][]byte, body []byte) bool {
 	return false
 }
 
+// SandboxSignature is the header of a message: `t=<unix seconds>,v1=<hex>`.
+func SandboxSignature(secret, body []byte, now time.Time) string {
+	return fmt.Sprintf("t=%d,v1=%x", now.Unix(), sign(secret, now.Unix(), body))
+}
+
 func sign(secret []byte, at int64, body []byte) []byte {
 	h := hmac.New(sha256.New, secret)
 	fmt.Fprintf(h, "%d.", at)
@@ -179,7 +184,7 @@ func (s *Sandbox) Send(ctx context.Context, url string, body []byte, now time.Ti
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", uuid.NewString())
-	req.Header.Set(signatureHeader, fmt.Sprintf("t=%d,v1=%x", now.Unix(), sign(s.secrets[0], now.Unix(), body)))
+	req.Header.Set(signatureHeader, SandboxSignature(s.secrets[0], body, now))
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("deliver the webhook to %s: %w", url, err)

@@ -33,6 +33,7 @@ type world struct {
 	ledger  *ledger.DB
 	service *order.Service
 	bank    *order.Sandbox
+	card    *card
 	shop    *httptest.Server // where the bank's webhooks go
 	key     ed25519.PrivateKey
 
@@ -48,7 +49,7 @@ func newWorld(t *testing.T) *world {
 		_, err := ledger.Migrate(ctx, dsn)
 		return err
 	})
-	w := &world{t: t, key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	w := &world{t: t, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	w.startNode(database.DSN)
 	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
 	t.Cleanup(w.shop.Close)
@@ -70,7 +71,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newService() *order.Service {
 	w.t.Helper()
 	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour}, w.ledger, w.node,
-		map[string]order.Provider{order.SandboxName: w.bank}, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card}, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
