@@ -192,7 +192,7 @@ func TestSlowNodeIsGivenUpOnlyWhenHarmless(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
-	c := newCluster(t, 0, Config{WriteWait: 50 * time.Millisecond, ReadWait: 50 * time.Millisecond, Budget: 400 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
+	c := newCluster(t, 0, Config{WriteWait: 50 * time.Millisecond, ReadWait: 50 * time.Millisecond, Budget: 2 * time.Second}, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-release:
@@ -225,7 +225,7 @@ func TestStreamIsNotCut(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
 	ended := make(chan struct{})
-	c := newCluster(t, 0, Config{ReadWait: 30 * time.Millisecond, Budget: 60 * time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	c := newCluster(t, 0, Config{ReadWait: 500 * time.Millisecond, Budget: time.Second}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.(http.Flusher).Flush()
 		<-next
@@ -238,10 +238,10 @@ func TestStreamIsNotCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(200*time.Millisecond, func() { close(next) }) // later than all limits of the headers
+	time.AfterFunc(1200*time.Millisecond, func() { close(next) }) // later than all limits of the headers
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	if err != nil || line != "data: late\n" {
-		t.Errorf("%q %v", line, err)
+		t.Fatalf("%q %v", line, err)
 	}
 	resp.Body.Close()
 	<-ended // closing the body ends the call at the node
