@@ -88,7 +88,7 @@ func unitID(i int) int64 { return areaSegment<<24 | int64(i) }
 func (b *bench) claim(node string) {
 	b.t.Helper()
 	ctx := b.t.Context()
-	session, err := b.db.SessionOpen(ctx, node, "127.0.0.1:1", "127.0.0.1:2", time.Minute)
+	session, err := b.db.SessionOpen(ctx, node, "127.0.0.1:1", "127.0.0.1:2", time.Hour)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func (b *bench) count(f *ledger.Flush, r ledger.WorkResult) {
 func (b *bench) op(kind int16, id uuid.UUID, from, to int16, seats ...int64) ledger.Op {
 	o := ledger.Op{
 		Kind: kind, Event: b.event, Segment: testSegment, Hold: id, Generation: 1, Quantity: int32(len(seats)),
-		Deadline: b.now.Add(time.Minute), MaxExpires: b.now.Add(2 * time.Minute),
+		Deadline: b.now.Add(time.Hour), MaxExpires: b.now.Add(2 * time.Hour),
 	}
 	for _, s := range seats {
 		if s>>24 == areaSegment {

@@ -2,19 +2,22 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/pgdev"
 )
 
 // busy is a bench with seats in every state, and a history of releases, a refund and refusals.
-func busy(t *testing.T) *bench {
+func busy(t testing.TB, dsn string) *bench {
 	t.Helper()
-	b := newBench(t, database(t).DSN)
+	b := newBench(t, dsn)
 	b.sold(uuid.New(), seatID(0), seatID(1))
 	returner := uuid.New()
 	refunded, orderID := b.sold(returner, seatID(2), seatID(3))
@@ -37,6 +40,24 @@ func busy(t *testing.T) *bench {
 	b.orderTo(orderID, "pay_start", 2, 1)
 	b.want(b.flush(b.paid(pin, pinned, orderID, held, paying, unitID(1), unitID(2))), applied)
 	return b
+}
+
+// busyCopy is a ledger that was once busy. It is a clone, which is faster than to be busy again.
+func busyCopy(t *testing.T) *bench {
+	t.Helper()
+	copied := pgdev.Test(t, "busy", func(ctx context.Context, dsn string) error {
+		if err := migrated(ctx, dsn); err != nil {
+			return err
+		}
+		b := busy(t, dsn)
+		return errors.Join(b.lane.Close(), b.db.Close()) // a database that is open cannot be cloned
+	})
+	db, err := ledger.Open(t.Context(), copied.DSN, ledger.Options{AllowNoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return &bench{t: t, db: db, dsn: copied.DSN}
 }
 
 func (b *bench) reconcile(options ledger.ReconcileOptions) *ledger.Report {
@@ -72,7 +93,7 @@ func (b *bench) wantClean() {
 
 func TestReconcileClean(t *testing.T) {
 	t.Parallel()
-	b := busy(t)
+	b := busy(t, database(t).DSN)
 	r := b.reconcile(ledger.ReconcileOptions{})
 	if broken := brokenStock(r); len(broken) > 0 {
 		t.Fatalf("breaks: %+v", broken)
@@ -136,7 +157,7 @@ func TestReconcileFindsTampering(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := busy(t)
+			b := busyCopy(t)
 			b.exec(`SET session_replication_role = replica; ` + c.sql + `; SET session_replication_role = origin`) // no triggers, no foreign keys
 			r := b.reconcile(ledger.ReconcileOptions{})
 			if r.OK {
@@ -154,7 +175,7 @@ func TestReconcileFindsTampering(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	t.Parallel()
-	b := busy(t)
+	b := busyCopy(t)
 	b.exec(`UPDATE ledger.segments SET capacity = capacity + 1`)
 	r := b.reconcile(ledger.ReconcileOptions{MaxBreaks: 1})
 	var text, jsonText bytes.Buffer
@@ -181,7 +202,7 @@ func TestReport(t *testing.T) {
 
 func TestJournalIsAppendOnly(t *testing.T) {
 	t.Parallel()
-	b := busy(t)
+	b := busyCopy(t)
 	for _, table := range []string{"seat_movements", "flush_batches", "part_epochs"} {
 		for _, sql := range []string{"UPDATE ledger." + table + " SET epoch = epoch", "DELETE FROM ledger." + table, "TRUNCATE ledger." + table} {
 			if _, err := b.db.SQL().Exec(sql); err == nil || !strings.Contains(err.Error(), "append-only") {

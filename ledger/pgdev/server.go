@@ -152,6 +152,10 @@ func (s *Server) arguments() []string {
 		connections = 100
 	}
 	args := []string{"-D", s.data()}
+	if runtime.GOOS == "linux" {
+		// After a crash the server syncs every file of the cluster one by one, which takes longer than all of the recovery.
+		args = append(args, "-c", "recovery_init_sync_method=syncfs")
+	}
 	for _, setting := range []string{
 		"listen_addresses=", "unix_socket_directories=" + s.dir, "unix_socket_permissions=0777",
 		"fsync=" + onOff, "full_page_writes=" + onOff, "synchronous_commit=on",
