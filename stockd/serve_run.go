@@ -27,11 +27,11 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 	if err != nil {
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
-	public := newServer(api.New(api.Config{
+	public := newServer(detach(api.New(api.Config{
 		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
-	}))
-	internal := newServer(n.InternalHandler())
+	})))
+	internal := newServer(n.InternalHandler()) // its long polls end with their client
 	var serving sync.WaitGroup
 	for server, l := range map[*http.Server]net.Listener{public: listeners[0], internal: listeners[1]} {
 		server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // clients that went away

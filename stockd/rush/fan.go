@@ -210,7 +210,7 @@ const awaitMax = 60 * time.Second
 func (f *fan) await(ctx context.Context, o Order, states ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, awaitMax, errNothing)
 	defer cancel()
-	wait := 150 * time.Millisecond
+	wait := 300 * time.Millisecond
 	for {
 		now, err := f.v.getOrder(ctx, o.ID, o.Token)
 		if err != nil {
