@@ -20,11 +20,12 @@ type Config struct {
 	InternalKey string
 	// DialTimeout bounds a connection attempt. Default 100 ms: nodes are near.
 	DialTimeout time.Duration
-	// ReadWait bounds the time to the first byte of a read's first try. Default 300 ms; later tries get twice that.
+	// ReadWait bounds the time to the first byte of a read's first try. Default 1 s; later tries get twice that. A short one makes a busy node
+	// busier: what it works on is asked for again. (300 ms turned a burst into a collapse: a read was carried out a dozen times.)
 	ReadWait time.Duration
-	// WriteWait is the same for writes, which may wait in their owner's queue. Default 3 s.
+	// WriteWait is the same for writes, which may wait in their owner's queue. Default 5 s.
 	WriteWait time.Duration
-	// Budget bounds all tries of a request together, until its headers arrive. Default 4 s.
+	// Budget bounds all tries of a request together, until its headers arrive. Default 12 s.
 	Budget time.Duration
 	// Tries is the most times that a request is sent. Default 64: while a partition moves it is asked for every 20 ms.
 	Tries int
@@ -68,7 +69,7 @@ func New(cfg Config) (*Client, error) {
 	for _, d := range []struct {
 		at  *time.Duration
 		def time.Duration
-	}{{&cfg.DialTimeout, 100 * time.Millisecond}, {&cfg.ReadWait, 300 * time.Millisecond}, {&cfg.WriteWait, 3 * time.Second}, {&cfg.Budget, 4 * time.Second}, {&cfg.EjectFor, time.Second}} {
+	}{{&cfg.DialTimeout, 100 * time.Millisecond}, {&cfg.ReadWait, time.Second}, {&cfg.WriteWait, 5 * time.Second}, {&cfg.Budget, 12 * time.Second}, {&cfg.EjectFor, time.Second}} {
 		if *d.at < 0 {
 			problems = append(problems, fmt.Errorf("a timeout is negative: %v", *d.at))
 		}

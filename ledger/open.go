@@ -11,7 +11,8 @@ import (
 
 // Options says how a ledger is opened. The zero value is right for production.
 type Options struct {
-	// Connections bounds the pool for everything but the lanes. 0 means 8.
+	// Connections bounds the pool for everything but the lanes. 0 means 24: a commit waits for the disk most of its time, and those that
+	// wait together share one sync.
 	Connections int
 	// AllowNoFsync accepts a server that may lose acknowledged work when its machine crashes. Only tests and throw-away demos want it.
 	AllowNoFsync bool
@@ -34,7 +35,7 @@ const minVersion = 140000
 func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 	connections := options.Connections
 	if connections == 0 {
-		connections = 8
+		connections = 24
 	}
 	pool, err := openPool(dsn, connections)
 	if err != nil {
