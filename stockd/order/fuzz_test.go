@@ -1,8 +1,11 @@
 package order_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"image"
+	"image/png"
 	"net/http"
 	"strings"
 	"testing"
@@ -91,6 +94,70 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
+func TestTokensOfSeveralKeys(t *testing.T) {
+	t.Parallel()
+	key := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+	old, err := order.NewTokens(1, key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := order.NewTokens(2, key(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	text := old.New(order.PurposeOrder, id)
+	if err := now.Check(order.PurposeOrder, text, id); !errors.Is(err, order.ErrToken) {
+		t.Errorf("a token of an unknown key gives %v", err)
+	}
+	both, err := now.Accept(1, key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := both.Verify(order.PurposeOrder, text); err != nil || got != id {
+		t.Errorf("a token of an earlier key gives %v, %v", got, err)
+	}
+	if err := both.Check(order.PurposeOrder, text, uuid.New()); !errors.Is(err, order.ErrToken) {
+		t.Errorf("the token of another order gives %v", err)
+	}
+	if text := both.New(order.PurposeHold, id); now.Check(order.PurposeHold, text, id) != nil {
+		t.Error("a new token is not of the current key")
+	}
+	if _, err := both.Accept(2, key(3)); err == nil {
+		t.Error("two keys with one number are taken")
+	}
+	if _, err := order.NewTokens(1, key(1)[:31]); err == nil {
+		t.Error("a short key is taken")
+	}
+}
+
+func TestTicketKeys(t *testing.T) {
+	t.Parallel()
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	from := time.Unix(1_800_000_000, 0)
+	code := order.TicketCode{KeyID: 3, Ticket: uuid.New(), ValidFrom: from, ValidUntil: from.Add(time.Hour)}
+	keys := order.TicketKeys{3: key.Public().(ed25519.PublicKey)}
+	other := code
+	other.KeyID = 4
+	for name, c := range map[string]struct {
+		text string
+		at   time.Duration
+		ok   bool
+	}{
+		"valid":       {code.Sign(key), time.Minute, true},
+		"too early":   {code.Sign(key), -time.Minute, false},
+		"too late":    {code.Sign(key), 2 * time.Hour, false},
+		"unknown key": {other.Sign(key), time.Minute, false},
+		"empty":       {"", 0, false},
+		"no text":     {"%%%", 0, false},
+	} {
+		got, err := keys.Verify(c.text, from.Add(c.at))
+		if (err == nil) != c.ok || (c.ok && got.Ticket != code.Ticket) || (!c.ok && !errors.Is(err, order.ErrTicketCode)) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
 func FuzzSandboxWebhook(f *testing.F) {
 	bank, err := order.NewSandbox(nil, []byte("a secret of the sandbox"), "")
 	if err != nil {
@@ -111,9 +178,19 @@ func TestDrawings(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(svg), "<svg ") {
 		t.Errorf("SVG: %v", err)
 	}
-	png, err := order.PNG(code)
-	if err != nil || !strings.HasPrefix(string(png), "\x89PNG") {
-		t.Errorf("PNG: %v", err)
+	drawn, err := order.PNG(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(drawn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A reader finds the symbol by its quiet border and the corner marks.
+	light := func(p image.Point) bool { r, _, _, _ := picture.At(p.X, p.Y).RGBA(); return r > 0x8000 }
+	border := 4 * 8
+	if !light(image.Pt(border-1, border-1)) || light(image.Pt(border, border)) || light(image.Pt(border+7*8-1, border)) || !light(image.Pt(border+7*8, border)) {
+		t.Error("the PNG has no quiet border, or no corner mark in it")
 	}
 	if _, err := order.SVG(strings.Repeat("x", 5000)); err == nil {
 		t.Error("a text that no QR code can carry is drawn")

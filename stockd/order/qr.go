@@ -3,6 +3,8 @@ package order
 import (
 	"bytes"
 	"fmt"
+	"image"
+	"image/color"
 	"image/png"
 
 	"github.com/boombuler/barcode"
@@ -39,21 +41,27 @@ func SVG(code string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// pngPixels is the side of a PNG, without its border.
-const pngPixels = 480
+// modulePixels is the side of a module in a PNG: large enough for a phone's screen and for print, and a whole number, so that edges are sharp.
+const modulePixels = 8
 
-// PNG draws a ticket's code as a QR code.
+// PNG draws a ticket's code as a QR code, black on white.
 func PNG(code string) ([]byte, error) {
 	symbol, err := encode(code)
 	if err != nil {
 		return nil, err
 	}
-	scaled, err := barcode.Scale(symbol, pngPixels, pngPixels)
-	if err != nil {
-		return nil, err
+	side := symbol.Bounds().Dx()
+	size := (side + 2*quietModules) * modulePixels
+	img := image.NewPaletted(image.Rect(0, 0, size, size), color.Palette{color.White, color.Black})
+	for y := range side * modulePixels {
+		for x := range side * modulePixels {
+			if dark(symbol, x/modulePixels, y/modulePixels) {
+				img.SetColorIndex(x+quietModules*modulePixels, y+quietModules*modulePixels, 1)
+			}
+		}
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, scaled); err != nil {
+	if err := png.Encode(&b, img); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

@@ -126,6 +126,11 @@ func (s *Service) Stop() {
 	s.done.Wait()
 }
 
+// TicketKeys are the public keys by which gates check this service's tickets.
+func (s *Service) TicketKeys() TicketKeys {
+	return TicketKeys{s.config.TicketKeyID: s.config.TicketKey.Public().(ed25519.PublicKey)}
+}
+
 // IllegalTransition says that an order is in a state in which what was asked cannot happen.
 type IllegalTransition struct {
 	From    State

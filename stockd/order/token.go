@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -25,44 +26,74 @@ const (
 )
 
 // Tokens makes and checks the bearer tokens of holds and orders: `sh1.kid.payload.mac`. A token proves that its bearer made the thing; it
-// says nothing about what became of it.
+// says nothing about what became of it. It is safe for concurrent use.
 type Tokens struct {
-	kid byte
-	key []byte
+	kid  byte            // of the key that makes new ones
+	keys map[byte][]byte // by kid: all that are accepted
 }
 
 // NewTokens uses a key of 32 bytes under a number; both are the same on all nodes.
 func NewTokens(kid byte, key []byte) (*Tokens, error) {
-	if len(key) != sha256.Size {
-		return nil, fmt.Errorf("the key of hold and order tokens has %d bytes, it must have %d", len(key), sha256.Size)
+	t := &Tokens{kid: kid, keys: map[byte][]byte{}}
+	return t, t.accept(kid, key)
+}
+
+// Accept is a copy that takes the tokens of another key as well: an earlier one, because an order's token is shown again years later, or the
+// next one, while nodes change over.
+func (t *Tokens) Accept(kid byte, key []byte) (*Tokens, error) {
+	more := &Tokens{kid: t.kid, keys: maps.Clone(t.keys)}
+	if _, ok := more.keys[kid]; ok {
+		return nil, fmt.Errorf("there are two keys of hold and order tokens with the number %d", kid)
 	}
-	return &Tokens{kid: kid, key: key}, nil
+	return more, more.accept(kid, key)
+}
+
+func (t *Tokens) accept(kid byte, key []byte) error {
+	if len(key) != sha256.Size {
+		return fmt.Errorf("the key of hold and order tokens has %d bytes, it must have %d", len(key), sha256.Size)
+	}
+	t.keys[kid] = key
+	return nil
 }
 
 // New is the token of a thing.
 func (t *Tokens) New(purpose string, id uuid.UUID) string {
 	payload := base64.RawURLEncoding.EncodeToString(id[:])
-	return tokenVersion + "." + strconv.Itoa(int(t.kid)) + "." + payload + "." + base64.RawURLEncoding.EncodeToString(t.mac(purpose, id))
+	return tokenVersion + "." + strconv.Itoa(int(t.kid)) + "." + payload + "." + base64.RawURLEncoding.EncodeToString(mac(t.keys[t.kid], t.kid, purpose, id))
 }
 
 // Check says whether text is the token of a thing; ErrToken if not.
 func (t *Tokens) Check(purpose, text string, id uuid.UUID) error {
-	parts := strings.Split(text, ".")
-	if len(parts) != 4 || parts[0] != tokenVersion || parts[1] != strconv.Itoa(int(t.kid)) {
-		return ErrToken
-	}
-	payload, err1 := base64.RawURLEncoding.Strict().DecodeString(parts[2])
-	mac, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[3])
-	if err1 != nil || err2 != nil || !hmac.Equal(payload, id[:]) || !hmac.Equal(mac, t.mac(purpose, id)) {
+	got, err := t.Verify(purpose, text)
+	if err != nil || got != id {
 		return ErrToken
 	}
 	return nil
 }
 
-func (t *Tokens) mac(purpose string, id uuid.UUID) []byte {
-	h := hmac.New(sha256.New, t.key)
+// Verify reads the id out of a token of the purpose; ErrToken if it is none of ours.
+func (t *Tokens) Verify(purpose, text string) (id uuid.UUID, err error) {
+	parts := strings.SplitN(text, ".", 5)
+	if len(parts) != 4 || parts[0] != tokenVersion {
+		return id, ErrToken
+	}
+	kid, err := strconv.ParseUint(parts[1], 10, 8)
+	if err != nil || strconv.FormatUint(kid, 10) != parts[1] { // one spelling only
+		return id, ErrToken
+	}
+	key, known := t.keys[byte(kid)]
+	payload, err1 := base64.RawURLEncoding.Strict().DecodeString(parts[2])
+	seal, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[3])
+	if !known || err1 != nil || err2 != nil || len(payload) != len(id) || !hmac.Equal(seal, mac(key, byte(kid), purpose, uuid.UUID(payload))) {
+		return id, ErrToken
+	}
+	return uuid.UUID(payload), nil
+}
+
+func mac(key []byte, kid byte, purpose string, id uuid.UUID) []byte {
+	h := hmac.New(sha256.New, key)
 	h.Write([]byte("ticketrush/token/v1\x00" + purpose + "\x00"))
-	h.Write([]byte{t.kid})
+	h.Write([]byte{kid})
 	h.Write(id[:])
 	return h.Sum(nil)[:16]
 }
