@@ -36,7 +36,7 @@ func arguments(f *Flush) ([]any, error) {
 				return nil, fmt.Errorf("flush: operation %d of partition %d has the unknown kind %d", j, work.Part, op.Kind)
 			}
 			counts[op.Kind]++
-			o.add(op, int32(i)+1)
+			o.add(op, int32(i)+1, int32(q.op.n))
 			q.add(op, index)
 			s.add(op, index)
 			if op.Kind == kindOrder {
@@ -102,10 +102,10 @@ func (a *workArrays) list() []*array {
 }
 
 type opArrays struct {
-	w, kind, event, segment, area, quantity, hold, generation, scope, key, fingerprint, order, attempt, free, deadline, max, refused array
+	w, kind, event, segment, area, quantity, hold, generation, scope, key, fingerprint, order, attempt, free, deadline, max, refused, quotaLo, quotaHi array
 }
 
-func (a *opArrays) add(op *Op, work int32) {
+func (a *opArrays) add(op *Op, work, quotas int32) {
 	a.w.int4(work)
 	a.kind.int2(op.Kind)
 	a.event.int4(op.Event)
@@ -127,11 +127,13 @@ func (a *opArrays) add(op *Op, work int32) {
 	a.deadline.time(op.Deadline)
 	a.max.time(op.MaxExpires)
 	a.refused.int2(op.Refused)
+	a.quotaLo.int4(quotas + 1)
+	a.quotaHi.int4(quotas + int32(len(op.Quotas)))
 }
 
 func (a *opArrays) list() []*array {
 	return []*array{&a.w, &a.kind, &a.event, &a.segment, &a.area, &a.quantity, &a.hold, &a.generation, &a.scope, &a.key, &a.fingerprint, &a.order,
-		&a.attempt, &a.free, &a.deadline, &a.max, &a.refused}
+		&a.attempt, &a.free, &a.deadline, &a.max, &a.refused, &a.quotaLo, &a.quotaHi}
 }
 
 type quotaArrays struct{ op, dimension, key, limit array }
@@ -139,7 +141,7 @@ type quotaArrays struct{ op, dimension, key, limit array }
 func (a *quotaArrays) add(op *Op, index int32) {
 	for _, q := range op.Quotas {
 		a.op.int4(index)
-		a.dimension.int2(q.Dimension)
+		a.dimension.int4(int32(q.Dimension))
 		a.key.uuid(q.Key)
 		a.limit.int4(q.Limit)
 	}

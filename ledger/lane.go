@@ -30,10 +30,12 @@ type Lane struct {
 	flush  *sql.Stmt
 }
 
-// laneSettings hold for the connection. A custom plan for each call would halve the throughput of small batches; the function joins no two
-// unnests, so the generic plan is as good; it may be made while the tables are still empty, so sequential scans are ruled out. There is no
-// statement_timeout on purpose: a cancel may report success of what was rolled back.
-const laneSettings = `SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off`
+// laneSettings hold for the connection. A custom plan for each call would halve the throughput of small batches. The generic ones are made when
+// tables may still be empty and are kept when they are full, so only one shape of plan is allowed: for each element of an array, one look-up
+// by an index. No statement of the function joins two arrays. There is no statement_timeout on purpose: a cancel may report success of what
+// was rolled back.
+const laneSettings = `SET plan_cache_mode = force_generic_plan; SET jit = off; SET search_path = ledger;
+	SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`
 
 // OpenLane opens a lane.
 func (l *DB) OpenLane(ctx context.Context) (*Lane, error) {

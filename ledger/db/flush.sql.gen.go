@@ -22,10 +22,10 @@ SELECT ledger.flush(
     $11::int[], $12::smallint[], $13::int[], $14::int[], $15::boolean[], $16::int[], $17::uuid[], $18::int[],
     $19::uuid[], $20::uuid[], $21::uuid[], $22::uuid[], $23::int[], $24::boolean[],
     $25::timestamptz[], $26::timestamptz[], $27::smallint[],
-    $28::int[], $29::smallint[], $30::uuid[], $31::int[],
-    $32::int[], $33::bigint[], $34::int[], $35::smallint[], $36::smallint[], $37::smallint[],
-    $38::int[], $39::text[], $40::text[], $41::text[],
-    $42::int[], $43::bigint[], $44::smallint[], $45::bigint[], $46::bigint[], $47::bigint[])::bytea
+    $28::int[], $29::int[], $30::int[], $31::int[], $32::uuid[], $33::int[],
+    $34::int[], $35::bigint[], $36::int[], $37::smallint[], $38::smallint[], $39::smallint[],
+    $40::int[], $41::text[], $42::text[], $43::text[],
+    $44::int[], $45::bigint[], $46::smallint[], $47::bigint[], $48::bigint[], $49::bigint[])::bytea
 `
 
 type FlushParams struct {
@@ -56,8 +56,10 @@ type FlushParams struct {
 	ODeadline    []time.Time
 	OMax         []time.Time
 	ORefused     []int16
+	OQLo         []int32
+	OQHi         []int32
 	QOp          []int32
-	QDimension   []int16
+	QDimension   []int32
 	QKey         []uuid.UUID
 	QLimit       []int32
 	SOp          []int32
@@ -108,6 +110,8 @@ func (q *Queries) Flush(ctx context.Context, db DBTX, arg FlushParams) ([]byte, 
 		pq.Array(arg.ODeadline),
 		pq.Array(arg.OMax),
 		pq.Array(arg.ORefused),
+		pq.Array(arg.OQLo),
+		pq.Array(arg.OQHi),
 		pq.Array(arg.QOp),
 		pq.Array(arg.QDimension),
 		pq.Array(arg.QKey),

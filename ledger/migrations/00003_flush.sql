@@ -5,8 +5,8 @@
 -- It fences and orders (the part rows, with epoch, session and sequence number), walls off repeated requests (idempotency), decides limits and
 -- order checks operation by operation, and writes holds, counters, seats, journal, sales, orders and the hash chain.
 --
--- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op. s_*: seats of operation s_op.
--- n_*: the order that operation n_op opens, l_*: its lines. p_n: how many operations there are of each kind.
+-- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op.
+-- o_q_lo..o_q_hi are the limits of an operation, s_* its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines. p_n: how many operations there are of each kind.
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
 -- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 40 limit, 99 fenced.
 -- Outcomes 10-40 are the game's; any other surprise raises, and the whole call is undone.
@@ -32,7 +32,7 @@ CREATE FUNCTION ledger.flush(
     o_w int[], o_kind smallint[], o_event int[], o_segment int[], o_area boolean[], o_quantity int[], o_hold uuid[], o_generation int[],
     o_scope uuid[], o_key uuid[], o_fingerprint uuid[], o_order uuid[], o_attempt int[], o_free boolean[],
     o_deadline timestamptz[], o_max timestamptz[], o_refused smallint[],
-    q_op int[], q_dimension smallint[], q_key uuid[], q_limit int[],
+    o_q_lo int[], o_q_hi int[], q_op int[], q_dimension int[], q_key uuid[], q_limit int[],
     s_op int[], s_seat bigint[], s_ver int[], s_from smallint[], s_to smallint[], s_type smallint[],
     n_op int[], n_buyer text[], n_currency text[], n_ip text[],
     l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[]
@@ -118,13 +118,14 @@ BEGIN
         END LOOP;
     END IF;
 
-    -- 3. The hold rows: extend, release, expire and order need a live one. Locked in order, then compared.
+    -- 3. The hold rows: extend, release, expire and order need a live one. Locked in order, then compared. (state + 0: the index of live holds
+    -- must not be thought of, only the primary key.)
     IF p_n[2] + p_n[5] + p_n[6] + p_n[11] > 0 THEN
         SELECT array_agg(f.i), array_agg(coalesce(f.order_id, c_none)) INTO v_ids, v_ords FROM (
             SELECT o.i, h.order_id
               FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
               JOIN ledger.holds h ON h.id = o.hold
-             WHERE o.kind IN (2, 5, 6, 11) AND v_out[o.i] = 0 AND h.state = 1 AND (o.kind <> 6 OR h.deadline <= clock_timestamp())
+             WHERE o.kind IN (2, 5, 6, 11) AND v_out[o.i] = 0 AND h.state + 0 = 1 AND (o.kind <> 6 OR h.deadline <= clock_timestamp())
              ORDER BY h.id FOR NO KEY UPDATE OF h) f;
         IF coalesce(cardinality(v_ids), 0) <> p_n[2] + p_n[5] + p_n[6] + p_n[11] THEN
             FOR r IN
@@ -235,10 +236,10 @@ BEGIN
     -- 6. The hold rows are written.
     IF p_n[1] > 0 THEN
         INSERT INTO ledger.holds(id, event, segment, part, state, generation, quantity, quota_dims, quota_keys, quota_limits, deadline, max_expires_at)
-            SELECT o.hold, o.event, o.segment, w_part[o.w], 1, o_generation[o.i], o.quantity, coalesce(q.dims, '{}'), coalesce(q.keys, '{}'), coalesce(q.limits, '{}'), o.deadline, o.max
-              FROM unnest(o_w, o_kind, o_event, o_segment, o_quantity, o_hold, o_deadline, o_max) WITH ORDINALITY o(w, kind, event, segment, quantity, hold, deadline, max, i)
-              LEFT JOIN (SELECT x.op, array_agg(x.dimension::int) AS dims, array_agg(x.key) AS keys, array_agg(x.lim) AS limits
-                           FROM unnest(q_op, q_dimension, q_key, q_limit) x(op, dimension, key, lim) GROUP BY x.op) q ON q.op = o.i
+            SELECT o.hold, o.event, o.segment, w_part[o.w], 1, o_generation[o.i], o.quantity,
+                   q_dimension[o.q_lo:o.q_hi], q_key[o.q_lo:o.q_hi], q_limit[o.q_lo:o.q_hi], o.deadline, o.max
+              FROM unnest(o_w, o_kind, o_event, o_segment, o_quantity, o_hold, o_deadline, o_max, o_q_lo, o_q_hi)
+                   WITH ORDINALITY o(w, kind, event, segment, quantity, hold, deadline, max, q_lo, q_hi, i)
              WHERE o.kind = 1 AND v_out[o.i] = 0;
     END IF;
     IF p_n[2] > 0 THEN
@@ -254,7 +255,7 @@ BEGIN
     IF p_n[4] + p_n[5] + p_n[6] + p_n[7] > 0 THEN
         UPDATE ledger.holds h SET state = 3
           FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
-         WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0 AND h.id = o.hold AND h.state = 1;
+         WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0 AND h.id = o.hold AND h.state + 0 = 1;
     END IF;
 
     -- 7. Segment counters. A segment's partition is locked by this call, so no other call has the row.
