@@ -131,13 +131,15 @@ func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) 
 		return s.ledger.SandboxGet(ctx, ref)
 	}
 	p.State = kind
-	if action == paypage.ActionSlow || s.Send(ctx, s.webhookURL, body, now) != nil {
-		return p, nil
+	if action != paypage.ActionSlow && s.told(ctx, body, now) && (action != paypage.ActionDouble || s.told(ctx, body, now)) {
+		return p, s.ledger.OutboxDoneByKey(ctx, dedup, now)
 	}
-	if action == paypage.ActionDouble && s.Send(ctx, s.webhookURL, body, now) != nil {
-		return p, nil // the outbox tells it once more
-	}
-	return p, s.ledger.OutboxDoneByKey(ctx, dedup, now)
+	return p, nil
+}
+
+// told says whether the shop took a message; if not, the outbox tells it again.
+func (s *Sandbox) told(ctx context.Context, body []byte, now time.Time) bool {
+	return s.Send(ctx, s.webhookURL, body, now) == nil
 }
 
 func fail(w http.ResponseWriter, err error) {

@@ -25,6 +25,12 @@ import (
 	"ticketrush/stockd/stock"
 )
 
+// The hall of the tests, one segment.
+const (
+	testSeats = 400
+	testRows  = 40
+)
+
 // world is a node, an event on sale, an order service and the sandbox bank: all real, on a Postgres of its own.
 type world struct {
 	t       *testing.T
@@ -71,7 +77,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newService() *order.Service {
 	w.t.Helper()
 	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour}, w.ledger, w.node,
-		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card}, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -105,7 +111,7 @@ func (w *world) startNode(dsn string) {
 	ctx := w.t.Context()
 	internal := free(w.t)
 	n, err := node.New(node.Config{NodeID: "n1", APIAddr: free(w.t), InternalAddr: internal, GossipAddr: free(w.t), Postgres: dsn, AllowNoFsync: true},
-		slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+		slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -124,9 +130,9 @@ func (w *world) startNode(dsn string) {
 	})
 	w.node = n
 	section := chart.Section{ID: "S", Name: "Stalls", Category: "A"}
-	for r := range 4 {
+	for r := range testRows {
 		row := chart.Row{Name: fmt.Sprint(r + 1)}
-		for i := range 10 {
+		for i := range testSeats / testRows {
 			row.Seats = append(row.Seats, chart.Seat{Name: fmt.Sprint(i + 1), X: float64(i), Y: float64(100 + r)})
 		}
 		section.Rows = append(section.Rows, row)
