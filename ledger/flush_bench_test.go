@@ -52,17 +52,6 @@ func BenchmarkFlush(b *testing.B) {
 	for _, size := range []int{1, 8, 32, 128} {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) { w.measure(b, size) })
 	}
-	r, err := g.db.Reconcile(b.Context(), ledger.ReconcileOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, c := range r.Checks {
-		for _, br := range c.Breaks {
-			if c.Name != "seats" && c.Name != "segments" && c.Name != "sequences" && c.Name != "epochs" && c.Name != "chain" && c.Name != "holds" {
-				b.Errorf("after the benchmark: %s: %s: %s", c.Name, br.Row, br.Text)
-			}
-		}
-	}
 }
 
 // wave holds and releases blocks of seats in turn.
