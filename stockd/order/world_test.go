@@ -33,7 +33,7 @@ const (
 
 // world is a node, an event on sale, an order service and the sandbox bank: all real, on a Postgres of its own.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	node    *node.Node
 	event   *node.Event
 	ledger  *ledger.DB
@@ -49,14 +49,20 @@ type world struct {
 	log   []string      // what the shop answered to webhooks
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return newWorldOf(t, 1)
+}
+
+// newWorldOf is a world with an event of some segments.
+func newWorldOf(t testing.TB, segments int) *world {
 	t.Helper()
 	database := pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
 		_, err := ledger.Migrate(ctx, dsn)
 		return err
 	})
 	w := &world{t: t, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
-	w.startNode(database.DSN)
+	w.startNode(database.DSN, segments)
 	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
 	t.Cleanup(w.shop.Close)
 	var err error
@@ -96,7 +102,7 @@ func (w *world) set(clock time.Duration, drop bool) {
 	w.clock, w.drop = clock, drop
 }
 
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,7 +112,7 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func (w *world) startNode(dsn string) {
+func (w *world) startNode(dsn string, segments int) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	internal := free(w.t)
@@ -129,15 +135,19 @@ func (w *world) startNode(dsn string) {
 		_ = server.Close()
 	})
 	w.node = n
-	section := chart.Section{ID: "S", Name: "Stalls", Category: "A"}
-	for r := range testRows {
-		row := chart.Row{Name: fmt.Sprint(r + 1)}
-		for i := range testSeats / testRows {
-			row.Seats = append(row.Seats, chart.Seat{Name: fmt.Sprint(i + 1), X: float64(i), Y: float64(100 + r)})
+	var sections []chart.Section
+	for i := range segments {
+		section := chart.Section{ID: fmt.Sprintf("S%d", i+1), Name: fmt.Sprintf("Stalls %d", i+1), Category: "A"}
+		for r := range testRows {
+			row := chart.Row{Name: fmt.Sprint(r + 1)}
+			for s := range testSeats / testRows {
+				row.Seats = append(row.Seats, chart.Seat{Name: fmt.Sprint(s + 1), X: float64(s + 20*i), Y: float64(100 + r)})
+			}
+			section.Rows = append(section.Rows, row)
 		}
-		section.Rows = append(section.Rows, row)
+		sections = append(sections, section)
 	}
-	text, err := (&chart.Chart{Format: chart.Format, Name: "hall", Width: 1000, Height: 1000, Categories: []chart.Category{{Name: "A", Color: "#aa0000"}}, Sections: []chart.Section{section}}).Encode()
+	text, err := (&chart.Chart{Format: chart.Format, Name: "hall", Width: 1000, Height: 1000, Categories: []chart.Category{{Name: "A", Color: "#aa0000"}}, Sections: sections}).Encode()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -192,12 +202,12 @@ func request() stock.Request {
 }
 
 // held is a hold of some seats.
-func (w *world) held(quantity int32, ttl time.Duration) stock.HoldView {
+func (w *world) held(segment stock.SegmentNo, quantity int32, ttl time.Duration) stock.HoldView {
 	w.t.Helper()
-	part := stock.PartitionOf(w.event.Number, 1)
+	part := stock.PartitionOf(w.event.Number, segment)
 	req := request()
 	a, err := w.node.Do(w.t.Context(), stock.Command{
-		Kind: stock.KindHold, Event: w.event.Number, Segment: 1, Hold: stock.NewCoordinatedID(part, req.Scope, req.Key, "hold"), Request: req,
+		Kind: stock.KindHold, Event: w.event.Number, Segment: segment, Hold: stock.NewCoordinatedID(part, req.Scope, req.Key, "hold"), Request: req,
 		Ask: stock.Ask{Quantity: quantity}, TTL: ttl.Milliseconds(), MaxTTL: 2 * ttl.Milliseconds(), Quotas: []stock.Quota{{Dimension: stock.DimensionTid, Key: uuid.New(), Limit: 10}},
 	})
 	if err != nil || a.Code != stock.CodeOK {
@@ -209,7 +219,12 @@ func (w *world) held(quantity int32, ttl time.Duration) stock.HoldView {
 // opened is an order on a new hold.
 func (w *world) opened(quantity int32, ttl time.Duration) ledger.Order {
 	w.t.Helper()
-	hold := w.held(quantity, ttl)
+	return w.openedIn(1, quantity, ttl)
+}
+
+func (w *world) openedIn(segment stock.SegmentNo, quantity int32, ttl time.Duration) ledger.Order {
+	w.t.Helper()
+	hold := w.held(segment, quantity, ttl)
 	req := request()
 	var lines []stock.OrderLine
 	for _, s := range hold.Seats {
