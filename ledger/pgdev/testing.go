@@ -96,12 +96,17 @@ func (s *Server) cloneStrategy(ctx context.Context) (string, error) {
 	return " STRATEGY = FILE_COPY", nil
 }
 
+// watchdogScript waits for a process to end and then, for at most ten seconds, for the server to follow it; then it removes the folder.
+const watchdogScript = `while kill -0 "$0" 2>/dev/null; do sleep 0.2; done
+i=0; while [ -e "$1/data/postmaster.pid" ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
+rm -rf "$1"`
+
 // removeAtExit leaves no folder behind although a test binary has no end of its own to hook into: a shell waits for this process to end.
 func removeAtExit(s *Server) {
 	if s == nil {
 		return
 	}
-	watchdog, err := os.StartProcess("/bin/sh", []string{"sh", "-c", `while kill -0 "$0" 2>/dev/null; do sleep 0.2; done; sleep 0.5; rm -rf "$1"`,
+	watchdog, err := os.StartProcess("/bin/sh", []string{"sh", "-c", watchdogScript,
 		fmt.Sprint(os.Getpid()), s.dir}, &os.ProcAttr{})
 	if err == nil {
 		_ = watchdog.Release()
