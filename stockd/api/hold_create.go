@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -261,8 +262,14 @@ func (s *server) candidates(ev *Event, want wish) []stock.SegmentNo {
 			list = append(list, no)
 		}
 	}
+	if len(list) > tries {
+		// In a rush the counts are behind: the best ones may all be gone by now. Half of the questions go to any of the others.
+		rest := list[tries/2:]
+		rand.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+		return list[:tries]
+	}
 	if len(list) > 0 {
-		return list[:min(tries, len(list))]
+		return list
 	}
 	for i := range ev.Segments {
 		if seg := &ev.Segments[i]; fits(seg.No) && seg.has(want.ask.Categories) {
