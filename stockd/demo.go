@@ -23,6 +23,8 @@ type demoCommand struct {
 	GossipPort   int    `default:"7201" help:"First of the nodes' gossip ports (${default})."`
 	InternalPort int    `default:"7301" help:"First of the nodes' internal ports (${default})."`
 	SitePort     int    `default:"7401" help:"The shop's port behind Caddy (${default})."`
+	Rate         int    `default:"60" help:"How many people the waiting room lets in per second (${default})."`
+	MaxActive    int    `default:"600" help:"How many people may be inside at once (${default})."`
 	NoEdge       bool   `hidden:"" help:"Without Caddy: the site and the rush speak to a node."`
 	crowdFlags
 }
@@ -83,7 +85,7 @@ func (c *demoCommand) options(con console) (demo.Options, error) {
 	}
 	here := filepath.Dir(executable)
 	return demo.Options{
-		Executable: executable, NoEdge: c.NoEdge, Nodes: c.Nodes, Out: con.err, Room: "demo", Event: "arena", Setup: putArenaOnSale,
+		Executable: executable, NoEdge: c.NoEdge, Rate: c.Rate, MaxActive: c.MaxActive, Nodes: c.Nodes, Out: con.err, Room: "demo", Event: "arena", Setup: putArenaOnSale,
 		Caddy:     first(c.Caddy, filepath.Join(here, "caddy"), "bin/caddy"),
 		Caddyfile: first(c.Caddyfile, "Caddyfile", filepath.Join(here, "..", "Caddyfile")),
 		Ports: demo.Ports{

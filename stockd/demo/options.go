@@ -20,6 +20,9 @@ type Options struct {
 	Ports Ports
 	// Nodes is the number of nodes. Default: 3.
 	Nodes int
+	// Rate is how many people the room lets in per second, MaxActive how many may be inside at once. Defaults: 60 and 600, what two cores bear
+	// that run everything at once, the crowd of a rush included.
+	Rate, MaxActive int
 	// Room and Event name what is on sale. Default: demo and arena, as in the Caddyfile.
 	Room, Event string
 	// Setup puts the event on sale through the API, as ops would.
@@ -68,6 +71,12 @@ func (o Options) withDefaults() Options {
 		if len(*l.have) != o.Nodes {
 			*l.have = *l.want
 		}
+	}
+	if o.Rate == 0 {
+		o.Rate = 60
+	}
+	if o.MaxActive == 0 {
+		o.MaxActive = 600
 	}
 	if o.Room == "" {
 		o.Room = "demo"

@@ -73,6 +73,7 @@ gossip_key_file = %q
 # Everybody pays with a click, and the crowd of a rush comes from one address.
 sandbox = true
 reads_per_second = 1000.0
+payment_deadline = "5m"
 `, name, local(d.ports.API[i]), local(d.ports.Internal[i]), local(d.ports.Gossip[i]), strings.Join(join, ", "), d.DSN(),
 		key("room.keys"), key("secrets.keys"), key("internal.key"), key("gossip.key"))
 	path := d.folder.path(name + ".toml")
@@ -94,6 +95,7 @@ func (d *Demo) startCaddy() (*child, error) {
 		"HTTP_PORT="+strconv.Itoa(d.ports.HTTP), "HTTPS_PORT="+strconv.Itoa(d.ports.HTTPS),
 		"ROOM_KEYS_FILE="+d.folder.path("keys", "room.keys"), "INTERNAL_KEY_FILE="+d.folder.path("keys", "internal.key"),
 		"SITE="+local(d.ports.Site), "STOCKD_NODES="+strings.Join(nodes, " "),
+		"ROOM_RATE="+strconv.Itoa(d.options.Rate), "ROOM_MAX_ACTIVE="+strconv.Itoa(d.options.MaxActive),
 	)
 	return d.folder.start(spec{
 		name: "caddy", path: d.options.Caddy, env: env,

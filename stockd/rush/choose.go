@@ -49,6 +49,8 @@ func (f *fan) getSeats(ctx context.Context) (Hold, error) {
 		switch {
 		case is(err, "seat-taken", "would-orphan", "stale-version"):
 			// somebody was faster: look again
+		case is(err, "hold-expired"):
+			// the answer took longer than the hold's life: it is a new wish now
 		case errors.As(err, &p) && p.kind() == "not-together":
 			want = max(1, min(want-1, max(p.LargestRun, 1)))
 		case is(err, "all-held", "sold-out"):

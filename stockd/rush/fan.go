@@ -44,6 +44,9 @@ func (f *fan) run(ctx context.Context) {
 	}
 }
 
+// leaveMax bounds how long giving the pass back may take: a pass that is not given back keeps its slot for minutes.
+const leaveMax = 30 * time.Second
+
 // visit is one way through the doors, with a fresh browser.
 func (f *fan) visit(ctx context.Context) result {
 	w := f.world
@@ -54,7 +57,7 @@ func (f *fan) visit(ctx context.Context) result {
 		}
 		// The pass goes back whatever happens, also at the end of the rush.
 		defer func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveMax)
 			defer cancel()
 			f.v.leave(ctx, w.room)
 		}()
