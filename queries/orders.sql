@@ -40,10 +40,11 @@ SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= sqlc.arg(
 -- name: OrdersOverdue :many
 SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz) OR (o.state = 10 AND sqlc.arg(stuck)::boolean) ORDER BY random() LIMIT sqlc.arg(count);
 
--- Pins whose order has ended, or waits for another attempt.
+-- Pins whose order has ended, or waits for another attempt. OFFSET 0 keeps the look-ups by key: few holds are pinned, orders are many.
 -- name: PinsToFree :many
 SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
-  FROM ledger.holds h JOIN ledger.orders o ON o.id = h.order_id
+  FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
  WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
-   AND EXISTS (SELECT 1 FROM ledger.order_lines l JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE l.order_id = o.id AND s.state = 2)
+   AND EXISTS (SELECT 1 FROM (SELECT x.seat FROM ledger.order_lines x WHERE x.order_id = h.order_id OFFSET 0) l
+                 JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE s.state = 2)
  LIMIT sqlc.arg(count);

@@ -389,9 +389,10 @@ func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParam
 
 const PinsToFree = `-- name: PinsToFree :many
 SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
-  FROM ledger.holds h JOIN ledger.orders o ON o.id = h.order_id
+  FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
  WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
-   AND EXISTS (SELECT 1 FROM ledger.order_lines l JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE l.order_id = o.id AND s.state = 2)
+   AND EXISTS (SELECT 1 FROM (SELECT x.seat FROM ledger.order_lines x WHERE x.order_id = h.order_id OFFSET 0) l
+                 JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE s.state = 2)
  LIMIT $1
 `
 
@@ -404,7 +405,7 @@ type PinsToFreeRow struct {
 	State   int16
 }
 
-// Pins whose order has ended, or waits for another attempt.
+// Pins whose order has ended, or waits for another attempt. OFFSET 0 keeps the look-ups by key: few holds are pinned, orders are many.
 func (q *Queries) PinsToFree(ctx context.Context, db DBTX, count int32) ([]PinsToFreeRow, error) {
 	rows, err := db.QueryContext(ctx, PinsToFree, count)
 	if err != nil {

@@ -6,9 +6,14 @@
 // anywhere only delays them.
 //
 //	pending_payment ──pay_start──► paying ──pay_ok──► paid ──issue──► issued
-//	      │    ▲                     │ │
-//	deadline   └──────pay_fail───────┘ └─deadline──► expired
-//	or cancel
+//	      │    ▲                     │ │ │              │
+//	deadline   └──────pay_fail───────┘ │ └─deadline─┐   └─capture_fail──► cancelled
+//	or cancel            provider silent             ▼
+//	                          stuck ──deadline──► expired
+//
+// What a provider tells is a fact: it is kept, applied once, and has its result, all in one transaction with the order's move, the postings
+// and the call that gives money back. Those calls are made from the outbox: by any node, repeated with growing pauses, at last given up to
+// people, who find them in ledger.outbox by dead_at.
 //
 // What it promises: "paid" is said after its commit only; money that pays nothing is given back, by itself; every call to a provider may be
 // repeated. It knows stock only by the commands of a Stock, and Postgres only by the ledger package.

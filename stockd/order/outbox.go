@@ -131,7 +131,7 @@ func (s *Service) call(ctx context.Context, job ledger.OutboxJob) error {
 		if !ok {
 			return errors.New("the sandbox provider is not configured")
 		}
-		return decoded(job.Payload, func(w webhookJob) error { return sandbox.Send(ctx, w.URL, w.Body, s.config.Now()) })
+		return decoded(job.Payload, func(w webhookJob) error { return sandbox.Send(ctx, sandbox.webhookURL, w.Body, s.config.Now()) })
 	default:
 		return fmt.Errorf("nobody handles the outbox topic %q", job.Topic)
 	}

@@ -20,9 +20,8 @@ const slowDelay = 3 * time.Second
 // deliveryGrace is how long the outbox leaves a message to who is telling it at once.
 const deliveryGrace = 10 * time.Second
 
-// webhookJob is a message to be delivered later.
+// webhookJob is a message to be delivered later, by any node to itself: the one that was paid at may be gone.
 type webhookJob struct {
-	URL  string          `json:"url"`
 	Body json.RawMessage `json:"body"`
 }
 
@@ -123,7 +122,7 @@ func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) 
 		due = now.Add(slowDelay)
 	}
 	dedup := topicSandboxWebhook + ":" + ref
-	first, err := s.ledger.SandboxDecide(ctx, ref, kind, dedup, topicSandboxWebhook, webhookJob{URL: s.webhookURL, Body: body}, due)
+	first, err := s.ledger.SandboxDecide(ctx, ref, kind, dedup, topicSandboxWebhook, webhookJob{Body: body}, due)
 	if err != nil {
 		return p, err
 	}
