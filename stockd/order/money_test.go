@@ -317,3 +317,30 @@ func TestSecretsOfTheSandboxRotate(t *testing.T) {
 		t.Error("a short secret is taken")
 	}
 }
+
+// Workers of several nodes that follow the same orders at the same time do no harm, and none of them fails.
+func TestSeveralFollowers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var orders []uuid.UUID
+	for range 6 {
+		o, p := w.byCard(2)
+		w.card.pays(p.ProviderRef, order.PaymentAuthorized, p.Amount)
+		w.told(fact("ok "+p.ProviderRef, order.PaymentAuthorized, p))
+		orders = append(orders, o.ID)
+	}
+	services := []*order.Service{w.newService(), w.newService(), w.newService()}
+	w.parallel(len(services), len(services), func(i int) {
+		for _, id := range orders {
+			if err := services[i].Follow(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for _, id := range orders {
+		if w.state(id) != order.Issued {
+			t.Errorf("the order is %s", w.state(id))
+		}
+	}
+	w.reconciles()
+}
