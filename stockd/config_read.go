@@ -46,6 +46,9 @@ func (c *config) decode(path string, text []byte) error {
 	meta, err := toml.Decode(string(text), c)
 	var parse toml.ParseError
 	if errors.As(err, &parse) {
+		if parse.LastKey != "" {
+			return fmt.Errorf("%s:%d: %s: %w", path, parse.Position.Line, parse.LastKey, err)
+		}
 		return fmt.Errorf("%s:%d: %s", path, parse.Position.Line, parse.Message)
 	}
 	if err != nil {

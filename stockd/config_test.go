@@ -1,0 +1,67 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheEnvironmentOverridesTheFile(t *testing.T) {
+	t.Parallel()
+	path := write(t, "stockd.toml", "node = \"a\"\njoin = [\"127.0.0.1:1\"]\nlinger = \"1ms\"\n")
+	c, err := readConfig(path, []string{
+		"STOCKD_NODE=b", "STOCKD_JOIN=127.0.0.1:2, 127.0.0.1:3", "STOCKD_SANDBOX=true", "STOCKD_SESSION_TTL=5s", "STOCKD_LANES=4", "STOCKD_READS_PER_SECOND=2.5",
+		"STOCKD_SECRETS=not a setting", "HOME=/root",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Node != "b" || len(c.Join) != 2 || c.Join[1] != "127.0.0.1:3" || !c.Sandbox || time.Duration(c.SessionTTL) != 5*time.Second || c.Lanes != 4 || c.ReadsPerSecond != 2.5 {
+		t.Errorf("%+v", c)
+	}
+	if time.Duration(c.Linger) != time.Millisecond {
+		t.Errorf("linger is %v", time.Duration(c.Linger))
+	}
+}
+
+func TestUnknownAndUnreadableVariablesAreAllTold(t *testing.T) {
+	t.Parallel()
+	_, err := readConfig("", []string{"STOCKD_APIADDR=x", "STOCKD_LANES=many", "STOCKD_SANDBOX=perhaps", "STOCKD_QUEUE_WAIT=soon"})
+	for _, want := range []string{"STOCKD_APIADDR is no setting", "STOCKD_LANES", "STOCKD_SANDBOX", "STOCKD_QUEUE_WAIT"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}
+
+func TestDefaultsAreValidOnLoopback(t *testing.T) {
+	t.Parallel()
+	c := config{Postgres: "dbname=x sslmode=disable", SecretsFile: "x"}.withDefaults("host")
+	if err := c.validate(nil); err != nil {
+		t.Error(err)
+	}
+	if c.Node != "host" || c.SandboxURL != "http://127.0.0.1:7101" || c.APIAdvertise != c.APIAddr {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestEverySettingIsDocumentedInTheHelp(t *testing.T) {
+	t.Parallel()
+	help := new(serveCommand).Help()
+	for _, name := range settingNames() {
+		if name == "" || !strings.Contains(help, name) {
+			t.Errorf("setting %q is not in the help", name)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add("node = \"a\"\n[x]\ny = 1\n")
+	f.Add("join = [1, \"a\"]\n")
+	f.Fuzz(func(_ *testing.T, text string) {
+		var c config
+		if c.decode("x.toml", []byte(text)) == nil {
+			_ = c.withDefaults("h").validate(nil)
+		}
+	})
+}
