@@ -88,7 +88,7 @@ func segmentOf(e *node.Event, s *node.Segment) api.Segment {
 // CreateEvent puts an event into the catalog.
 func (p *nodePort) CreateEvent(ctx context.Context, in api.NewEvent) (*api.Event, error) {
 	want := node.NewEvent{
-		ChartID: in.Chart, Slug: in.Slug, Name: in.Name, Venue: in.Venue, OpensAt: in.OpensAt, StartsAt: in.StartsAt, Currency: in.Currency, Room: in.Room,
+		ID: in.ID, ChartID: in.Chart, Slug: in.Slug, Name: in.Name, Venue: in.Venue, OpensAt: in.OpensAt, StartsAt: in.StartsAt, Currency: in.Currency, Room: in.Room,
 		HoldTTL: in.HoldTTL, MaxTTL: in.MaxTTL, LimitTid: in.LimitTid, LimitAccount: in.LimitAccount, LimitDocument: in.LimitDocument, Types: in.Types, OnSale: in.Open,
 	}
 	for _, t := range in.Tiers {

@@ -93,7 +93,7 @@ func (p *nodePort) Replayed(ctx context.Context, scope, key uuid.UUID) (api.Repl
 	if err != nil {
 		return api.Replay{}, apiError(err)
 	}
-	return api.Replay{Found: true, Fingerprint: r.Fingerprint, Hold: r.Hold, Order: r.Order, Refused: stock.Code(r.Refused)}, nil
+	return api.Replay{Found: true, Fingerprint: r.Fingerprint, Hold: r.Hold, Order: r.Order, Outcome: stock.Outcome(r.Outcome), Refused: stock.Code(r.Refused)}, nil
 }
 
 // Counts are an event's totals.

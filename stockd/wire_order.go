@@ -84,6 +84,8 @@ func orderError(err error) error {
 		return wrap(api.ErrSignature)
 	case errors.Is(err, order.ErrMessage):
 		return wrap(api.ErrBadEvent)
+	case errors.Is(err, order.ErrDeclined):
+		return wrap(api.ErrMismatch)
 	case errors.Is(err, order.ErrBusy):
 		return wrap(api.ErrMoving)
 	}

@@ -89,6 +89,7 @@ func (n *Node) chartByID(ctx context.Context, id uuid.UUID) (*storedChart, int32
 
 // NewEvent is an event to be put into the ledger. Prices name categories by the chart's index and types by the index in Types.
 type NewEvent struct {
+	ID                uuid.UUID // a new one when it is zero; a repeated request brings the same
 	ChartID           uuid.UUID
 	Slug, Name, Venue string
 	OpensAt, StartsAt time.Time
@@ -109,8 +110,11 @@ func (n *Node) CreateEvent(ctx context.Context, in NewEvent) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chart of the event: %w", err)
 	}
+	if in.ID == uuid.Nil {
+		in.ID = uuid.Must(uuid.NewV7())
+	}
 	row := ledger.Event{
-		UID: uuid.Must(uuid.NewV7()), Slug: in.Slug, Name: in.Name, Chart: number, State: "draft", OpensAt: in.OpensAt, StartsAt: in.StartsAt,
+		UID: in.ID, Slug: in.Slug, Name: in.Name, Chart: number, State: "draft", OpensAt: in.OpensAt, StartsAt: in.StartsAt,
 		Venue: in.Venue, Currency: in.Currency, Room: in.Room, HoldTTL: in.HoldTTL, MaxHoldTTL: in.MaxTTL, LimitTid: in.LimitTid,
 		LimitAcct: in.LimitAccount, LimitDoc: in.LimitDocument, SectionName: map[string]string{},
 		PartOf: func(event, segment int32) int32 {
