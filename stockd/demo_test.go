@@ -45,7 +45,7 @@ func runDemo(ctx context.Context, t *testing.T) (ready chan demo.Ready, ended ch
 }
 
 func TestTwoDemosSideBySideLeaveNothingBehind(t *testing.T) {
-	_ = t.TempDir() // the test's own folder is made now, outside of what is looked at below
+	_ = t.TempDir()                       // the test's own folder is made now, outside of what is looked at below
 	short, err := os.MkdirTemp("", "two") // a socket's path may have 107 bytes
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func (f *fan) getSeats(ctx context.Context) (Hold, error) {
 	if w.event.Limits.Tid > 0 {
 		want = min(want, w.event.Limits.Tid)
 	}
-	named := f.fights && w.config.APIKey == ""
+	named, looks := f.fights && w.config.APIKey == "", false
 	for range wishesMax {
 		a, err := f.v.availability(ctx, w.config.Event)
 		if err != nil {
@@ -37,8 +37,15 @@ func (f *fan) getSeats(ctx context.Context) (Hold, error) {
 			}
 			continue
 		}
+		wish := f.wish(a, min(want, a.Free), named)
+		if looks {
+			// Nothing is offered and something is free: places that are kept for those who need them, or single ones here and there. People find them on the map.
+			if wish, err = f.fromMap(ctx, wish, want); err != nil {
+				return Hold{}, err
+			}
+		}
 		started := time.Now()
-		h, err := f.v.hold(ctx, w.config.Event, f.wish(a, min(want, a.Free), named))
+		h, err := f.v.hold(ctx, w.config.Event, wish)
 		if err == nil {
 			now := time.Now()
 			w.tally.held(now, now.Sub(started), h)
@@ -54,8 +61,8 @@ func (f *fan) getSeats(ctx context.Context) (Hold, error) {
 		case errors.As(err, &p) && p.kind() == "not-together":
 			want = max(1, min(want-1, max(p.LargestRun, 1)))
 		case is(err, "all-held", "sold-out"):
-			if want > 1 {
-				want--
+			if looks = !looks; want > 1 || looks {
+				want = max(1, want-1)
 				continue
 			}
 			if err := f.v.rest(ctx, f.v.jitter(time.Second), w.over); err != nil {
@@ -95,10 +102,30 @@ func (f *fan) wish(a Availability, want int, named bool) wish {
 		at -= free
 	}
 	w.Best = &wishBest{Quantity: want, Together: "preferred"}
+	if f.wheels {
+		w.Best.Accessible = 1
+	}
 	if f.party > 1 && want < f.party {
 		w.Best.Together = "any"
 	}
 	return w
+}
+
+// fromMap turns a wish into one for free seats that the fan sees on the map; it stays as it is when there are none.
+func (f *fan) fromMap(ctx context.Context, old wish, want int) (wish, error) {
+	free, err := f.v.freeSeats(ctx, f.world.config.Event)
+	if err != nil {
+		return old, err
+	}
+	seats := f.world.pick(free, want, f.dice)
+	if len(seats) == 0 {
+		return old, nil
+	}
+	w := wish{TTL: old.TTL}
+	for _, s := range seats {
+		w.Items = append(w.Items, wishItem{Seat: s})
+	}
+	return w, nil
 }
 
 // held keeps a hold that was acknowledged.

@@ -112,7 +112,7 @@ func (s *shop) seatMap(*http.Request) (int, any) {
 	for i := range s.seats {
 		list = append(list, seat{ID: fmt.Sprintf("N-1-%d", i)})
 	}
-	return 200, map[string]any{"segments": []map[string]any{{"section": "N", "seats": list}}}
+	return 200, map[string]any{"segments": []map[string]any{{"segment": 1, "section": "N", "seats": list}}}
 }
 
 func (s *shop) expire() {
@@ -133,6 +133,12 @@ func (s *shop) free(id string) {
 func (s *shop) availability(*http.Request) (int, any) {
 	s.expire()
 	held, sold := 0, 0
+	states := make([]byte, (s.seats+3)/4)
+	for i := range 4 * len(states) {
+		if _, taken := s.taken[i]; taken || i >= s.seats {
+			states[i/4] |= 1 << (2 * (i % 4))
+		}
+	}
 	for _, id := range s.taken {
 		if h := s.holds[id]; h != nil && h.order != "" && s.orders[h.order].state == "issued" {
 			sold++
@@ -140,7 +146,7 @@ func (s *shop) availability(*http.Request) (int, any) {
 			held++
 		}
 	}
-	return 200, map[string]any{"totals": map[string]int{"Capacity": s.seats, "Free": s.seats - held - sold, "Held": held, "Sold": sold}}
+	return 200, map[string]any{"seats": map[string][]byte{"1": states}, "totals": map[string]int{"Capacity": s.seats, "Free": s.seats - held - sold, "Held": held, "Sold": sold}}
 }
 
 func (s *shop) hold(r *http.Request) (int, any) {
@@ -160,7 +166,8 @@ func (s *shop) hold(r *http.Request) (int, any) {
 		seats = append(seats, i)
 	}
 	for i := 0; w.Best != nil && i < s.seats && len(seats) < w.Best.Quantity; i++ {
-		if _, taken := s.taken[i]; !taken {
+		// Every tenth seat is for those who need it, or find it on the map.
+		if _, taken := s.taken[i]; !taken && (i%10 != 9 || w.Best.Accessible > 0) {
 			seats = append(seats, i)
 		}
 	}
@@ -237,9 +244,6 @@ func (s *shop) press(r *http.Request) (int, any) {
 	switch {
 	case b.Action == "decline":
 		o.state = "pending_payment"
-	case s.faults["forget sales"] && len(s.orders)%10 == 0:
-		o.state = "issued"
-		time.AfterFunc(200*time.Millisecond, func() { s.mu.Lock(); delete(s.orders, id); s.free(o.hold); s.mu.Unlock() })
 	default:
 		o.state = "issued"
 	}
@@ -253,6 +257,10 @@ func (s *shop) tickets(r *http.Request) (int, any) {
 			l.Seat = "N-1-0"
 		}
 		list = append(list, Ticket{ID: "tkt_" + r.PathValue("id") + l.Seat, Seat: l.Seat})
+	}
+	if id := r.PathValue("id"); s.faults["forget sales"] && len(list)%2 == 0 {
+		s.free(s.orders[id].hold)
+		delete(s.orders, id)
 	}
 	return 200, map[string]any{"tickets": list}
 }

@@ -24,7 +24,11 @@ type person struct {
 	manner   manner
 	fights   bool
 	declined bool
+	wheels   bool // needs a place for a wheelchair
 }
+
+// wheelsShare is the share of those who need a place for a wheelchair.
+const wheelsShare = 0.01
 
 // newPerson makes the n-th fan. People come early: half of them within the first quarter of the time.
 func newPerson(c Config, n int) (person, *rand.Rand) {
@@ -40,6 +44,7 @@ func (p *person) again(c Config, dice *rand.Rand) {
 	p.party = c.PartyMin + dice.IntN(c.PartyMax-c.PartyMin+1)
 	p.fights = dice.Float64() < c.Fight
 	p.declined = dice.Float64() < c.Decline
+	p.wheels = dice.Float64() < wheelsShare
 	p.manner = buys
 	switch u := dice.Float64(); {
 	case u < max(0, c.Late):

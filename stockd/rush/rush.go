@@ -79,13 +79,12 @@ func (w *world) prepare(ctx context.Context, v *visitor) (Availability, error) {
 			return Availability{}, unreachable("read the frontier of room "+w.room, err)
 		}
 	}
-	if w.config.Fight > 0 {
-		m, err := v.seatMap(ctx, w.config.Event)
-		if err != nil {
-			return Availability{}, unreachable("read the seat map", err)
-		}
-		w.heat(m)
+	m, err := v.seatMap(ctx, w.config.Event)
+	if err != nil {
+		return Availability{}, unreachable("read the seat map", err)
 	}
+	w.learn(m)
+	w.heat(m)
 	a, err := v.availability(ctx, w.config.Event)
 	if err != nil {
 		return a, unreachable("read the availability", err)

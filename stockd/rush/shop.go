@@ -83,9 +83,10 @@ type Event struct {
 	HoldTTL int `json:"hold_ttl_s"`
 }
 
-// seatMap is the part of the map that fans who fight look at: the seats of each segment in order.
+// seatMap is the part of the map that fans look at: the seats of each segment in order.
 type seatMap struct {
 	Segments []struct {
+		No      int    `json:"segment"`
 		Section string `json:"section"`
 		Seats   []struct {
 			ID string `json:"id"`
@@ -120,6 +121,27 @@ func (v *visitor) availability(ctx context.Context, event string) (a Availabilit
 	return a, nil
 }
 
+// freeSeats gives the seats that are free, by segment and index, as somebody sees them who looks at the map.
+func (v *visitor) freeSeats(ctx context.Context, event string) (free map[int][]int, err error) {
+	var j struct {
+		Seats map[int][]byte `json:"seats"`
+	}
+	if _, _, err = v.do(ctx, call{method: http.MethodGet, path: eventPath(event) + "/availability?seats=1", into: &j}); err != nil {
+		return nil, err
+	}
+	free = map[int][]int{}
+	for segment, states := range j.Seats {
+		for i, four := range states {
+			for k := range 4 {
+				if four>>(2*k)&3 == 0 {
+					free[segment] = append(free[segment], 4*i+k)
+				}
+			}
+		}
+	}
+	return free, nil
+}
+
 // wish is the body of a hold.
 type wish struct {
 	Items      []wishItem `json:"items,omitempty"`
@@ -135,8 +157,9 @@ type wishItem struct {
 }
 
 type wishBest struct {
-	Quantity int    `json:"quantity"`
-	Together string `json:"together,omitempty"`
+	Quantity   int    `json:"quantity"`
+	Together   string `json:"together,omitempty"`
+	Accessible int    `json:"accessible,omitempty"`
 }
 
 func (v *visitor) hold(ctx context.Context, event string, w wish) (h Hold, err error) {

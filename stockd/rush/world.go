@@ -2,8 +2,10 @@ package rush
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +18,8 @@ type world struct {
 	room      string // "": none
 	transport http.RoundTripper
 	tally     *tally
-	hot       [][]string // seats that people fight for, by segment, best first
+	labels    map[int][]string // the seats of each segment, in the order of the map
+	hot       [][]string       // seats that people fight for, by segment, best first
 	fights    atomic.Int64
 
 	over chan struct{} // closed when everything is sold, or nobody will come any more
@@ -137,6 +140,33 @@ const (
 	// fightsPerSegment is how many people fight for the seats of one segment before the next one becomes the rage.
 	fightsPerSegment = 40
 )
+
+// learn keeps the labels of the map.
+func (w *world) learn(m seatMap) {
+	w.labels = map[int][]string{}
+	for _, s := range m.Segments {
+		for _, seat := range s.Seats {
+			w.labels[s.No] = append(w.labels[s.No], seat.ID)
+		}
+	}
+}
+
+// pick chooses up to n free seats of one segment, any segment, side by side where it can.
+func (w *world) pick(free map[int][]int, n int, dice *rand.Rand) (seats []string) {
+	segments := slices.Sorted(maps.Keys(free))
+	if len(segments) == 0 {
+		return nil
+	}
+	segment := segments[dice.IntN(len(segments))]
+	list := free[segment]
+	start := dice.IntN(max(1, len(list)-n+1))
+	for _, i := range list[start:min(start+n, len(list))] {
+		if labels := w.labels[segment]; i < len(labels) {
+			seats = append(seats, labels[i])
+		}
+	}
+	return seats
+}
 
 // heat picks the seats that people will fight for: the first ones of the segments with the best category.
 func (w *world) heat(m seatMap) {
