@@ -44,6 +44,10 @@ func openPool(dsn string, connections int) (*sql.DB, error) {
 	}
 	config.Runtime["lock_timeout"] = "2s"
 	config.Runtime["idle_in_transaction_session_timeout"] = "10s"
+	// Plans that are kept are made while a sale's tables are still empty, and would scan them until the next ANALYZE; compiling them costs more
+	// than they do.
+	config.Runtime["enable_seqscan"] = "off"
+	config.Runtime["jit"] = "off"
 	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("the Postgres connection string is not valid: %w", err)

@@ -102,6 +102,10 @@ func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, 
 		return nil, fmt.Errorf("reconcile: %w", explain(err))
 	}
 	defer tx.Rollback()
+	// What reads whole tables may scan them.
+	if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = on"); err != nil {
+		return nil, fmt.Errorf("reconcile: %w", explain(err))
+	}
 	t, err := l.q.ReconcileTotals(ctx, tx, options.Event)
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: %w", explain(err))

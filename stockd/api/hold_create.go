@@ -234,7 +234,32 @@ func (s *server) tryHold(ctx context.Context, ev *Event, want wish, req stock.Re
 			return a, err
 		}
 	}
-	return s.tryEach(ctx, ev, s.candidates(ev, want), want, req, who)
+	a, err := s.tryEach(ctx, ev, s.candidates(ev, want), want, req, who)
+	if err == nil && a.Code == stock.CodeSoldOut && want.segments == nil && !s.soldEverywhere(ev, want) {
+		a.Code = stock.CodeAllHeld
+	}
+	return a, err
+}
+
+// soldEverywhere is whether every segment that could serve the wish is sold to the last seat: it has said so after a commit, or the merged
+// counts, which are of commits only, do.
+func (s *server) soldEverywhere(ev *Event, want wish) bool {
+	counts := s.Node.Counts(ev.Number)
+	for i := range ev.Segments {
+		seg := &ev.Segments[i]
+		if !want.fits(seg) || (want.ask.Categories != 0 && !seg.has(want.ask.Categories)) || s.sold.confirmed(ev.Number, seg.No, s.Now()) {
+			continue
+		}
+		if c, known := counts.Segments[seg.No]; !known || counts.Stale || c.Sold != c.Capacity {
+			return false
+		}
+	}
+	return true
+}
+
+// fits is whether the wish may be served by a segment, its categories aside.
+func (w *wish) fits(seg *Segment) bool {
+	return !seg.Area && (len(w.sections) == 0 || slices.Contains(w.sections, seg.Section))
 }
 
 // final is whether no other segment can change the answer.
@@ -252,13 +277,9 @@ func (s *server) candidates(ev *Event, want wish) []stock.SegmentNo {
 	if want.segments != nil {
 		return want.segments
 	}
-	fits := func(no stock.SegmentNo) bool {
-		seg := ev.segment(no)
-		return seg != nil && !seg.Area && (len(want.sections) == 0 || slices.Contains(want.sections, seg.Section))
-	}
 	var list []stock.SegmentNo
 	for _, no := range s.Node.BestSegments(ev.Number, want.ask) {
-		if fits(no) {
+		if seg := ev.segment(no); seg != nil && want.fits(seg) {
 			list = append(list, no)
 		}
 	}
@@ -272,7 +293,7 @@ func (s *server) candidates(ev *Event, want wish) []stock.SegmentNo {
 		return list
 	}
 	for i := range ev.Segments {
-		if seg := &ev.Segments[i]; fits(seg.No) && seg.has(want.ask.Categories) {
+		if seg := &ev.Segments[i]; want.fits(seg) && seg.has(want.ask.Categories) {
 			list = append(list, seg.No)
 		}
 	}
