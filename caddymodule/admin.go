@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -184,7 +183,7 @@ func (k *keeper) change(ctx context.Context, action string, c change) error {
 }
 
 func adminError(status int, format string, args ...any) error {
-	return caddy.APIError{HTTPStatus: status, Err: errors.New(fmt.Sprintf(format, args...))}
+	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
 }
 
 var _ caddy.AdminRouter = (*Admin)(nil)

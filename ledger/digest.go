@@ -40,7 +40,7 @@ func digest(f *Flush, w *Work) []byte {
 	out := make([]byte, wholeSumBytes+moveSumBytes*len(w.Ops))
 	copy(out, whole[:])
 	for i := range w.Ops {
-		if sum, any := opMoveSum(b[:0], &w.Ops[i], f.Now); any {
+		if sum, some := opMoveSum(b[:0], &w.Ops[i], f.Now); some {
 			copy(out[wholeSumBytes+moveSumBytes*i:], sum[:])
 		}
 	}

@@ -57,7 +57,6 @@ func BenchmarkFlush(b *testing.B) {
 // wave holds and releases blocks of seats in turn.
 type wave struct {
 	*bench
-	seats  []int64
 	next   int
 	full   []time.Duration
 	bare   []time.Duration

@@ -92,9 +92,10 @@ func (lane *Lane) call(args []any, answer *[]byte) error {
 	if err != nil {
 		return err
 	}
+	defer rows.Close()
 	if rows.Next() {
 		if err := rows.Scan(answer); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 	}
 	if err := rows.Close(); err != nil {

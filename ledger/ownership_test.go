@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -236,7 +237,7 @@ func TestLoad(t *testing.T) {
 	if err != nil || row.State != 1 || len(seats) != 1 || seats[0].Label != "A-1-02" {
 		t.Errorf("the hold is %+v %+v, %v", row, seats, err)
 	}
-	if _, _, err := b.db.HoldByID(t.Context(), uuid.New()); err != ledger.ErrNotFound {
+	if _, _, err := b.db.HoldByID(t.Context(), uuid.New()); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("an unknown hold gives %v", err)
 	}
 }

@@ -1,10 +1,5 @@
 package main
 
-import (
-	"errors"
-	"fmt"
-)
-
 // Exit codes; doc.go says what they mean.
 const (
 	exitDone    = 0
@@ -36,15 +31,3 @@ func missing(err error) error { return &failure{code: exitMissing, err: err} }
 
 // told ends with a code when everything has been said.
 func told(code int) error { return &failure{code: code} }
-
-// orMissing marks an error as missing unless it is marked already.
-func orMissing(format string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var f *failure
-	if errors.As(err, &f) {
-		return err
-	}
-	return missing(fmt.Errorf(format, err))
-}

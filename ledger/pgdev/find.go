@@ -24,8 +24,8 @@ func binaries() (string, error) {
 		return dir, nil
 	}
 	if p, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			candidates = append(candidates, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(p); err == nil {
+			candidates = append(candidates, filepath.Dir(target))
 		}
 		candidates = append(candidates, filepath.Dir(p))
 	}

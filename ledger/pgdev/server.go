@@ -92,7 +92,7 @@ func credential() (*syscall.Credential, error) {
 			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 		}
 	}
-	return nil, errors.New("Postgres does not run as root, and there is neither a user postgres nor nobody to run it as")
+	return nil, errors.New("a Postgres server does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -176,7 +176,7 @@ func (s *Server) start(ctx context.Context) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(done)
-		cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
+		cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"), s.arguments()...) // it outlives the start
 		cmd.SysProcAttr = processAttributes(s.cred)
 		cmd.Dir = s.dir
 		cmd.Stdout, cmd.Stderr = s.tail, s.tail

@@ -24,13 +24,13 @@ const (
 	faultsMax    = 20
 )
 
-// readBody reads at most max bytes of a body of one of the types; JSON is the first of them.
-func readBody(w http.ResponseWriter, r *http.Request, max int64, types ...string) (body []byte, contentType string, err error) {
-	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, max))
+// readBody reads at most limit bytes of a body of one of the types; JSON is the first of them.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, types ...string) (body []byte, contentType string, err error) {
+	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return nil, "", refuse(kindTooLarge, fmt.Sprintf("At most %d bytes are read here.", max))
+			return nil, "", refuse(kindTooLarge, fmt.Sprintf("At most %d bytes are read here.", limit))
 		}
 		return nil, "", refuse(kindMalformed, "The body ended before its end.").because(err)
 	}

@@ -53,6 +53,6 @@ func request(r *http.Request, scope uuid.UUID, operation, target string, body an
 	if err != nil {
 		return stock.Request{}, err
 	}
-	print, err := fingerprint(operation, target, body)
-	return stock.Request{Scope: scope, Key: key, Fingerprint: print}, err
+	sum, err := fingerprint(operation, target, body)
+	return stock.Request{Scope: scope, Key: key, Fingerprint: sum}, err
 }

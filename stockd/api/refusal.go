@@ -68,7 +68,7 @@ func limitReached(ev *Event, a stock.Answer) *problem {
 	}
 	p := refuse(kindLimitReached, "Seats that are held, being paid and bought count together.").with("dimension", dimension).with("limit", limit)
 	if a.Used > 0 {
-		p.with("used", a.Used)
+		p = p.with("used", a.Used)
 	}
 	return p
 }

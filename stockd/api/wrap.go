@@ -95,7 +95,7 @@ func (s *server) refused(w *recorder, r *http.Request, err error) {
 	p := asProblem(err)
 	if p.kind == kindInternal {
 		id := "urn:uuid:" + uuid.NewString()
-		p.with("instance", id)
+		p = p.with("instance", id)
 		s.Log.Error("request failed", "instance", id, "method", r.Method, "path", r.URL.Path, "error", err)
 	} else if p.cause != nil {
 		s.Log.Debug("request refused", "type", p.kind.name, "path", r.URL.Path, "error", err)
@@ -143,7 +143,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 			if reason == nil {
 				return
 			}
-			if reason == http.ErrAbortHandler {
+			if abort, ok := reason.(error); ok && errors.Is(abort, http.ErrAbortHandler) {
 				panic(reason)
 			}
 			id := "urn:uuid:" + uuid.NewString()

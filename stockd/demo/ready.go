@@ -13,14 +13,18 @@ import (
 func (d *Demo) unlessDied(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- f(ctx) }()
+	var result error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		result = f(ctx)
+	}()
 	select {
-	case err := <-result:
-		return err
+	case <-done:
+		return result
 	case err := <-d.died:
 		cancel()
-		<-result
+		<-done
 		return err
 	}
 }

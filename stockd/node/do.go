@@ -213,8 +213,8 @@ func (n *Node) Replayed(ctx context.Context, scope, key uuid.UUID) (ledger.Repla
 	return n.db.Replayed(ctx, scope, key)
 }
 
-// StalePins are the pins of this node's partitions that have waited for longer than age, up to max of them.
-func (n *Node) StalePins(age time.Duration, max int) (pins []owner.StalePin) {
-	n.ask(func(c *owner.Core) { pins = c.StalePins(time.Now().Add(-age).UnixMilli(), max) })
+// StalePins are the pins of this node's partitions that have waited for longer than age, up to limit of them.
+func (n *Node) StalePins(age time.Duration, limit int) (pins []owner.StalePin) {
+	n.ask(func(c *owner.Core) { pins = c.StalePins(time.Now().Add(-age).UnixMilli(), limit) })
 	return pins
 }

@@ -117,8 +117,8 @@ type StalePin struct {
 	stock.Pin
 }
 
-// StalePins are the pins made at or before olderThan (Unix ms), up to max of them. After a take-over all pins are old.
-func (c *Core) StalePins(olderThan int64, max int) []StalePin {
+// StalePins are the pins made at or before olderThan (Unix ms), up to limit of them. After a take-over all pins are old.
+func (c *Core) StalePins(olderThan int64, limit int) []StalePin {
 	var pins []StalePin
 	for p := range c.parts {
 		if c.parts[p].state != serving {
@@ -126,7 +126,7 @@ func (c *Core) StalePins(olderThan int64, max int) []StalePin {
 		}
 		for _, s := range c.parts[p].tenure.segments {
 			for _, pin := range s.engine.Pins(olderThan) {
-				if len(pins) == max {
+				if len(pins) == limit {
 					return pins
 				}
 				pins = append(pins, StalePin{s.event, s.no, pin})

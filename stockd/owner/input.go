@@ -19,7 +19,7 @@ type Now struct {
 type Engine interface {
 	Apply(cmd stock.Command, now int64) stock.Effect
 	Settle(op *stock.Op, outcome stock.Outcome, now int64) stock.Answer
-	Due(now int64, max int) []uuid.UUID
+	Due(now int64, limit int) []uuid.UUID
 	Hold(id uuid.UUID) (stock.HoldView, bool)
 	Counts() stock.Counts
 	States(to []stock.State) []stock.State

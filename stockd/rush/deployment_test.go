@@ -34,8 +34,8 @@ type shopHold struct {
 }
 
 type shopOrder struct {
-	hold, state, token string
-	lines              []Line
+	hold, state string
+	lines       []Line
 }
 
 const shopSlots = 20
@@ -241,8 +241,8 @@ func (s *shop) press(r *http.Request) (int, any) {
 	_ = json.NewDecoder(r.Body).Decode(&b)
 	id := r.PathValue("id")
 	o := s.orders[id]
-	switch {
-	case b.Action == "decline":
+	switch b.Action {
+	case "decline":
 		o.state = "pending_payment"
 	default:
 		o.state = "issued"

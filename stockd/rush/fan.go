@@ -40,7 +40,7 @@ func (f *fan) run(ctx context.Context) {
 		if !again || !w.rest(ctx) {
 			return
 		}
-		f.person.again(w.config, f.dice)
+		f.again(w.config, f.dice)
 	}
 }
 

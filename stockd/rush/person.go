@@ -1,7 +1,6 @@
 package rush
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -34,7 +33,7 @@ const wheelsShare = 0.01
 func newPerson(c Config, n int) (person, *rand.Rand) {
 	dice := rand.New(rand.NewPCG(c.Seed, uint64(n)))
 	u := dice.Float64()
-	p := person{arrives: time.Duration(float64(c.Arrive) * math.Pow(u, 2))}
+	p := person{arrives: time.Duration(float64(c.Arrive) * u * u)}
 	p.again(c, dice)
 	return p, dice
 }

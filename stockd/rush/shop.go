@@ -171,11 +171,6 @@ func (v *visitor) hold(ctx context.Context, event string, w wish) (h Hold, err e
 	return h, err
 }
 
-func (v *visitor) getHold(ctx context.Context, h Hold) (now Hold, err error) {
-	_, _, err = v.do(ctx, call{method: http.MethodGet, path: "/v1/holds/" + h.ID, header: holdToken(h), into: &now})
-	return now, err
-}
-
 func (v *visitor) release(ctx context.Context, h Hold) error {
 	_, _, err := v.do(ctx, call{method: http.MethodDelete, path: "/v1/holds/" + h.ID, header: holdToken(h)})
 	return err

@@ -182,15 +182,15 @@ func (s *Segment) Pins(olderThan int64) []Pin {
 	return pins
 }
 
-// Due returns up to max holds whose deadline has passed and that have no operation under way. What it costs is bounded by max,
+// Due returns up to limit holds whose deadline has passed and that have no operation under way. What it costs is bounded by limit,
 // so that a wave of expiries cannot stall sales; what is left over comes with the next call, and is refused by its deadline meanwhile.
-func (s *Segment) Due(now int64, max int) []uuid.UUID {
-	s.turn(now, 2*max)
+func (s *Segment) Due(now int64, limit int) []uuid.UUID {
+	s.turn(now, 2*limit)
 	if s.overdue == 0 {
 		return nil
 	}
 	var due []uuid.UUID
-	for first, looked := s.overdue, 0; looked < 2*max && len(due) < max; looked++ {
+	for first, looked := s.overdue, 0; looked < 2*limit && len(due) < limit; looked++ {
 		h := s.at(s.overdue)
 		if h.busy == 0 {
 			due = append(due, h.id)
