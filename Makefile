@@ -37,7 +37,7 @@ race: postgres ## The race detector over everything but the packages that import
 check: ## Format, vet, static analysis, generated code, Caddyfile, OpenAPI, links.
 	scripts/check.sh
 
-bench: postgres ## Benchmarks against peers and limits; prints ratios of the same run.
+bench: postgres ## Benchmarks, each with its limit or its peer in the same run.
 	scripts/bench.sh
 
 generate: ## Write ledger/db from queries/ and ledger/migrations/, and charts/arena.json.
