@@ -26,13 +26,13 @@ type APIKey struct {
 // APIKeyInsert keeps a new key by its hash. ErrExists says that the name is taken.
 func (l *DB) APIKeyInsert(ctx context.Context, k APIKey, key string) error {
 	sum := sha256.Sum256([]byte(key))
-	return explain(l.q.APIKeyInsert(ctx, l.pool, db.APIKeyInsertParams{ID: k.ID, Name: k.Name, Person: k.Person, Scopes: k.Scopes, Hash: sum[:]}))
+	return explain(l.q.APIKeyInsert(ctx, l.short, db.APIKeyInsertParams{ID: k.ID, Name: k.Name, Person: k.Person, Scopes: k.Scopes, Hash: sum[:]}))
 }
 
 // APIKeyFind finds who a key belongs to; ErrNotFound when it is unknown or revoked.
 func (l *DB) APIKeyFind(ctx context.Context, key string) (APIKey, error) {
 	sum := sha256.Sum256([]byte(key))
-	r, err := l.q.APIKeyByHash(ctx, l.pool, sum[:])
+	r, err := l.q.APIKeyByHash(ctx, l.short, sum[:])
 	if errors.Is(err, sql.ErrNoRows) {
 		return APIKey{}, ErrNotFound
 	}
@@ -49,5 +49,5 @@ func (l *DB) Audit(ctx context.Context, actor, action, subject string, detail js
 		ip := from.Unmap()
 		p.FromAddr = pqtype.Inet{IPNet: net.IPNet{IP: ip.AsSlice(), Mask: net.CIDRMask(ip.BitLen(), ip.BitLen())}, Valid: true}
 	}
-	return explain(l.q.AuditInsert(ctx, l.pool, p))
+	return explain(l.q.AuditInsert(ctx, l.short, p))
 }

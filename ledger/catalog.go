@@ -81,19 +81,19 @@ type SeatInfo struct {
 // ChartInsert stores a chart and returns its number.
 func (l *DB) ChartInsert(ctx context.Context, c Chart) (int32, error) {
 	sum := sha256.Sum256(c.Body)
-	id, err := l.q.ChartInsert(ctx, l.pool, db.ChartInsertParams{Uid: c.UID, Name: c.Name, Digest: sum[:], Body: c.Body})
+	id, err := l.q.ChartInsert(ctx, l.short, db.ChartInsertParams{Uid: c.UID, Name: c.Name, Digest: sum[:], Body: c.Body})
 	return id, explain(err)
 }
 
 // ChartGet reads a chart by its number.
 func (l *DB) ChartGet(ctx context.Context, id int32) (Chart, error) {
-	r, err := l.q.ChartGet(ctx, l.pool, id)
+	r, err := l.q.ChartGet(ctx, l.short, id)
 	return chart(r.ID, r.Uid, r.Name, r.Digest, r.Body, err)
 }
 
 // ChartByUID reads a chart by its public id.
 func (l *DB) ChartByUID(ctx context.Context, uid uuid.UUID) (Chart, error) {
-	r, err := l.q.ChartByUID(ctx, l.pool, uid)
+	r, err := l.q.ChartByUID(ctx, l.short, uid)
 	return chart(r.ID, r.Uid, r.Name, r.Digest, r.Body, err)
 }
 
@@ -214,13 +214,13 @@ func (l *DB) EventUpdate(ctx context.Context, e Event, ver int32) (newVer int32,
 
 // CatalogVersion is a number that grows with each change of what is on sale.
 func (l *DB) CatalogVersion(ctx context.Context) (int64, error) {
-	v, err := l.q.CatalogVersion(ctx, l.pool)
+	v, err := l.q.CatalogVersion(ctx, l.short)
 	return v, explain(err)
 }
 
 // Events reads all events with their prices and segments.
 func (l *DB) Events(ctx context.Context) ([]Event, error) {
-	rows, err := l.q.EventList(ctx, l.pool)
+	rows, err := l.q.EventList(ctx, l.short)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -234,7 +234,7 @@ func (l *DB) Events(ctx context.Context) ([]Event, error) {
 			LimitTid: r.LimitTid, LimitAcct: r.LimitAccount, LimitDoc: r.LimitDocument,
 		})
 	}
-	tiers, err := l.q.TierList(ctx, l.pool)
+	tiers, err := l.q.TierList(ctx, l.short)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -243,7 +243,7 @@ func (l *DB) Events(ctx context.Context) ([]Event, error) {
 			events[i].Tiers = append(events[i].Tiers, Tier{Category: t.Category, CategoryName: t.CategoryName, Type: t.Type, TypeName: t.TypeName, Face: t.Face, Fee: t.Fee, Tax: t.Tax})
 		}
 	}
-	segments, err := l.q.SegmentList(ctx, l.pool)
+	segments, err := l.q.SegmentList(ctx, l.short)
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -44,9 +44,12 @@ func openPool(dsn string, connections int) (*sql.DB, error) {
 	}
 	config.Runtime["lock_timeout"] = "2s"
 	config.Runtime["idle_in_transaction_session_timeout"] = "10s"
-	// Plans that are kept are made while a sale's tables are still empty, and would scan them until the next ANALYZE; compiling them costs more
-	// than they do.
+	// As for the lanes: plans are kept, are made while a sale's tables are still empty, and may only have the shape that stays right when they
+	// are full: look-ups by an index, in a loop.
+	config.Runtime["plan_cache_mode"] = "force_generic_plan"
 	config.Runtime["enable_seqscan"] = "off"
+	config.Runtime["enable_hashjoin"] = "off"
+	config.Runtime["enable_mergejoin"] = "off"
 	config.Runtime["jit"] = "off"
 	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {

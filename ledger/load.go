@@ -62,7 +62,7 @@ const unitMask = 1<<24 - 1
 // Load reads the stock of partitions. It must be a statement after the claim, never the same one: only then it sees what the last owner
 // committed while the claim waited.
 func (l *DB) Load(ctx context.Context, parts []int32) (*Loaded, error) {
-	rows, err := l.q.SegmentsOfParts(ctx, l.pool, parts)
+	rows, err := l.q.SegmentsOfParts(ctx, l.short, parts)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -75,7 +75,7 @@ func (l *DB) Load(ctx context.Context, parts []int32) (*Loaded, error) {
 
 // LoadSegments reads segments that were added to partitions which the caller owns already.
 func (l *DB) LoadSegments(ctx context.Context, event int32, segments []int32) (*Loaded, error) {
-	rows, err := l.q.SegmentsByID(ctx, l.pool, db.SegmentsByIDParams{Event: event, Segments: segments})
+	rows, err := l.q.SegmentsByID(ctx, l.short, db.SegmentsByIDParams{Event: event, Segments: segments})
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -103,7 +103,7 @@ func (l *DB) loadSeats(ctx context.Context, loaded *Loaded) error {
 	if len(index) == 0 {
 		return nil
 	}
-	seatRows, err := l.q.SeatsOfSegments(ctx, l.pool, seats)
+	seatRows, err := l.q.SeatsOfSegments(ctx, l.short, seats)
 	if err != nil {
 		return explain(err)
 	}
@@ -118,7 +118,7 @@ func (l *DB) loadSeats(ctx context.Context, loaded *Loaded) error {
 }
 
 func (l *DB) loadHolds(ctx context.Context, loaded *Loaded, live db.HoldsOfSegmentsParams) error {
-	rows, err := l.q.HoldsOfSegments(ctx, l.pool, live)
+	rows, err := l.q.HoldsOfSegments(ctx, l.short, live)
 	if err != nil {
 		return explain(err)
 	}
@@ -136,7 +136,7 @@ func (l *DB) loadHolds(ctx context.Context, loaded *Loaded, live db.HoldsOfSegme
 	if len(sold) == 0 {
 		return nil
 	}
-	ended, err := l.q.HoldsOfSales(ctx, l.pool, sold)
+	ended, err := l.q.HoldsOfSales(ctx, l.short, sold)
 	if err != nil {
 		return explain(err)
 	}
@@ -171,7 +171,7 @@ type HoldSeat struct {
 
 // HoldByID reads a hold and its seats; ErrNotFound when there never was one.
 func (l *DB) HoldByID(ctx context.Context, id uuid.UUID) (HoldRow, []HoldSeat, error) {
-	row, err := l.q.HoldGet(ctx, l.pool, id)
+	row, err := l.q.HoldGet(ctx, l.short, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return HoldRow{}, nil, ErrNotFound
 	}
@@ -179,7 +179,7 @@ func (l *DB) HoldByID(ctx context.Context, id uuid.UUID) (HoldRow, []HoldSeat, e
 		return HoldRow{}, nil, explain(err)
 	}
 	first := int64(row.LedgerHold.Segment) << 24
-	rows, err := l.q.SeatsOfHold(ctx, l.pool, db.SeatsOfHoldParams{Event: row.LedgerHold.Event, Low: first, High: first | unitMask, Hold: uuid.NullUUID{UUID: id, Valid: true}})
+	rows, err := l.q.SeatsOfHold(ctx, l.short, db.SeatsOfHoldParams{Event: row.LedgerHold.Event, Low: first, High: first | unitMask, Hold: uuid.NullUUID{UUID: id, Valid: true}})
 	if err != nil {
 		return HoldRow{}, nil, explain(err)
 	}
@@ -202,7 +202,7 @@ type Replay struct {
 
 // Replayed looks a request up; ErrNotFound when it was never applied.
 func (l *DB) Replayed(ctx context.Context, scope, key uuid.UUID) (Replay, error) {
-	r, err := l.q.IdempotencyGet(ctx, l.pool, db.IdempotencyGetParams{Scope: scope, Key: key})
+	r, err := l.q.IdempotencyGet(ctx, l.short, db.IdempotencyGetParams{Scope: scope, Key: key})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Replay{}, ErrNotFound
 	}

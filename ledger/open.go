@@ -22,6 +22,8 @@ type Options struct {
 type DB struct {
 	dsn  string
 	pool *sql.DB
+	// short runs what is one statement, prepared.
+	short *statements
 	// sessions has connections of its own: a renewal must never queue behind the rush.
 	sessions *sql.DB
 	q        *db.Queries
@@ -46,7 +48,7 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 		pool.Close()
 		return nil, err
 	}
-	l := &DB{dsn: dsn, pool: pool, sessions: sessions, q: db.New()}
+	l := &DB{dsn: dsn, pool: pool, short: newStatements(pool), sessions: sessions, q: db.New()}
 	if err := l.check(ctx, options); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -54,7 +56,7 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 }
 
 func (l *DB) check(ctx context.Context, options Options) error {
-	s, err := l.q.SettingsOfServer(ctx, l.pool)
+	s, err := l.q.SettingsOfServer(ctx, l.short)
 	if err != nil {
 		return fmt.Errorf("reach Postgres: %w", explain(err))
 	}
@@ -71,7 +73,7 @@ func (l *DB) check(ctx context.Context, options Options) error {
 	if s.SynchronousCommit == "off" {
 		l.warnings = append(l.warnings, "synchronous_commit is off: a crash of the database may lose acknowledged sales")
 	}
-	if _, err := l.q.CatalogVersion(ctx, l.pool); err != nil {
+	if _, err := l.q.CatalogVersion(ctx, l.short); err != nil {
 		return fmt.Errorf("the database has no ledger schema, or not a whole one: run `stockd migrate` (%w)", explain(err))
 	}
 	return nil
@@ -85,7 +87,7 @@ func (l *DB) SQL() *sql.DB { return l.pool }
 
 // Close closes the pools. Lanes are closed by their owners.
 func (l *DB) Close() error {
-	return errors.Join(l.pool.Close(), l.sessions.Close())
+	return errors.Join(l.short.Close(), l.pool.Close(), l.sessions.Close())
 }
 
 // inTx runs f in a transaction.

@@ -54,7 +54,7 @@ type Line struct {
 
 // OrderGet reads an order with its lines and payments; ErrNotFound when there is none.
 func (l *DB) OrderGet(ctx context.Context, id uuid.UUID) (Order, error) {
-	r, err := l.q.OrderGet(ctx, l.pool, id)
+	r, err := l.q.OrderGet(ctx, l.short, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Order{}, ErrNotFound
 	}
@@ -65,14 +65,14 @@ func (l *DB) OrderGet(ctx context.Context, id uuid.UUID) (Order, error) {
 		ID: r.ID, Event: r.Event, Segment: r.Segment, Part: r.Part, Hold: r.Hold, State: r.State, Ver: r.Ver, Attempt: r.Attempt, Buyer: r.BuyerRef,
 		Total: r.Total, Currency: r.Currency, HoldUntil: r.Deadline, PayingUntil: r.PayingUntil.Time, CreatedAt: r.CreatedAt,
 	}
-	lines, err := l.q.OrderLines(ctx, l.pool, id)
+	lines, err := l.q.OrderLines(ctx, l.short, db.OrderLinesParams{ID: id, Event: o.Event})
 	if err != nil {
 		return Order{}, explain(err)
 	}
 	for _, x := range lines {
 		o.Lines = append(o.Lines, Line{OrderLine: OrderLine{Seat: x.Seat, Type: x.Type, Face: x.Face, Fee: x.Fee, Tax: x.Tax}, Label: x.Label, Category: x.Category})
 	}
-	payments, err := l.q.PaymentsOfOrder(ctx, l.pool, id)
+	payments, err := l.q.PaymentsOfOrder(ctx, l.short, id)
 	if err != nil {
 		return Order{}, explain(err)
 	}
@@ -85,13 +85,13 @@ func (l *DB) OrderGet(ctx context.Context, id uuid.UUID) (Order, error) {
 // OrderMove moves an order from one state to another and writes its history. It says false when the order is not in the state from; the
 // ledger refuses a move that the table of transitions does not have.
 func (l *DB) OrderMove(ctx context.Context, id uuid.UUID, from, to int16, event string, attempt int32, reason string, now time.Time) (bool, error) {
-	moved, err := l.q.OrderMove(ctx, l.pool, db.OrderMoveParams{ID: id, FromState: from, ToState: to, Event: event, Attempt: attempt, Reason: reason, Now: now})
+	moved, err := l.q.OrderMove(ctx, l.short, db.OrderMoveParams{ID: id, FromState: from, ToState: to, Event: event, Attempt: attempt, Reason: reason, Now: now})
 	return moved, explain(err)
 }
 
 // OrderStuck moves a paying order whose provider does not answer to stuck; it is asked again until the given time.
 func (l *DB) OrderStuck(ctx context.Context, id uuid.UUID, attempt int32, reason string, until, now time.Time) (bool, error) {
-	moved, err := l.q.OrderMove(ctx, l.pool, db.OrderMoveParams{
+	moved, err := l.q.OrderMove(ctx, l.short, db.OrderMoveParams{
 		ID: id, FromState: OrderPaying, ToState: OrderStuck, Event: "deadline", Attempt: attempt, Reason: reason, PayingUntil: nullTime(until), Now: now,
 	})
 	return moved, explain(err)
@@ -100,7 +100,7 @@ func (l *DB) OrderStuck(ctx context.Context, id uuid.UUID, attempt int32, reason
 // CaptureFail ends a paid order whose provider refuses to capture: its postings are reversed, and a job "unsell" of the outbox names it. It
 // says false when the order is not paid.
 func (l *DB) CaptureFail(ctx context.Context, order, payment uuid.UUID, reason string, now time.Time) (bool, error) {
-	ended, err := l.q.CaptureFail(ctx, l.pool, db.CaptureFailParams{ID: order, Payment: payment, Reason: reason, Now: now})
+	ended, err := l.q.CaptureFail(ctx, l.short, db.CaptureFailParams{ID: order, Payment: payment, Reason: reason, Now: now})
 	return ended, explain(err)
 }
 
@@ -127,19 +127,19 @@ func (l *DB) Issue(ctx context.Context, order, payment uuid.UUID, tickets []NewT
 		p.Seats = append(p.Seats, t.Seat)
 		p.Codes = append(p.Codes, t.Code)
 	}
-	out, err := l.q.Issue(ctx, l.pool, p)
+	out, err := l.q.Issue(ctx, l.short, p)
 	return out, explain(err)
 }
 
 // OrdersToFollow are paid orders that were not issued although they were decided before the given time.
 func (l *DB) OrdersToFollow(ctx context.Context, before time.Time, limit int32) ([]uuid.UUID, error) {
-	ids, err := l.q.OrdersToFollow(ctx, l.pool, db.OrdersToFollowParams{Before: before, Count: limit})
+	ids, err := l.q.OrdersToFollow(ctx, l.short, db.OrdersToFollowParams{Before: before, Count: limit})
 	return ids, explain(err)
 }
 
 // OrdersOverdue are orders whose payment has taken longer than it may; with stuck, also those whose provider was silent then.
 func (l *DB) OrdersOverdue(ctx context.Context, now time.Time, stuck bool, limit int32) ([]uuid.UUID, error) {
-	ids, err := l.q.OrdersOverdue(ctx, l.pool, db.OrdersOverdueParams{Now: now, Stuck: stuck, Count: limit})
+	ids, err := l.q.OrdersOverdue(ctx, l.short, db.OrdersOverdueParams{Now: now, Stuck: stuck, Count: limit})
 	return ids, explain(err)
 }
 
@@ -155,7 +155,7 @@ type LoosePin struct {
 
 // LoosePins are pins that nobody waits for: whoever should have undone them has crashed, or is at it.
 func (l *DB) LoosePins(ctx context.Context, limit int32) ([]LoosePin, error) {
-	rows, err := l.q.PinsToFree(ctx, l.pool, limit)
+	rows, err := l.q.PinsToFree(ctx, l.short, limit)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -175,7 +175,7 @@ type Transition struct {
 
 // Transitions reads the table by which the ledger refuses illegal histories.
 func (l *DB) Transitions(ctx context.Context) ([]Transition, error) {
-	rows, err := l.q.OrderTransitions(ctx, l.pool)
+	rows, err := l.q.OrderTransitions(ctx, l.short)
 	if err != nil {
 		return nil, explain(err)
 	}

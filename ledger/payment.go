@@ -37,7 +37,7 @@ var (
 // PaymentBegin turns a pending order into a paying one and returns the number of the attempt. From here the order's lines and its hold are
 // frozen. Errors: ErrNotFound, ErrOrderState, ErrTooManyAttempts, ErrHoldOver.
 func (l *DB) PaymentBegin(ctx context.Context, order uuid.UUID, maxAttempts int32, until, now time.Time) (int32, error) {
-	n, err := l.q.PaymentBegin(ctx, l.pool, db.PaymentBeginParams{ID: order, MaxAttempts: maxAttempts, Until: until, Now: now})
+	n, err := l.q.PaymentBegin(ctx, l.short, db.PaymentBeginParams{ID: order, MaxAttempts: maxAttempts, Until: until, Now: now})
 	if err != nil {
 		return 0, explain(err)
 	}
@@ -56,14 +56,14 @@ func (l *DB) PaymentBegin(ctx context.Context, order uuid.UUID, maxAttempts int3
 
 // PaymentInsert keeps a payment that was created at its provider.
 func (l *DB) PaymentInsert(ctx context.Context, p Payment) error {
-	return explain(l.q.PaymentInsert(ctx, l.pool, db.PaymentInsertParams{
+	return explain(l.q.PaymentInsert(ctx, l.short, db.PaymentInsertParams{
 		ID: p.ID, OrderID: p.OrderID, Attempt: p.Attempt, Provider: p.Provider, ProviderRef: p.ProviderRef, PayUrl: p.PayUrl, Amount: p.Amount, Currency: p.Currency,
 	}))
 }
 
 // PaymentByRef finds a payment by the provider's name for it; ErrNotFound when it is not ours.
 func (l *DB) PaymentByRef(ctx context.Context, provider, ref string) (Payment, error) {
-	r, err := l.q.PaymentByRef(ctx, l.pool, db.PaymentByRefParams{Provider: provider, ProviderRef: ref})
+	r, err := l.q.PaymentByRef(ctx, l.short, db.PaymentByRefParams{Provider: provider, ProviderRef: ref})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Payment{}, ErrNotFound
 	}
@@ -72,12 +72,12 @@ func (l *DB) PaymentByRef(ctx context.Context, provider, ref string) (Payment, e
 
 // PaymentState sets the state of a payment that is not final yet.
 func (l *DB) PaymentState(ctx context.Context, id uuid.UUID, state string, now time.Time) error {
-	return explain(l.q.PaymentState(ctx, l.pool, db.PaymentStateParams{ID: id, State: state, Now: now}))
+	return explain(l.q.PaymentState(ctx, l.short, db.PaymentStateParams{ID: id, State: state, Now: now}))
 }
 
 // PaymentEventOutcome is what became of a provider's fact: applied, ignored, orphan or conflict; ErrNotFound when it was never told.
 func (l *DB) PaymentEventOutcome(ctx context.Context, provider, eventID string) (outcome, detail string, err error) {
-	r, err := l.q.PaymentEventResultGet(ctx, l.pool, db.PaymentEventResultGetParams{Provider: provider, EventID: eventID})
+	r, err := l.q.PaymentEventResultGet(ctx, l.short, db.PaymentEventResultGetParams{Provider: provider, EventID: eventID})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", ErrNotFound
 	}
@@ -86,11 +86,11 @@ func (l *DB) PaymentEventOutcome(ctx context.Context, provider, eventID string) 
 
 // RefundSent writes down that a refund was sent by its provider, with its posting. It says false when that was known.
 func (l *DB) RefundSent(ctx context.Context, refund uuid.UUID, now time.Time) (bool, error) {
-	sent, err := l.q.RefundSent(ctx, l.pool, db.RefundSentParams{ID: refund, Now: now})
+	sent, err := l.q.RefundSent(ctx, l.short, db.RefundSentParams{ID: refund, Now: now})
 	return sent, explain(err)
 }
 
 // OrphanRefunded posts that the captured money of a payment that we never knew went back.
 func (l *DB) OrphanRefunded(ctx context.Context, provider, ref string, amount int64, currency string, now time.Time) error {
-	return explain(l.q.OrphanRefunded(ctx, l.pool, db.OrphanRefundedParams{Provider: provider, Ref: ref, Amount: amount, Currency: currency, Now: now}))
+	return explain(l.q.OrphanRefunded(ctx, l.short, db.OrphanRefundedParams{Provider: provider, Ref: ref, Amount: amount, Currency: currency, Now: now}))
 }

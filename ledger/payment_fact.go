@@ -64,7 +64,7 @@ func (l *DB) PaymentTake(ctx context.Context, facts []PaymentFact, now time.Time
 		p.Moments = append(p.Moments, f.At)
 		p.Digests = append(p.Digests, sum[:])
 	}
-	out, err := l.q.PaymentTake(ctx, l.pool, p)
+	out, err := l.q.PaymentTake(ctx, l.short, p)
 	if err != nil {
 		return nil, explain(err)
 	}

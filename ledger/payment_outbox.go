@@ -22,12 +22,12 @@ func (l *DB) OutboxAdd(ctx context.Context, dedup, topic string, payload any, du
 	if err != nil {
 		return err
 	}
-	return explain(l.q.OutboxInsert(ctx, l.pool, db.OutboxInsertParams{Dedup: dedup, Topic: topic, Payload: body, DueAt: due}))
+	return explain(l.q.OutboxInsert(ctx, l.short, db.OutboxInsertParams{Dedup: dedup, Topic: topic, Payload: body, DueAt: due}))
 }
 
 // OutboxTake takes calls that are due. Each is put off until the end of the lease, so that a crash only delays it.
 func (l *DB) OutboxTake(ctx context.Context, limit int32, lease, now time.Time) ([]OutboxJob, error) {
-	rows, err := l.q.OutboxTake(ctx, l.pool, db.OutboxTakeParams{Count: limit, Lease: lease, Now: now})
+	rows, err := l.q.OutboxTake(ctx, l.short, db.OutboxTakeParams{Count: limit, Lease: lease, Now: now})
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -40,15 +40,15 @@ func (l *DB) OutboxTake(ctx context.Context, limit int32, lease, now time.Time) 
 
 // OutboxDone ends a job.
 func (l *DB) OutboxDone(ctx context.Context, id int64, now time.Time) error {
-	return explain(l.q.OutboxDone(ctx, l.pool, db.OutboxDoneParams{ID: id, Now: now}))
+	return explain(l.q.OutboxDone(ctx, l.short, db.OutboxDoneParams{ID: id, Now: now}))
 }
 
 // OutboxDoneByKey ends the job of a dedup key.
 func (l *DB) OutboxDoneByKey(ctx context.Context, dedup string, now time.Time) error {
-	return explain(l.q.OutboxDoneByKey(ctx, l.pool, db.OutboxDoneByKeyParams{Dedup: dedup, Now: now}))
+	return explain(l.q.OutboxDoneByKey(ctx, l.short, db.OutboxDoneByKeyParams{Dedup: dedup, Now: now}))
 }
 
 // OutboxFailed writes down why a job failed and when it is tried again; after maxAttempts it is dead and waits for people.
 func (l *DB) OutboxFailed(ctx context.Context, id int64, cause error, again time.Time, maxAttempts int32, now time.Time) error {
-	return explain(l.q.OutboxFailed(ctx, l.pool, db.OutboxFailedParams{ID: id, Error: cause.Error(), Again: again, MaxAttempts: maxAttempts, Now: now}))
+	return explain(l.q.OutboxFailed(ctx, l.short, db.OutboxFailedParams{ID: id, Error: cause.Error(), Again: again, MaxAttempts: maxAttempts, Now: now}))
 }

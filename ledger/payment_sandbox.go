@@ -26,14 +26,14 @@ type SandboxPayment struct {
 
 // SandboxInsert opens a payment in the sandbox's books; a second time does nothing.
 func (l *DB) SandboxInsert(ctx context.Context, p SandboxPayment) error {
-	return explain(l.q.SandboxInsert(ctx, l.pool, db.SandboxInsertParams{
+	return explain(l.q.SandboxInsert(ctx, l.short, db.SandboxInsertParams{
 		Ref: p.Ref, Payment: p.Payment, OrderID: p.OrderID, Amount: p.Amount, Currency: p.Currency, ReturnUrl: p.ReturnUrl, WebhookUrl: p.WebhookUrl,
 	}))
 }
 
 // SandboxGet reads a payment of the sandbox; ErrNotFound when there is none.
 func (l *DB) SandboxGet(ctx context.Context, ref string) (SandboxPayment, error) {
-	r, err := l.q.SandboxGet(ctx, l.pool, ref)
+	r, err := l.q.SandboxGet(ctx, l.short, ref)
 	if errors.Is(err, sql.ErrNoRows) {
 		return SandboxPayment{}, ErrNotFound
 	}
@@ -42,7 +42,7 @@ func (l *DB) SandboxGet(ctx context.Context, ref string) (SandboxPayment, error)
 
 // SandboxMove moves a payment of the sandbox from one of some states to another; false when it is in none of them.
 func (l *DB) SandboxMove(ctx context.Context, ref, to string, from ...string) (bool, error) {
-	_, err := l.q.SandboxMove(ctx, l.pool, db.SandboxMoveParams{Ref: ref, ToState: to, FromStates: from})
+	_, err := l.q.SandboxMove(ctx, l.short, db.SandboxMoveParams{Ref: ref, ToState: to, FromStates: from})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -56,6 +56,6 @@ func (l *DB) SandboxDecide(ctx context.Context, ref, to, dedup, topic string, pa
 	if err != nil {
 		return false, err
 	}
-	n, err := l.q.SandboxDecide(ctx, l.pool, db.SandboxDecideParams{ToState: to, Ref: ref, Dedup: dedup, Topic: topic, Payload: body, DueAt: due})
+	n, err := l.q.SandboxDecide(ctx, l.short, db.SandboxDecideParams{ToState: to, Ref: ref, Dedup: dedup, Topic: topic, Payload: body, DueAt: due})
 	return n > 0, explain(err)
 }

@@ -102,8 +102,8 @@ func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, 
 		return nil, fmt.Errorf("reconcile: %w", explain(err))
 	}
 	defer tx.Rollback()
-	// What reads whole tables may scan them.
-	if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = on"); err != nil {
+	// What reads whole tables may scan them, and join them as it likes.
+	if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"); err != nil {
 		return nil, fmt.Errorf("reconcile: %w", explain(err))
 	}
 	t, err := l.q.ReconcileTotals(ctx, tx, options.Event)

@@ -92,13 +92,13 @@ func (l *DB) ReleaseParts(ctx context.Context, session int64, parts []PartReleas
 			p.Remaining = append(p.Remaining, h.Remaining.Milliseconds())
 		}
 	}
-	_, err := l.q.PartRelease(ctx, l.pool, p)
+	_, err := l.q.PartRelease(ctx, l.short, p)
 	return explain(err)
 }
 
 // Owners tells who owns each partition that has an owner.
 func (l *DB) Owners(ctx context.Context) ([]Owner, error) {
-	rows, err := l.q.PartOwners(ctx, l.pool)
+	rows, err := l.q.PartOwners(ctx, l.short)
 	if err != nil {
 		return nil, explain(err)
 	}

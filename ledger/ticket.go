@@ -29,7 +29,7 @@ type Ticket struct {
 
 // TicketsOfOrder are the tickets of an order; none before it is issued.
 func (l *DB) TicketsOfOrder(ctx context.Context, order uuid.UUID) ([]Ticket, error) {
-	rows, err := l.q.TicketsOfOrder(ctx, l.pool, order)
+	rows, err := l.q.TicketsOfOrder(ctx, l.short, order)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -42,7 +42,7 @@ func (l *DB) TicketsOfOrder(ctx context.Context, order uuid.UUID) ([]Ticket, err
 
 // TicketGet reads a ticket; ErrNotFound when there is none.
 func (l *DB) TicketGet(ctx context.Context, id uuid.UUID) (Ticket, error) {
-	r, err := l.q.TicketGet(ctx, l.pool, id)
+	r, err := l.q.TicketGet(ctx, l.short, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Ticket{}, ErrNotFound
 	}
@@ -56,6 +56,6 @@ func ticket(r db.TicketGetRow) Ticket {
 
 // EventForTickets is what a ticket's code says of its event.
 func (l *DB) EventForTickets(ctx context.Context, event int32) (uid uuid.UUID, startsAt time.Time, err error) {
-	r, err := l.q.EventForTickets(ctx, l.pool, event)
+	r, err := l.q.EventForTickets(ctx, l.short, event)
 	return r.Uid, r.StartsAt, explain(err)
 }

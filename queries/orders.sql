@@ -4,9 +4,11 @@
 SELECT o.id, o.event, o.hold, o.state, o.ver, o.attempt, o.buyer_ref, o.total, o.currency, o.hold_until, o.paying_until, o.created_at, h.segment, h.part, h.deadline
   FROM ledger.orders o JOIN ledger.holds h ON h.id = o.hold WHERE o.id = sqlc.arg(id);
 
+-- The lines of an order with their seats' labels. OFFSET 0 keeps a look-up by key for each line: a planner that does not know the tables yet
+-- would rather read the event's whole hall.
 -- name: OrderLines :many
 SELECT l.seat, l.type, l.face, l.fee, l.tax, s.label, s.category
-  FROM ledger.order_lines l JOIN ledger.orders o ON o.id = l.order_id JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat
+  FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = sqlc.arg(event) AND x.seat = l.seat OFFSET 0) s
  WHERE l.order_id = sqlc.arg(id) ORDER BY l.seat;
 
 -- name: OrderHistory :many
@@ -40,11 +42,13 @@ SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= sqlc.arg(
 -- name: OrdersOverdue :many
 SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz) OR (o.state = 10 AND sqlc.arg(stuck)::boolean) ORDER BY random() LIMIT sqlc.arg(count);
 
--- Pins whose order has ended, or waits for another attempt. OFFSET 0 keeps the look-ups by key: few holds are pinned, orders are many.
+-- Pins whose order has ended, or waits for another attempt. Few holds are pinned, orders are many: each OFFSET 0 keeps a look-up by key, and
+-- the seats are looked at last.
 -- name: PinsToFree :many
-SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
-  FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
- WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
-   AND EXISTS (SELECT 1 FROM (SELECT x.seat FROM ledger.order_lines x WHERE x.order_id = h.order_id OFFSET 0) l
-                 JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE s.state = 2)
+SELECT p.order_id, p.attempt, p.hold, p.event, p.segment, p.state
+  FROM (SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
+          FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
+         WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8) OFFSET 0) p
+ WHERE EXISTS (SELECT 1 FROM ledger.order_lines l, LATERAL (SELECT x.state, x.hold FROM ledger.seats x WHERE x.event = p.event AND x.seat = l.seat OFFSET 0) s
+                WHERE l.order_id = p.order_id AND s.state = 2 AND s.hold = p.hold)
  LIMIT sqlc.arg(count);

@@ -159,9 +159,14 @@ func (q *Queries) OrderHistory(ctx context.Context, db DBTX, id uuid.UUID) ([]Or
 
 const OrderLines = `-- name: OrderLines :many
 SELECT l.seat, l.type, l.face, l.fee, l.tax, s.label, s.category
-  FROM ledger.order_lines l JOIN ledger.orders o ON o.id = l.order_id JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat
- WHERE l.order_id = $1 ORDER BY l.seat
+  FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = $1 AND x.seat = l.seat OFFSET 0) s
+ WHERE l.order_id = $2 ORDER BY l.seat
 `
+
+type OrderLinesParams struct {
+	Event int32
+	ID    uuid.UUID
+}
 
 type OrderLinesRow struct {
 	Seat     int64
@@ -173,8 +178,10 @@ type OrderLinesRow struct {
 	Category int16
 }
 
-func (q *Queries) OrderLines(ctx context.Context, db DBTX, id uuid.UUID) ([]OrderLinesRow, error) {
-	rows, err := db.QueryContext(ctx, OrderLines, id)
+// The lines of an order with their seats' labels. OFFSET 0 keeps a look-up by key for each line: a planner that does not know the tables yet
+// would rather read the event's whole hall.
+func (q *Queries) OrderLines(ctx context.Context, db DBTX, arg OrderLinesParams) ([]OrderLinesRow, error) {
+	rows, err := db.QueryContext(ctx, OrderLines, arg.Event, arg.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -388,11 +395,12 @@ func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParam
 }
 
 const PinsToFree = `-- name: PinsToFree :many
-SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
-  FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
- WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8)
-   AND EXISTS (SELECT 1 FROM (SELECT x.seat FROM ledger.order_lines x WHERE x.order_id = h.order_id OFFSET 0) l
-                 JOIN ledger.seats s ON s.event = h.event AND s.seat = l.seat AND s.hold = h.id WHERE s.state = 2)
+SELECT p.order_id, p.attempt, p.hold, p.event, p.segment, p.state
+  FROM (SELECT h.order_id, h.attempt, h.id AS hold, h.event, h.segment, o.state
+          FROM ledger.holds h, LATERAL (SELECT x.state FROM ledger.orders x WHERE x.id = h.order_id OFFSET 0) o
+         WHERE h.state = 1 AND h.attempt > 0 AND o.state IN (1, 5, 6, 7, 8) OFFSET 0) p
+ WHERE EXISTS (SELECT 1 FROM ledger.order_lines l, LATERAL (SELECT x.state, x.hold FROM ledger.seats x WHERE x.event = p.event AND x.seat = l.seat OFFSET 0) s
+                WHERE l.order_id = p.order_id AND s.state = 2 AND s.hold = p.hold)
  LIMIT $1
 `
 
@@ -405,7 +413,8 @@ type PinsToFreeRow struct {
 	State   int16
 }
 
-// Pins whose order has ended, or waits for another attempt. OFFSET 0 keeps the look-ups by key: few holds are pinned, orders are many.
+// Pins whose order has ended, or waits for another attempt. Few holds are pinned, orders are many: each OFFSET 0 keeps a look-up by key, and
+// the seats are looked at last.
 func (q *Queries) PinsToFree(ctx context.Context, db DBTX, count int32) ([]PinsToFreeRow, error) {
 	rows, err := db.QueryContext(ctx, PinsToFree, count)
 	if err != nil {

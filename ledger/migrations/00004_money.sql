@@ -81,7 +81,8 @@ BEGIN
     -- frozen since: as many pins of this hold as it has seats, each on a line, is the same set.
     SELECT count(*), count(s.seat), sum(l.face), sum(l.fee), sum(l.tax) INTO v_lines, v_pinned, v_face, v_fee, v_tax
       FROM ledger.order_lines l
-      LEFT JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat AND s.state = 2 AND s.order_id = p_order AND s.attempt = p_attempt AND s.hold = o.hold
+      LEFT JOIN LATERAL (SELECT x.seat FROM ledger.seats x WHERE x.event = o.event AND x.seat = l.seat AND x.state = 2 AND x.order_id = p_order AND x.attempt = p_attempt
+                            AND x.hold = o.hold OFFSET 0) s ON true
      WHERE l.order_id = p_order;
     IF v_pinned <> v_lines OR v_lines <> (SELECT h.quantity FROM ledger.holds h WHERE h.id = o.hold) THEN RETURN 2; END IF;
     PERFORM ledger.order_move(p_order, o.state, 3::smallint, 'pay_ok', p_attempt, '', NULL, p_now);
@@ -285,8 +286,8 @@ BEGIN
     IF o.state = 4 THEN RETURN 1; END IF;
     IF o.state <> 3 THEN RETURN 3; END IF;
     v_day := ledger.open_day();
-    IF EXISTS (SELECT 1 FROM ledger.order_lines l WHERE l.order_id = p_order
-                  AND NOT EXISTS (SELECT 1 FROM ledger.sales s WHERE s.event = o.event AND s.seat = l.seat AND s.order_id = p_order AND s.ended_seq IS NULL)) THEN
+    IF EXISTS (SELECT 1 FROM ledger.order_lines l LEFT JOIN LATERAL (SELECT x.seat FROM ledger.sales x WHERE x.event = o.event AND x.seat = l.seat AND x.ended_seq IS NULL
+                  AND x.order_id = p_order OFFSET 0) s ON true WHERE l.order_id = p_order AND s.seat IS NULL) THEN
         RETURN 2;
     END IF;
     SELECT x.* INTO y FROM ledger.payments x WHERE x.id = p_payment AND x.placed FOR NO KEY UPDATE;
@@ -299,9 +300,9 @@ BEGIN
     PERFORM ledger.post('payment_event:' || y.provider || ':' || v_fact, 1::smallint, '1100:' || y.provider, '1200', o.currency, y.amount, p_order, v_day, p_now);
     INSERT INTO ledger.tickets(id, order_id, event, seat, sold_ver, type, code, issued_at)
         SELECT t.id, p_order, o.event, t.seat, s.sold_ver, l.type, t.code, p_now
-          FROM unnest(p_tickets, p_seats, p_codes) t(id, seat, code)
-          JOIN ledger.sales s ON s.event = o.event AND s.seat = t.seat AND s.order_id = p_order AND s.ended_seq IS NULL
-          JOIN ledger.order_lines l ON l.order_id = p_order AND l.seat = t.seat;
+          FROM unnest(p_tickets, p_seats, p_codes) t(id, seat, code),
+               LATERAL (SELECT x.sold_ver FROM ledger.sales x WHERE x.event = o.event AND x.seat = t.seat AND x.ended_seq IS NULL AND x.order_id = p_order OFFSET 0) s,
+               LATERAL (SELECT x.type FROM ledger.order_lines x WHERE x.order_id = p_order AND x.seat = t.seat OFFSET 0) l;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> (SELECT count(*) FROM ledger.order_lines WHERE order_id = p_order) THEN
         RAISE EXCEPTION 'order % got % tickets, it has another number of seats', p_order, v_count USING ERRCODE = 'integrity_constraint_violation';

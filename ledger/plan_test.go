@@ -1,0 +1,62 @@
+package ledger_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger/db"
+)
+
+// TestReadsByKey: what is read for each order of a rush touches a handful of blocks, however large the hall and the sale, in a database whose
+// tables were never analysed, or only the hall was.
+func TestReadsByKey(t *testing.T) {
+	b := newBench(t, database(t).DSN)
+	b.exec(`INSERT INTO ledger.seats(event, seat, segment, label, category)
+		SELECT $1, ($2::bigint << 24) + 1000 + i, $2, 'B-' || i, 0 FROM generate_series(1, 20000) i`, b.event, testSegment)
+	var order uuid.UUID
+	for i := range testSeats {
+		_, order = b.sold(uuid.New(), seatID(i))
+	}
+	queries := map[string]struct {
+		sql  string
+		args []any
+	}{
+		"OrderGet":        {db.OrderGet, []any{order}},
+		"OrderLines":      {db.OrderLines, []any{b.event, order}},
+		"PaymentsOfOrder": {db.PaymentsOfOrder, []any{order}},
+		"PinsToFree":      {db.PinsToFree, []any{100}},
+		"TicketsOfOrder":  {db.TicketsOfOrder, []any{order}},
+	}
+	const most = 100 // blocks of 8 KiB; the hall has several hundred
+	for _, analysed := range []bool{false, true} {
+		if analysed {
+			b.exec("ANALYZE ledger.seats")
+		}
+		for name, q := range queries {
+			if blocks := b.blocks(q.sql, q.args...); blocks > most {
+				t.Errorf("%s reads %d blocks, at most %d are expected (seats analysed: %v)", name, blocks, most, analysed)
+			}
+		}
+	}
+}
+
+// blocks runs a query on the pool that serves requests and counts the blocks that it reads.
+func (b *bench) blocks(query string, args ...any) int {
+	b.t.Helper()
+	var text []byte
+	if err := b.db.SQL().QueryRowContext(b.t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)\n"+query, args...).Scan(&text); err != nil {
+		b.t.Fatal(err)
+	}
+	var plans []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	if err := json.Unmarshal(text, &plans); err != nil || len(plans) != 1 {
+		b.t.Fatalf("%s: %v", text, err)
+	}
+	return plans[0].Plan.Hit + plans[0].Plan.Read
+}
