@@ -23,7 +23,7 @@ type demoCommand struct {
 	GossipPort   int    `default:"7201" help:"First of the nodes' gossip ports (${default})."`
 	InternalPort int    `default:"7301" help:"First of the nodes' internal ports (${default})."`
 	SitePort     int    `default:"7401" help:"The shop's port behind Caddy (${default})."`
-	Rate         int    `default:"60" help:"How many people the waiting room lets in per second (${default})."`
+	Rate         int    `default:"120" help:"How many people the waiting room lets in per second (${default})."`
 	MaxActive    int    `default:"600" help:"How many people may be inside at once (${default})."`
 	NoEdge       bool   `hidden:"" help:"Without Caddy: the site and the rush speak to a node."`
 	crowdFlags
