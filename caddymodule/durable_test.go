@@ -136,17 +136,20 @@ func TestCrashKeepsPasses(t *testing.T) {
 func TestLimitsHoldUnderConcurrentClaims(t *testing.T) {
 	e := newEdge(t)
 	const rate, most, crowd = 20, 30, 60
-	e.mustLoad("", strings.NewReplacer("rate 200", fmt.Sprint("rate ", rate), "max_active 3", fmt.Sprint("max_active ", most)).Replace(shop))
+	settings := strings.NewReplacer("rate 200", fmt.Sprint("rate ", rate), "max_active 3", fmt.Sprint("max_active ", most), "pass 1m", "pass 10m")
+	e.mustLoad("", settings.Replace(shop))
 	var inside atomic.Int64
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var g sync.WaitGroup
 	for range crowd {
 		f := e.fan()
 		g.Go(func() {
 			f.join()
-			for ctx.Err() == nil {
+			// Whoever is outside when the last slot is taken asks once more.
+			for full := false; !full && ctx.Err() == nil; {
+				full = inside.Load() >= most
 				if a := f.claim(); a.StatusCode == http.StatusCreated {
 					n := inside.Add(1)
 					if allowed := int64(rate/2 + rate*time.Since(began).Seconds() + 1); n > allowed {
@@ -233,11 +236,18 @@ func TestPassEnds(t *testing.T) {
 	e := newEdge(t)
 	e.mustLoad("", strings.NewReplacer("pass 1m", "pass 1s", "max_active 3", "max_active 1").Replace(shop))
 	f, next := e.fan(), e.fan()
-	passed := f.enter()["pass"].(string)
+	f.join()
 	next.join()
-	if a := next.claim(); a.StatusCode != http.StatusAccepted || a.Header.Get("Retry-After") == "" {
-		t.Errorf("a claim with no slot free: %d %s", a.StatusCode, a.text)
-	}
+	var passed string
+	e.until("a claim finds no slot free", func() bool {
+		began := time.Now()
+		passed = f.enter()["pass"].(string)
+		a := next.claim()
+		if a.StatusCode == http.StatusCreated && time.Since(began) < 2*time.Second { // the pass and its grace; a slow machine tries again
+			t.Fatalf("somebody was let in after %v, with the slot still taken", time.Since(began))
+		}
+		return a.StatusCode == http.StatusAccepted && a.Header.Get("Retry-After") != ""
+	})
 	e.until("the pass has ended", func() bool {
 		return e.fan().do("GET", "/buy/", "", "Authorization", "WaitingRoom "+passed).StatusCode == http.StatusTooManyRequests
 	})

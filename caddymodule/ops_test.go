@@ -95,6 +95,7 @@ func TestTheSiteCommands(t *testing.T) {
 	f := e.fan()
 	before := f.enter()["pass"]
 	command.Store("extend=600")
+	extended := time.Now()
 	a := f.get("/buy/")
 	if a.StatusCode != 200 || a.Header.Get("Wr-Command") != "" || a.Header.Get("Wr-Pressure") != "" {
 		t.Errorf("the visitor sees %d %v", a.StatusCode, a.Header)
@@ -103,7 +104,8 @@ func TestTheSiteCommands(t *testing.T) {
 		t.Error("a command is shown to somebody outside")
 	}
 	command.Store("")
-	if after := f.claim().json(t); after["pass"] == before || after["expires_in_s"].(float64) < 590 {
+	after := f.claim().json(t)
+	if left := after["expires_in_s"].(float64); after["pass"] == before || left > 600 || left+time.Since(extended).Seconds() < 598 {
 		t.Errorf("extended: %v", after)
 	}
 	command.Store("dance")
@@ -163,13 +165,16 @@ func TestStockCounts(t *testing.T) {
 		}
 	}))
 	defer stockd.Close()
-	e.mustLoad("", `
+	keep := func(life string) {
+		e.mustLoad("", `
 	waiting_room demo {
 		protect /buy/*
 		event arena
 	}
-	stock_counts /v1/events/*/availability 300ms
+	stock_counts /v1/events/*/availability `+life+`
 	reverse_proxy `+strings.TrimPrefix(stockd.URL, "http://"))
+	}
+	keep("30s")
 	f := e.fan()
 	const path = "/v1/events/arena/availability"
 	for range 20 {
@@ -177,7 +182,7 @@ func TestStockCounts(t *testing.T) {
 			t.Fatalf("%d %s", a.StatusCode, a.text)
 		}
 	}
-	if n := asked.Load(); n > 5 {
+	if n := asked.Load(); n != 1 {
 		t.Errorf("20 looks cost %d requests", n)
 	}
 	if a := f.get("/.wr/v1/demo/stock"); a.json(t)["left"] != 123.0 {
@@ -190,6 +195,7 @@ func TestStockCounts(t *testing.T) {
 		t.Errorf("answers about unknown events are kept: %d requests", n)
 	}
 	broken.Store(true)
+	keep("100ms") // the answers are kept over the reload
 	e.until("an old answer is marked", func() bool { return f.get(path).Header.Get("Wr-Stale") == "1" })
 	if a := f.get("/v1/events/none/availability"); a.StatusCode != 503 {
 		t.Errorf("unknown and broken: %d", a.StatusCode)
