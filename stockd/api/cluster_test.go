@@ -74,7 +74,8 @@ func newCluster(t *testing.T, nodes int) *cluster {
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "stockd")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "ticketrush/stockd").CombinedOutput(); err != nil {
+	build := append(append([]string{"build"}, buildFlags...), "-o", program, "ticketrush/stockd")
+	if out, err := exec.CommandContext(ctx, "go", build...).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	rooms, secrets := keysFile(t, dir, "rooms"), keysFile(t, dir, "secrets")
@@ -161,7 +162,7 @@ func (c *cluster) start(program string, environ ...string) {
 		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
 		if err := cmd.Wait(); err != nil {
-			c.t.Errorf("a node ended with %v", err)
+			c.t.Errorf("a node ended with %v\n%s", err, c.output.String()) // 66: the race detector has found something
 		}
 	})
 }

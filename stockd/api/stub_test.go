@@ -31,6 +31,7 @@ type stubNode struct {
 	audits   []AuditEntry
 	fail     error // what Do answers
 	foreign  bool  // everything belongs to another node
+	stale    bool  // its counts are said to be old
 	order    []stock.SegmentNo
 	deltas   chan Delta
 	reasons  []string
@@ -188,7 +189,7 @@ func (n *stubNode) BestSegments(event stock.EventID, ask stock.Ask) []stock.Segm
 func (n *stubNode) Counts(event stock.EventID) Counts {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := Counts{Segments: map[stock.SegmentNo]stock.Counts{}, AsOf: n.now()}
+	c := Counts{Segments: map[stock.SegmentNo]stock.Counts{}, AsOf: n.now(), Stale: n.stale}
 	for id, seg := range n.segments {
 		if id.event == event {
 			c.Segments[id.segment] = seg.Counts()
