@@ -47,6 +47,14 @@ func hall(sections, rows, seats int) []byte {
 	return text
 }
 
+const (
+	// sessionTTL of the nodes here is longer than a machine that is busy with other tests, or with the race detector, keeps a node from renewing
+	// its session. A crash costs that much time.
+	sessionTTL = 10 * time.Second
+	// patience is how long anything may take; it only tells what hangs, and says nothing about speed.
+	patience = 4 * time.Minute
+)
+
 // gang is some nodes of one cluster in this process.
 type gang struct {
 	t     testing.TB
@@ -103,7 +111,7 @@ func newGang(t testing.TB, dsn string, nodes int) *gang {
 func (g *gang) config(id, gossip, internal string) Config {
 	return Config{
 		NodeID: id, APIAddr: "127.0.0.1:9", InternalAddr: internal, GossipAddr: gossip, Join: g.seeds, GossipKey: bytes.Repeat([]byte{1}, 32),
-		InternalKey: "0123456789abcdef", Postgres: g.dsn, AllowNoFsync: true, BalanceAfter: 500 * time.Millisecond, MoveCooldown: time.Second,
+		InternalKey: "0123456789abcdef", Postgres: g.dsn, AllowNoFsync: true, SessionTTL: sessionTTL, BalanceAfter: 500 * time.Millisecond, MoveCooldown: time.Second,
 	}
 }
 
@@ -139,7 +147,7 @@ func (m *member) kill() {
 
 func (m *member) stop(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := m.Stop(ctx); err != nil {
 		t.Error(err)
@@ -159,9 +167,9 @@ func (g *gang) alive() []*member {
 }
 
 // until polls a condition of the cluster.
-func until(t testing.TB, what string, limit time.Duration, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(limit)
+	deadline := time.NewTimer(patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()
@@ -169,7 +177,7 @@ func until(t testing.TB, what string, limit time.Duration, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("%s did not happen within %v", what, limit)
+			t.Fatalf("%s did not happen within %v", what, patience)
 		}
 	}
 }
@@ -177,7 +185,7 @@ func until(t testing.TB, what string, limit time.Duration, ok func() bool) {
 // settle waits until each of n living nodes sees the others and has what it should have.
 func (g *gang) settle(n int) {
 	g.t.Helper()
-	until(g.t, "balance", 2*time.Minute, func() bool {
+	until(g.t, "balance", func() bool {
 		alive := g.alive()
 		served := 0
 		for _, m := range alive {
@@ -224,13 +232,19 @@ func releaseOf(hold stock.Command) stock.Command {
 	return stock.Command{Kind: stock.KindRelease, Hold: hold.Hold, Request: stock.Request{Scope: hold.Request.Scope, Key: uuid.New(), Fingerprint: uuid.New()}}
 }
 
-// ask runs a command as a client does: what asks to be tried again is tried again, for a machine that is busy with other tests.
+// ask runs a command as a client does: what asks to be tried again is tried again, after a pause, so that a crowd of those who were sent away does
+// not take the nodes the time to serve them.
 func (g *gang) ask(m *member, cmd stock.Command) (a stock.Answer, err error) {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		a, err = m.Do(g.t.Context(), cmd)
 		var moving *ErrMoving
 		if !errors.As(err, &moving) && !errors.Is(err, ErrLedgerAway) && !errors.Is(err, ErrOverloaded) {
 			break
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-g.t.Context().Done():
+			return a, err
 		}
 	}
 	return a, err

@@ -126,10 +126,10 @@ func (c *crowd) kept(m *member) {
 	c.g.t.Logf("%d commands answered, %d times asked again, %d promises kept", c.done.Load(), c.away.Load(), n)
 }
 
-func (c *crowd) progress(t *testing.T, what string, limit time.Duration) {
+func (c *crowd) progress(t *testing.T, what string) {
 	t.Helper()
 	before := c.done.Load()
-	until(t, what, limit, func() bool { return c.done.Load() > before+300 })
+	until(t, what, func() bool { return c.done.Load() > before+300 })
 }
 
 func TestPostgresRestartsInTheMiddle(t *testing.T) {
@@ -138,21 +138,21 @@ func TestPostgresRestartsInTheMiddle(t *testing.T) {
 	g := newGang(t, dsn, 3)
 	c := &crowd{g: g, e: g.putOnSale("restart", 10, 10, 20)}
 	c.run(12)
-	c.progress(t, "work before", 60*time.Second)
+	c.progress(t, "work before")
 	if err := server.Restart(t.Context()); err != nil { // immediate: kills what is under way
 		t.Fatal(err)
 	}
-	c.progress(t, "work after a restart", 60*time.Second)
+	c.progress(t, "work after a restart")
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	away := time.NewTimer(4 * time.Second) // longer than the sessions live
+	away := time.NewTimer(sessionTTL + time.Second) // the sessions end
 	defer away.Stop()
 	<-away.C
 	if err := server.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.progress(t, "work after the outage", 60*time.Second)
+	c.progress(t, "work after the outage")
 	c.end()
 	g.settle(3)
 	c.kept(g.nodes[1])
@@ -164,11 +164,11 @@ func TestNodesComeAndGoInTheMiddle(t *testing.T) {
 	g := newGang(t, database(t), 3)
 	c := &crowd{g: g, e: g.putOnSale("come-and-go", 10, 10, 20)}
 	c.run(12)
-	c.progress(t, "work before", 60*time.Second)
+	c.progress(t, "work before")
 	g.nodes[1].stop(t)
-	c.progress(t, "work after a stop", 60*time.Second)
+	c.progress(t, "work after a stop")
 	g.nodes[2].kill()
-	c.progress(t, "work after a kill", 60*time.Second)
+	c.progress(t, "work after a kill")
 	c.end()
 	g.settle(1)
 	c.kept(g.nodes[0])

@@ -131,7 +131,7 @@ func TestHoldsExpire(t *testing.T) {
 	cmd := newHold(e, 1, 4)
 	cmd.TTL, cmd.MaxTTL = 300, 300
 	g.must(g.nodes[0], cmd)
-	until(t, "expiry", time.Minute, func() bool {
+	until(t, "expiry", func() bool {
 		_, ok, err := g.nodes[0].Find(t.Context(), cmd.Hold)
 		return err == nil && !ok
 	})
@@ -147,7 +147,7 @@ func TestAvailabilityIsGatheredAndFollowed(t *testing.T) {
 	g := newGang(t, database(t), 3)
 	e := g.putOnSale("counts", 4, 2, 10)
 	for _, m := range g.nodes { // at the event's node and at those that copy
-		until(t, "first counts", time.Minute, func() bool {
+		until(t, "first counts", func() bool {
 			counts, _, stale := m.Counts(e.Number)
 			return len(counts) == 5 && !stale && counts[1].Free == 20 && counts[5].Free == 50
 		})
@@ -195,7 +195,7 @@ func TestCatalogChangesReachAllNodes(t *testing.T) {
 	t.Parallel()
 	g := newGang(t, database(t), 2)
 	e := g.putOnSale("catalog", 1, 1, 4)
-	until(t, "the event at the other node", 20*time.Second, func() bool { _, ok := g.nodes[1].Catalog().BySlug("catalog"); return ok })
+	until(t, "the event at the other node", func() bool { _, ok := g.nodes[1].Catalog().BySlug("catalog"); return ok })
 	other, ok := g.nodes[1].Catalog().BySlug("catalog")
 	if !ok || other.Label(stock.NewSeatID(1, 0)) == "" || other.Segment(2) == nil || other.Segment(3) != nil {
 		t.Fatalf("the other node's event: %+v", other)
@@ -210,7 +210,7 @@ func TestCatalogChangesReachAllNodes(t *testing.T) {
 	if _, err := g.nodes[1].UpdateEvent(t.Context(), e.Number, e.Version, EventChange{State: &paused}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the change at the other node", 20*time.Second, func() bool {
+	until(t, "the change at the other node", func() bool {
 		again, _ := g.nodes[0].Catalog().ByID(e.ID)
 		return again.State == "paused"
 	})
