@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -45,6 +46,13 @@ func TestShippedCaddyfile(t *testing.T) {
 	config = bytes.Replace(config, []byte(`{`), fmt.Appendf(nil, `{"storage":{"module":"file_system","root":%q},`, e.dir+"/storage"), 1)
 	if err := caddy.Load(config, true); err != nil {
 		t.Fatal(err)
+	}
+	// Caddy makes its certificates by the side, and does not wait for them when it stops: they would be written while the folder is removed.
+	for _, name := range []string{"localhost", "127.0.0.1"} {
+		e.until("the certificate of "+name+" is made", func() bool {
+			_, err := os.Stat(filepath.Join(e.dir, "storage/certificates/local", name, name+".json"))
+			return err == nil
+		})
 	}
 	f := e.fan()
 	e.until("the room is kept", func() bool { return f.get("/.wr/v1/demo/frontier").StatusCode == 200 })
