@@ -40,6 +40,9 @@ type Config struct {
 	Key []byte
 	// RejoinEvery is how often missing seeds are tried. Default 5 s.
 	RejoinEvery time.Duration
+	// SuspectFor is how long a member that does not answer may object before it counts as gone. Default 900 ms. Longer keeps members on machines that
+	// stall; a crash is noticed that much later.
+	SuspectFor time.Duration
 	// Log gets memberlist's words too.
 	Log *slog.Logger
 }
@@ -150,7 +153,7 @@ func (c *Cluster) settings() *memberlist.Config {
 	s.SecretKey = c.cfg.Key
 	s.GossipVerifyIncoming, s.GossipVerifyOutgoing = true, true
 	s.ProbeInterval, s.ProbeTimeout = 300*time.Millisecond, 150*time.Millisecond
-	s.SuspicionMult, s.SuspicionMaxTimeoutMult = 3, 4
+	s.SuspicionMult, s.SuspicionMaxTimeoutMult = max(3, int(c.cfg.SuspectFor/s.ProbeInterval)), 4
 	s.GossipInterval, s.GossipNodes = 50*time.Millisecond, 4
 	s.PushPullInterval = 15 * time.Second
 	s.TCPTimeout = 2 * time.Second

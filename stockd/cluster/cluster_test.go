@@ -41,7 +41,7 @@ func start(t *testing.T, id, bind string, join []string, change func(*Config)) *
 // await waits until a node sees exactly these members.
 func await(t *testing.T, c *Cluster, want string) {
 	t.Helper()
-	timeout := time.After(15 * time.Second)
+	timeout := time.After(2 * time.Minute) // tells only what hangs
 	for {
 		var got []string
 		for _, m := range c.Members() {
@@ -134,5 +134,15 @@ func TestLogLines(t *testing.T) {
 	fmt.Fprintln(w, "2026/01/02 03:04:05 [ERR] memberlist: a failure")
 	if !strings.Contains(out.String(), `level=ERROR msg="a failure"`) {
 		t.Error(out.String())
+	}
+}
+
+func TestSuspectForIsHowLongAMemberMayObject(t *testing.T) {
+	t.Parallel()
+	for configured, want := range map[time.Duration]time.Duration{0: 900 * time.Millisecond, 100 * time.Millisecond: 900 * time.Millisecond, time.Minute: time.Minute} {
+		s := (&Cluster{cfg: Config{Bind: "127.0.0.1:0", SuspectFor: configured, Log: slog.New(slog.DiscardHandler)}}).settings()
+		if got := time.Duration(s.SuspicionMult) * s.ProbeInterval; got != want { // memberlist's formula for up to ten members
+			t.Errorf("%v: %v, want %v", configured, got, want)
+		}
 	}
 }

@@ -62,6 +62,8 @@ type gang struct {
 	seeds []string
 	nodes []*member
 	mu    sync.Mutex
+	// suspectFor is long where nobody dies: a node that a busy machine keeps from answering would count as gone for a moment.
+	suspectFor time.Duration
 }
 
 type member struct {
@@ -97,7 +99,18 @@ func testLog() *slog.Logger {
 
 func newGang(t testing.TB, dsn string, nodes int) *gang {
 	t.Helper()
-	g := &gang{t: t, dsn: dsn}
+	return begin(&gang{t: t, dsn: dsn}, nodes)
+}
+
+// newCalmGang is for tests in which nobody dies and that want to see nothing move.
+func newCalmGang(t testing.TB, dsn string, nodes int) *gang {
+	t.Helper()
+	return begin(&gang{t: t, dsn: dsn, suspectFor: patience}, nodes)
+}
+
+func begin(g *gang, nodes int) *gang {
+	t := g.t
+	t.Helper()
 	for range nodes {
 		g.seeds = append(g.seeds, freeAddr(t))
 	}
@@ -111,7 +124,8 @@ func newGang(t testing.TB, dsn string, nodes int) *gang {
 func (g *gang) config(id, gossip, internal string) Config {
 	return Config{
 		NodeID: id, APIAddr: "127.0.0.1:9", InternalAddr: internal, GossipAddr: gossip, Join: g.seeds, GossipKey: bytes.Repeat([]byte{1}, 32),
-		InternalKey: "0123456789abcdef", Postgres: g.dsn, AllowNoFsync: true, SessionTTL: sessionTTL, BalanceAfter: 500 * time.Millisecond, MoveCooldown: time.Second,
+		InternalKey: "0123456789abcdef", Postgres: g.dsn, AllowNoFsync: true, BalanceAfter: 500 * time.Millisecond, MoveCooldown: time.Second,
+		SessionTTL: sessionTTL, SuspectFor: g.suspectFor,
 	}
 }
 

@@ -25,6 +25,8 @@ type Config struct {
 	ClusterLabel string
 	// GossipKey has 32 bytes. Required unless GossipAddr is on loopback.
 	GossipKey []byte
+	// SuspectFor is how long a node that does not answer may object before it counts as gone. Default 900 ms.
+	SuspectFor time.Duration
 	// InternalKey authenticates calls to the internal listener. Required, at least 16 characters, unless InternalAddr is on loopback.
 	InternalKey string
 	// Postgres is the ledger's connection string. Required.
@@ -59,7 +61,7 @@ func (cfg *Config) owner() owner.Config {
 func (cfg *Config) cluster() cluster.Config {
 	return cluster.Config{
 		Self: client.Node{ID: cfg.NodeID, API: cfg.APIAddr, Internal: cfg.InternalAddr}, Bind: cfg.GossipAddr, Join: cfg.Join,
-		Label: cfg.ClusterLabel, Key: cfg.GossipKey,
+		Label: cfg.ClusterLabel, Key: cfg.GossipKey, SuspectFor: cfg.SuspectFor,
 	}
 }
 

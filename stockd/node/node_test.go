@@ -144,7 +144,7 @@ func TestHoldsExpire(t *testing.T) {
 
 func TestAvailabilityIsGatheredAndFollowed(t *testing.T) {
 	t.Parallel()
-	g := newGang(t, database(t), 3)
+	g := newCalmGang(t, database(t), 3)
 	e := g.putOnSale("counts", 4, 2, 10)
 	for _, m := range g.nodes { // at the event's node and at those that copy
 		until(t, "first counts", func() bool {
