@@ -42,6 +42,7 @@ func FuzzTicketCode(f *testing.F) {
 	f.Add(good)
 	f.Add("")
 	f.Add(strings.Repeat("A", len(good)))
+	f.Add(good[:9] + "\n" + good[9:])
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := order.ParseTicketCode(text, key.Public().(ed25519.PublicKey))
 		if err != nil {
@@ -84,6 +85,7 @@ func FuzzToken(f *testing.F) {
 	good := tokens.New(order.PurposeHold, id)
 	f.Add(good)
 	f.Add("sh1.1..")
+	f.Add(good + "\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if err := tokens.Check(order.PurposeHold, text, id); err == nil && text != good {
 			t.Errorf("%q is taken", text)

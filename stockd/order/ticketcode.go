@@ -51,9 +51,9 @@ func (c TicketCode) Sign(key ed25519.PrivateKey) string {
 
 // ParseTicketCode reads and checks a code. Whether the ticket was voided since is for the list of revocations.
 func ParseTicketCode(text string, key ed25519.PublicKey) (TicketCode, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := decodeBase64URL(text)
 	if err != nil {
-		return TicketCode{}, fmt.Errorf("%w: it is not base64url", ErrTicketCode)
+		return TicketCode{}, fmt.Errorf("%w: %w", ErrTicketCode, errBase64URL)
 	}
 	if len(b) != ticketBytes+ed25519.SignatureSize {
 		return TicketCode{}, fmt.Errorf("%w: it has %d bytes, a ticket has %d", ErrTicketCode, len(b), ticketBytes+ed25519.SignatureSize)
@@ -77,10 +77,11 @@ func ParseTicketCode(text string, key ed25519.PublicKey) (TicketCode, error) {
 type TicketKeys map[byte]ed25519.PublicKey
 
 // Verify reads a code, checks it with the key that it names, and whether it is valid now. A gate needs nothing else but the list of revocations.
+// A line break that a scanner adds at the end is the gate's to cut off.
 func (k TicketKeys) Verify(text string, now time.Time) (TicketCode, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := decodeBase64URL(text)
 	if err != nil || len(b) < 2 {
-		return TicketCode{}, fmt.Errorf("%w: it is not base64url", ErrTicketCode)
+		return TicketCode{}, fmt.Errorf("%w: %w", ErrTicketCode, errBase64URL)
 	}
 	key, ok := k[b[1]]
 	if !ok {

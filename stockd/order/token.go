@@ -82,8 +82,8 @@ func (t *Tokens) Verify(purpose, text string) (id uuid.UUID, err error) {
 		return id, ErrToken
 	}
 	key, known := t.keys[byte(kid)]
-	payload, err1 := base64.RawURLEncoding.Strict().DecodeString(parts[2])
-	seal, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[3])
+	payload, err1 := decodeBase64URL(parts[2])
+	seal, err2 := decodeBase64URL(parts[3])
 	if !known || err1 != nil || err2 != nil || len(payload) != len(id) || !hmac.Equal(seal, mac(key, byte(kid), purpose, uuid.UUID(payload))) {
 		return id, ErrToken
 	}
