@@ -1,16 +1,18 @@
 -- +goose Up
 -- How orders move and money is posted. Lock order: orders by id, then the open business day.
 
--- Moves one order and writes its history. False: the order is not in the state that was expected.
+-- Moves one order and writes its history. False: the order is not in the state that was expected, or a later attempt to pay it is under way: who
+-- asked a provider about an earlier one may come back with the answer when the buyer is paying anew.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.order_move(p_order uuid, p_from smallint, p_to smallint, p_event text, p_attempt int, p_reason text, p_paying_until timestamptz, p_now timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_ver int;
     v_state smallint;
+    v_attempt int;
 BEGIN
-    SELECT ver, state INTO v_ver, v_state FROM ledger.orders WHERE id = p_order FOR NO KEY UPDATE;
-    IF NOT FOUND OR v_state <> p_from THEN RETURN false; END IF;
+    SELECT ver, state, attempt INTO v_ver, v_state, v_attempt FROM ledger.orders WHERE id = p_order FOR NO KEY UPDATE;
+    IF NOT FOUND OR v_state <> p_from OR v_attempt > p_attempt THEN RETURN false; END IF;
     INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, reason, at)
         VALUES (p_order, v_ver + 1, v_ver, p_from, p_to, p_event, p_attempt, p_reason, p_now);
     UPDATE ledger.orders SET ver = v_ver + 1, state = p_to, attempt = p_attempt, paying_until = p_paying_until, updated_at = p_now WHERE id = p_order;
