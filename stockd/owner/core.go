@@ -17,6 +17,7 @@ type Core struct {
 	session session
 	members []string
 	table   []string // the proposed owner of each partition
+	mine    []bool   // of the table
 	viewAt  time.Duration
 	frozen  bool
 	closing bool
@@ -192,15 +193,22 @@ func (c *Core) view(in View) {
 	if slices.Equal(members, c.members) {
 		return
 	}
-	c.members, c.table = members, Propose(members)
+	c.propose(members)
 	c.viewAt = c.now.Mono
 	c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
 	c.markAllChanged()
 }
 
-// wanted is whether this node should own the partition.
-func (c *Core) wanted(p stock.PartitionID) bool {
-	return !c.closing && c.table != nil && c.table[p] == c.cfg.Node
+// propose takes over who should own what among members.
+func (c *Core) propose(members []string) {
+	c.members, c.table = members, Propose(members)
+	c.mine = make([]bool, len(c.table))
+	for p, node := range c.table {
+		c.mine[p] = node == c.cfg.Node
+	}
 }
+
+// wanted is whether this node should own the partition.
+func (c *Core) wanted(p stock.PartitionID) bool { return !c.closing && c.table != nil && c.mine[p] }
 
 func (c *Core) lane(p stock.PartitionID) *lane { return &c.lanes[int(p)%len(c.lanes)] }

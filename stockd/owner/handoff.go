@@ -65,8 +65,7 @@ func (c *Core) drain() {
 		return
 	}
 	c.closing = true
-	c.members = slices.DeleteFunc(slices.Clone(c.members), func(m string) bool { return m == c.cfg.Node })
-	c.table = Propose(c.members)
+	c.propose(slices.DeleteFunc(slices.Clone(c.members), func(m string) bool { return m == c.cfg.Node }))
 	for p := range c.parts {
 		switch c.parts[p].state {
 		case serving:

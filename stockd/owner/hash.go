@@ -54,11 +54,8 @@ func Best(members []string, key uint64) string {
 	return best
 }
 
+// score is xxh64 of the member's name and the key. Names are short: what is hashed fits on the stack.
 func score(member string, key uint64) uint64 {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], key)
-	d := xxhash.New()
-	_, _ = d.WriteString(member) // a digest in memory cannot fail
-	_, _ = d.Write(b[:])
-	return d.Sum64()
+	var b [96]byte
+	return xxhash.Sum64(binary.BigEndian.AppendUint64(append(b[:0], member...), key))
 }
