@@ -52,6 +52,7 @@ type partition struct {
 	queue   []*request
 	retryAt time.Duration // not claimed before
 	strikes int           // bugs in a row
+	past    *tenure       // the last one that ended with a batch in flight: what that asked for came before what waits now
 	// ours: the row may name this node's session. One that was dropped and is no longer wanted is claimed all the same and then handed
 	// off in order; otherwise it would stay dark, because nobody else may claim it while the session lives.
 	ours bool

@@ -65,10 +65,14 @@ func (c *Core) admit(r *request) {
 	}
 }
 
-// ready is whether commands of the partition can be applied now.
+// ready is whether commands of the partition can be applied now. While a batch of its last tenure is in flight they wait: should that be fenced,
+// its requests come first, because they arrived first.
 func (c *Core) ready(p stock.PartitionID) bool {
-	l := c.lane(p)
-	return c.parts[p].state == serving && c.promising() && !l.unknown && len(l.pending) < lanePendingMax
+	part, l := &c.parts[p], c.lane(p)
+	if part.past != nil && part.past.flying == 0 {
+		part.past = nil
+	}
+	return part.state == serving && part.past == nil && c.promising() && !l.unknown && len(l.pending) < lanePendingMax
 }
 
 // enqueue lets a request wait for its partition, in order of arrival.

@@ -88,6 +88,9 @@ func (c *Core) drop(p stock.PartitionID, retryAt time.Duration) {
 		for _, r := range c.unsent(t) {
 			c.enqueue(r)
 		}
+		if t.flying > 0 {
+			part.past = t
+		}
 	}
 	part.state, part.tenure, part.retryAt = idle, nil, retryAt
 	c.claimAt = min(c.claimAt, max(retryAt, c.now.Mono))
