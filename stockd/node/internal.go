@@ -123,7 +123,7 @@ func (n *Node) serveNudge(w http.ResponseWriter, r *http.Request) {
 func (n *Node) serveAnnounce(w http.ResponseWriter, r *http.Request) {
 	var in announceDoc
 	if readJSON(w, r, &in) && in.Node.ID != "" {
-		n.table.own(in.Node, in.Parts)
+		n.hear(in.Node, in.Parts)
 	}
 }
 

@@ -209,7 +209,25 @@ func (n *Node) readOwners(ctx context.Context) {
 		}
 	}
 	for node, owned := range parts {
-		n.table.own(node, owned)
+		n.hear(node, owned)
+	}
+}
+
+// hear takes over who owns what, as another node or the ledger says. A partition that this node believes to serve, and that somebody has under
+// a newer epoch, was taken by another process of this node; the core is told, because without a flush it would not find out.
+func (n *Node) hear(node client.Node, parts []owner.PartEpoch) {
+	n.table.own(node, parts)
+	var lost []owner.PartEpoch
+	for _, pe := range parts {
+		if pe.Part < stock.Partitions {
+			if mine := n.local[pe.Part].Load(); mine != 0 && mine < pe.Epoch {
+				lost = append(lost, pe)
+			}
+		}
+	}
+	if len(lost) > 0 {
+		n.log.Error("another process serves partitions of this node: does it have the same id?", "partitions", len(lost), "by", node.Internal)
+		n.give(owner.Overtaken{Parts: lost})
 	}
 }
 

@@ -92,6 +92,18 @@ func (c *Core) nudged(in Nudged) {
 	c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
 }
 
+// overtaken drops what somebody else has claimed since. It is claimed again after a while only, so that two processes of one node do not
+// spend their time on taking everything from each other.
+func (c *Core) overtaken(in Overtaken) {
+	for _, pe := range in.Parts {
+		if int(pe.Part) < len(c.parts) {
+			if t := c.parts[pe.Part].tenure; t != nil && t.epoch < pe.Epoch {
+				c.drop(pe.Part, c.now.Mono+10*c.cfg.ClaimEvery)
+			}
+		}
+	}
+}
+
 func (c *Core) loaded(in Loaded) {
 	var on []PartEpoch
 	var lack []stock.PartitionID

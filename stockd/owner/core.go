@@ -138,6 +138,8 @@ func (c *Core) take(in Input) {
 		c.released(in)
 	case Nudged:
 		c.nudged(in)
+	case Overtaken:
+		c.overtaken(in)
 	case Freeze:
 		c.frozen = in.On
 	case Drain:

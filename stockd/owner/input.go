@@ -144,6 +144,11 @@ type Released struct {
 // Nudged says that the partitions have probably just become free.
 type Nudged struct{ Parts []stock.PartitionID }
 
+// Overtaken says that somebody has claimed partitions under these epochs. Who still believes to serve one of them under an older epoch was
+// overtaken by another process of the same node: the next flush would tell, but without one the partition would stay dark for as long as the
+// session lives. It is advice, and may be wrong: the partition is claimed anew.
+type Overtaken struct{ Parts []PartEpoch }
+
 // Request asks for one command. Reply answers it under the same id, exactly once.
 type Request struct {
 	ID      uint64
@@ -176,6 +181,7 @@ func (FlushUnknown) input()  {}
 func (FlushRefused) input()  {}
 func (Released) input()      {}
 func (Nudged) input()        {}
+func (Overtaken) input()     {}
 func (Request) input()       {}
 func (Freeze) input()        {}
 func (Drain) input()         {}
