@@ -33,8 +33,9 @@ func (s *Segment) Load(rows []SeatRow, holds []HoldRow, nextUnit int32) error {
 			return err
 		}
 	}
-	for id, slot := range s.byID {
+	for slot := uint32(1); slot < s.places; slot++ { // in order of the rows: the same rows give the same segment, its timers included
 		h := s.at(slot)
+		id := h.id
 		quantity, ok := want[id]
 		switch n := int32(len(h.seats)); {
 		case !ok && h.state != Sold:

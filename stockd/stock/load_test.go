@@ -91,3 +91,26 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Found by the simulator, two runs of one seed of which differed: holds that were loaded expired in the order of a map.
+func TestLoadKeepsTheOrderOfTheRows(t *testing.T) {
+	t.Parallel()
+	var seats []SeatRow
+	var holds []HoldRow
+	for i := range 20 {
+		id := testID('h', 20-i)
+		holds = append(holds, HoldRow{ID: id, Generation: int32(i + 1), Quantity: 1, Deadline: 5000, MaxExpires: 5000})
+		seats = append(seats, SeatRow{Seat: NewSeatID(testSegment, int32(i+1)), State: Held, Ver: 1, Hold: id, Generation: int32(i + 1)})
+	}
+	for range 10 {
+		s := NewArea(testEvent, testSegment, 50)
+		if err := s.Load(seats, holds, 30); err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range s.Due(60_000, 64) {
+			if id != holds[i].ID {
+				t.Fatalf("hold %d of %d that is due is %v, loaded was %v", i, len(holds), id, holds[i].ID)
+			}
+		}
+	}
+}
