@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test race check bench generate build clean postgres
+.PHONY: help demo test race check bench sim mutants generate build clean postgres
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,6 +38,13 @@ check: ## Format, vet, static analysis, generated code, Caddyfile, OpenAPI, link
 
 bench: postgres ## Benchmarks, each with its limit or its peer in the same run.
 	scripts/bench.sh
+
+SEEDS ?= 10000
+sim: ## Simulate SEEDS=10000 runs of a cluster under faults; SEED=7 prints the trace of one.
+	$(GO) run ./sim/cmd $(if $(SEED),-seed $(SEED),-seeds $(SEEDS))
+
+mutants: ## Break the code and the simulated ledger on purpose; each mutant has to be caught.
+	$(GO) run ./sim/cmd -mutants -seeds 2000
 
 generate: ## Write ledger/db from queries/ and ledger/migrations/, and charts/arena.json.
 	$(SQLC) generate

@@ -1,0 +1,369 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"ticketrush/stockd/order"
+	"ticketrush/stockd/owner"
+	"ticketrush/stockd/stock"
+)
+
+// committed checks a flush: whether it was allowed to write at all, each of its operations, and what it left behind.
+func (c *checker) committed(p *process, b *owner.Batch, results FlushResult, owned []bool) {
+	applied, refused := 0, 0
+	for i := range b.Works {
+		w := &b.Works[i]
+		if results.Works[i].Fenced || results.Resent[i] {
+			c.w.mix(uint64(w.Part), uint64(w.Seq), 99)
+			continue
+		}
+		if !owned[i] || w.Seq != c.seqs[w.Part]+1 || w.Epoch != c.epochs[w.Part] {
+			c.w.fail("I5: %s wrote flush %d of partition %d under epoch %d; the last was %d, the epoch is %d", p.name, w.Seq, w.Part, w.Epoch, c.seqs[w.Part], c.epochs[w.Part])
+			return
+		}
+		c.seqs[w.Part] = w.Seq
+		for j, op := range w.Ops {
+			outcome := results.Works[i].Outcomes[j]
+			c.w.mix(uint64(w.Part), uint64(w.Seq), uint64(op.Kind), uint64(outcome))
+			if c.w.tracing() {
+				c.w.say("ledger", "%s flush %d of partition %d epoch %d: %s of hold %.8v: outcome %d, seats %d", p.name, w.Seq, w.Part, w.Epoch, kindName(op.Kind), op.Hold, outcome, seatsOf(op))
+			}
+			if outcome == stock.OutcomeApplied {
+				applied++
+				c.operation(b, op)
+			} else {
+				refused++
+				c.refused(op, outcome)
+			}
+		}
+	}
+	if applied > 0 && refused > 0 {
+		c.w.some[SawBatchWithRefusal]++
+	}
+	c.after(b)
+}
+
+func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
+	switch outcome {
+	case stock.OutcomeOrderLocked:
+		c.w.some[SawOrderLocked]++
+	case stock.OutcomeOrderNo:
+		c.w.some[SawOrderNo]++
+	case stock.OutcomeLimit:
+		if op.Quantity > op.Quotas[0].Limit {
+			c.w.some[SawOverLimitAtFirst]++
+		}
+	default:
+	}
+}
+
+// operation checks one operation that was written, against the orders and the promises of this moment.
+func (c *checker) operation(b *owner.Batch, op *stock.Op) {
+	if op.Request.Key != noID && op.Kind != stock.KindNote {
+		if f := c.fateOf(op.Request); f.effects > 0 {
+			c.w.fail("I9: a request had an effect twice: %s of hold %.8v", kindName(op.Kind), op.Hold)
+		} else {
+			f.effects++
+		}
+	}
+	o := c.w.ledger.orders[op.Order]
+	pr := c.promises[op.Hold]
+	switch op.Kind {
+	case stock.KindHold:
+		for _, q := range op.Quotas {
+			key := quotaKey{op.Event, q.Dimension, q.Key}
+			c.counted[key] = append(c.counted[key], op.Hold)
+		}
+		for _, m := range op.Moves {
+			if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now) && other.hold != op.Hold {
+				c.w.fail("I3: seat %d is given to hold %.8v while it is promised under hold %.8v for %v", m.Seat, op.Hold, other.hold, other.until-c.w.now)
+			}
+		}
+	case stock.KindExpire:
+		c.w.some[SawExpired]++
+		if c.strict && pr.valid(c.w.now) {
+			c.w.fail("I3: hold %.8v expired %v before the time that its client was told", op.Hold, pr.until-c.w.now)
+		}
+	case stock.KindRelease:
+		c.w.some[SawReleased]++
+	case stock.KindPin:
+		if o == nil || o.State != order.Paying || o.Attempt != op.Attempt {
+			c.w.fail("I6: seats are pinned to attempt %d of an order that is not being paid by it: %+v", op.Attempt, o)
+		}
+	case stock.KindSell:
+		if o == nil || o.State != order.Paid && o.State != order.Issued || o.Attempt != op.Attempt {
+			c.w.fail("I6: seats are sold for attempt %d of an order that is not paid by it: %+v", op.Attempt, o)
+		}
+	case stock.KindUnpin:
+		if o == nil || o.Attempt == op.Attempt && (o.State == order.Paying || o.State == order.Paid || o.State == order.Issued || o.State == order.Stuck) {
+			c.w.fail("I6: seats are taken from attempt %d of an order that counts on them: %+v", op.Attempt, o)
+		}
+	case stock.KindRefund:
+		if !c.ended[op.Order] {
+			c.w.fail("I2: seats of order %.8v come back without a refund", op.Order)
+		}
+	case stock.KindNote:
+		c.soldOut(b, op)
+	default:
+	}
+}
+
+// soldOut checks that nobody is told so while a seat may still come.
+func (c *checker) soldOut(b *owner.Batch, op *stock.Op) {
+	s := c.w.ledger.segments[segmentKey{op.Event, op.Segment}]
+	if op.Refused != stock.CodeSoldOut || s.sold == s.capacity {
+		return
+	}
+	for i := range b.Works {
+		for _, other := range b.Works[i].Ops {
+			if other.Kind == stock.KindRefund && other.Segment == op.Segment {
+				return
+			}
+		}
+	}
+	c.w.fail("segment %d is called sold out with %d of %d sold", op.Segment, s.sold, s.capacity)
+}
+
+// after checks what a flush touched: the seats against the counters, and the counters of buyers against their holds.
+func (c *checker) after(b *owner.Batch) {
+	for i := range b.Works {
+		for _, op := range b.Works[i].Ops {
+			if len(op.Moves) > 0 {
+				c.conserved(c.w.ledger.segments[segmentKey{op.Event, op.Segment}])
+			}
+			for _, q := range op.Quotas {
+				c.limited(quotaKey{op.Event, q.Dimension, q.Key}, q.Limit)
+			}
+		}
+	}
+}
+
+// conserved checks I1 and I8 for one segment of the ledger.
+func (c *checker) conserved(s *segmentRow) {
+	var n [4]int32
+	for _, seat := range s.seats {
+		n[seat.State]++
+		if (seat.sold != nil) != (seat.State == stock.Sold) {
+			c.w.fail("I1: seat %d is in state %d, and its sale says otherwise", seat.Seat, seat.State)
+		}
+	}
+	taken := n[stock.Held] + n[stock.Paying] + n[stock.Sold]
+	if n[stock.Held] != s.held || n[stock.Paying] != s.paying || n[stock.Sold] != s.sold || taken > s.capacity {
+		c.w.fail("I8: segment %d counts %d, %d, %d; its seats say %v", s.ref.Segment, s.held, s.paying, s.sold, n)
+	}
+}
+
+// limited checks I7 for one counter.
+func (c *checker) limited(key quotaKey, limit int32) {
+	var n int32
+	for _, id := range c.counted[key] {
+		h := c.w.ledger.holds[id]
+		if h.state == holdHeld {
+			n += h.Quantity
+			continue
+		}
+		for _, seat := range c.w.ledger.segments[h.segment].seats {
+			if seat.State == stock.Sold && seat.Hold == id {
+				n++
+			}
+		}
+	}
+	if got := c.w.ledger.quota[key]; got != n || n > limit {
+		c.w.fail("I7: a buyer's counter is %d, they have %d seats, the limit is %d", got, n, limit)
+	}
+}
+
+// pinTruth is whether an order waits for a payment's attempt with every seat pinned to it.
+type pinTruth struct{ known, pinned, waits bool }
+
+func (c *checker) pins(ref string) pinTruth {
+	l := c.w.ledger
+	p := l.payments[l.byRef[ref]]
+	if p == nil {
+		return pinTruth{}
+	}
+	o := l.orders[p.Order]
+	n := 0
+	for _, seat := range l.segments[segmentKey{o.Event, segmentOf(o)}].seats {
+		if seat.Order == o.ID && seat.State == stock.Paying && seat.Attempt == p.Attempt {
+			n++
+		}
+	}
+	return pinTruth{true, n == len(o.Lines), (o.State == order.Paying || o.State == order.Stuck) && o.Attempt == p.Attempt}
+}
+
+// decided checks the commit point of a sale.
+func (c *checker) decided(f Fact, v Verdict, truth pinTruth) {
+	if c.w.tracing() {
+		c.w.say("ledger", "fact %.20s of order %.8v: verdict %d again %v", f.ID, v.Order, v.Code, v.Again)
+	}
+	c.w.mix(uint64(v.Code), uint64(v.Order[2]))
+	switch {
+	case v.Again:
+	case v.Code == factPaid:
+		c.w.some[SawPaid]++
+		if !truth.pinned || !truth.waits {
+			c.w.fail("I6: order %.8v is paid while its seats are not pinned to the attempt", v.Order)
+		}
+	case v.Code == factNotPinned:
+		c.w.some[SawNotPinned]++
+		if truth.pinned {
+			c.w.fail("I6: the payment of order %.8v is turned away although its seats are pinned", v.Order)
+		}
+	}
+}
+
+// pinRefused checks that the payment of a valid hold is never refused as taken (I6).
+func (c *checker) pinRefused(o *Order, t told) {
+	if now := c.w.ledger.orders[o.ID]; now.State == order.Paying && now.Attempt == o.Attempt {
+		c.w.fail("I6: the pin of attempt %d of order %.8v was refused with code %d while it is being paid", o.Attempt, o.ID, t.Code)
+	}
+}
+
+// paid notes that somebody was told that an order is paid: from here it stays so (I2).
+func (c *checker) paid(id uuid.UUID) {
+	c.sales[id] = true
+	c.stillPaid(id)
+}
+
+func (c *checker) unsold(id uuid.UUID) { c.ended[id] = true }
+
+func (c *checker) stillPaid(id uuid.UUID) {
+	o := c.w.ledger.orders[id]
+	if !c.ended[id] && o.State != order.Paid && o.State != order.Issued {
+		c.w.fail("I2: order %.8v was told paid and is %v", id, o.State)
+	}
+}
+
+// owners notes which partitions have an owner since the faults ended.
+func (c *checker) owners() {
+	for _, p := range c.w.alive() {
+		for part := range p.on {
+			c.served[part] = true
+		}
+	}
+}
+
+// unserved are the partitions that have had no owner since the faults ended.
+func (c *checker) unserved() []stock.PartitionID {
+	var parts []stock.PartitionID
+	for _, ref := range c.w.catalog {
+		if !c.served[ref.Part] {
+			parts = append(parts, ref.Part)
+		}
+	}
+	return parts
+}
+
+// quiet is whether everything has reached an end: orders, holds, money, partitions.
+func (c *checker) quiet() string {
+	l := c.w.ledger
+	for _, id := range l.sortedOrders(func(*Order) bool { return true }) {
+		switch o := l.orders[id]; o.State {
+		case order.Issued, order.Expired, order.Cancelled, order.Refunded:
+		default:
+			return "order " + id.String()[:8] + " is " + o.State.String()
+		}
+	}
+	for _, s := range l.sortedSegments() {
+		if len(s.live) > 0 {
+			return "hold " + slices.SortedFunc(maps.Keys(s.live), byID)[0].String()[:8] + " lives"
+		}
+	}
+	for _, ref := range c.w.provider.order {
+		if p := c.w.provider.payments[ref]; p.state == order.PaymentAuthorized && l.byRef[ref] != noID {
+			return "payment " + ref[:8] + " is authorized"
+		} else if p.state == order.PaymentCaptured && l.byRef[ref] != noID && l.orders[p.Order].State != order.Issued {
+			return "payment " + ref[:8] + " is captured and pays nothing"
+		}
+	}
+	for _, p := range c.w.alive() {
+		if len(p.waiters) > 0 {
+			return p.name + " owes answers"
+		}
+		if p.leaving {
+			return p.name + " is leaving"
+		}
+	}
+	if text := c.owned(); text != "" {
+		return text
+	}
+	for _, p := range c.w.alive() {
+		for _, lane := range p.core.Status().Lanes {
+			if lane.InFlight > 0 || lane.Pending > 0 {
+				return p.name + " is flushing"
+			}
+		}
+	}
+	return ""
+}
+
+// owned is whether each partition with stock has one owner, which the row names.
+func (c *checker) owned() string {
+	for _, ref := range c.w.catalog {
+		var owners []*process
+		for _, p := range c.w.alive() {
+			if p.on[ref.Part] > 0 {
+				owners = append(owners, p)
+			}
+		}
+		if len(owners) != 1 {
+			return "a partition has not one owner"
+		}
+		row := c.w.ledger.part(ref.Part)
+		if row.epoch != owners[0].on[ref.Part] || c.w.ledger.sessions[row.session] == nil || c.w.ledger.sessions[row.session].node != owners[0].id {
+			return "a partition is served by somebody else than its row says"
+		}
+		if _, ok := owners[0].core.Segment(ref.Event, ref.Segment); !ok {
+			return "a segment was not loaded"
+		}
+	}
+	return ""
+}
+
+// settled checks at the end that memory is as the ledger, and that what was told is true.
+func (c *checker) settled() {
+	for _, id := range slices.SortedFunc(maps.Keys(c.sales), byID) {
+		c.stillPaid(id)
+	}
+	l := c.w.ledger
+	for _, s := range l.sortedSegments() {
+		c.conserved(s)
+		for _, p := range c.w.alive() {
+			if p.on[s.ref.Part] == 0 {
+				continue
+			}
+			engine := p.engines[loadedKey{segmentKey{s.ref.Event, s.ref.Segment}, p.on[s.ref.Part]}]
+			if err := engine.Check(); err != nil {
+				c.w.fail("I8: segment %d in the memory of %s: %v", s.ref.Segment, p.name, err)
+			}
+			if n := engine.Counts(); n.Held != s.held || n.Paying != s.paying || n.Sold != s.sold {
+				c.w.fail("I8: segment %d has %+v in the memory of %s, the ledger says %d, %d, %d", s.ref.Segment, n, p.name, s.held, s.paying, s.sold)
+			}
+			for i, state := range engine.States(nil) {
+				if seat := s.seats[int32(i)]; seat.State != state {
+					c.w.fail("I8: seat %d is %d in the memory of %s, %d in the ledger", seat.Seat, state, p.name, seat.State)
+				}
+			}
+		}
+	}
+	for _, id := range l.sortedOrders(func(o *Order) bool { return o.State == order.Issued }) {
+		o := l.orders[id]
+		for _, line := range o.Lines {
+			if seat := l.segments[segmentKey{o.Event, segmentOf(o)}].seats[line.Seat.Index()]; seat.sold == nil || seat.sold.order != id {
+				c.w.fail("I6: order %.8v is issued and seat %d is not sold to it", id, line.Seat)
+			}
+		}
+	}
+}
+
+func seatsOf(op *stock.Op) []int32 {
+	var seats []int32
+	for _, m := range op.Moves {
+		seats = append(seats, m.Seat.Index())
+	}
+	return seats
+}

@@ -1,0 +1,30 @@
+package sim
+
+// Mutant is one thing that is wrong on purpose. The simulator has to notice each; what it does not notice it does not prove.
+// These are wrong in the simulated ledger, in the simulated driver or in the simulated clients; package mutants has those of the product's code.
+type Mutant string
+
+// The mutants of the ledger and of what drives the cores. The protocol that each of them breaks is in docs/design.md.
+const (
+	NoMutant               Mutant = ""
+	NoFence                Mutant = "no-fence"                  // a flush is applied whoever owns the partition
+	FenceWithoutLock       Mutant = "fence-without-lock"        // ownership is read when the flush begins and not locked
+	LoadBeforeBump         Mutant = "load-before-bump"          // claim and load in one statement: the load sees the past
+	WallClockExpiry        Mutant = "wall-clock-expiry"         // after a take-over a hold has what its row says by the successor's clock
+	FullLifeOnReplay       Mutant = "full-life-on-replay"       // a repeated request is told the full life of its hold
+	UnpinWithoutOrderCheck Mutant = "unpin-without-order-check" // seats are unpinned whatever their order is
+	PinWithoutAttempt      Mutant = "pin-without-attempt"       // a pin counts for whatever attempt is being paid
+	SellWithoutOrderCheck  Mutant = "sell-without-order-check"  // seats are sold whatever their order is
+	DecideWithoutPins      Mutant = "decide-without-pins"       // an order is paid without a look at its seats
+	DecideOnOldSnapshot    Mutant = "decide-on-old-snapshot"    // the pins are read before the order is locked
+	FirstCounterUnchecked  Mutant = "first-counter-unchecked"   // the first hold of a buyer is not compared with the limit
+	CounterLeaked          Mutant = "counter-leaked"            // a hold that is refused keeps its count
+	RefusalsLost           Mutant = "refusals-lost-on-resend"   // a resend is told that everything was applied
+	ResendBySeqOnly        Mutant = "resend-by-seq-only"        // a resend is recognised by its number and not by its batch
+)
+
+// Mutants are all of them.
+var Mutants = []Mutant{
+	NoFence, FenceWithoutLock, LoadBeforeBump, WallClockExpiry, FullLifeOnReplay, UnpinWithoutOrderCheck, PinWithoutAttempt, SellWithoutOrderCheck,
+	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly,
+}

@@ -1,0 +1,69 @@
+package mutants
+
+// mutant is one change of one file. Old must occur in it exactly once.
+type mutant struct {
+	name string
+	file string // from the root
+	old  string
+	new  string
+}
+
+// table are the mutants of stockd/owner and stockd/stock.
+var table = []mutant{
+	{
+		name: "unknown-is-failed", file: "stockd/owner/settle.go", // a commit whose answer is lost counts as not made
+		old: "	l.unknown = true\n	l.again = c.now.Mono + min(",
+		new: `	f := l.flight
+	l.flight = nil
+	for _, ops := range f.works {
+		for _, o := range ops {
+			o.segment.engine.Settle(o.op, stock.OutcomeFenced, c.now.Wall)
+		}
+		c.again(ops)
+	}
+	return
+	l.unknown = true
+	l.again = c.now.Mono + min(`,
+	},
+	{
+		name: "memory-ack", file: "stockd/owner/request.go", // yes is said before the commit
+		old: "	c.fly(&operation{request: r, op: effect.Op, tenure: t, segment: s})",
+		new: `	c.fly(&operation{request: r, op: effect.Op, tenure: t, segment: s})
+	c.answer(r, stock.Answer{Code: stock.CodeOK, Seq: t.seq + 1})`,
+	},
+	{
+		name: "deadline-at-reply", file: "stockd/owner/session.go", // a lease counts from when its renewal was heard of
+		old: "	s.deadline = max(s.deadline, c.until(in.Sent))",
+		new: "	s.deadline = max(s.deadline, c.until(c.now.Mono))",
+	},
+	{
+		name: "final-from-memory", file: "stockd/stock/apply.go", // a final no is said without a commit
+		old: "	op := s.newOp(cmd, KindNote)",
+		new: "	if code != CodeReplay && code != CodeSoldOut {\n		return refuse(code)\n	}\n	op := s.newOp(cmd, KindNote)",
+	},
+	{
+		name: "sold-out-from-memory", file: "stockd/stock/apply.go",
+		old: "	if answer.Code == CodeSoldOut {\n		return s.note(cmd, CodeSoldOut)\n	}",
+		new: "",
+	},
+	{
+		name: "seq-used-twice", file: "stockd/owner/tenure.go", // a new tenure begins one number too early
+		old: "epoch: claim.Epoch, seq: claim.Seq, since: now,",
+		new: "epoch: claim.Epoch, seq: max(claim.Seq-1, 0), since: now,",
+	},
+	{
+		name: "fenced-keeps-serving", file: "stockd/owner/settle.go", // who is fenced goes on with the memory it has
+		old: "		c.drop(t.part, c.now.Mono)\n	}\n	c.again(ops)",
+		new: "		t.seq += 0\n	}\n	c.again(ops)",
+	},
+	{
+		name: "undo-keeps-seats", file: "stockd/stock/settle.go", // a hold that the ledger refused keeps its seats
+		old: "	s.held -= int32(len(h.seats))\n	s.giveAll(h.seats)\n	s.dropHold(slot)\n	return answer",
+		new: "	s.dropHold(slot)\n	return answer",
+	},
+	{
+		name: "pin-of-any-attempt", file: "stockd/stock/apply.go", // memory sells and unpins whatever attempt has pinned
+		old: "cmd.Kind != KindPin && cmd.Attempt != h.attempt:",
+		new: "cmd.Kind != KindPin && cmd.Attempt > h.attempt:",
+	},
+}
