@@ -15,7 +15,6 @@ import (
 type client struct {
 	w        *World
 	no       int
-	wishes   int
 	keys     uint64
 	stubborn bool // goes on when others have left
 }

@@ -83,16 +83,18 @@ const (
 )
 
 var sightNames = [sights]string{
-	"kill", "pause longer than the lease", "message lost: cut from the database", "message lost: cut from the peers", "database restarted", "database away",
-	"database clock set", "node clock set", "false gossip", "two processes with one node id", "node drained", "slow commit", "slow message",
-	"message held back by a pause", "transaction lost in a crash", "unknown commit", "reply lost after the commit", "resend found its batch",
-	"resend was applied", "fenced flush", "flush waits for a flush", "renewal failed", "session over", "claim failed", "load failed", "release failed",
-	"segments loaded later", "take-over with live holds", "take-over with pins", "hand-off with remaining lives", "owner hears that it was overtaken", "partition on its way", "forwarded",
-	"hold busy", "hold granted", "request replayed", "client duplicate", "client retry", "hold extended", "hold released", "hold expired", "sold out",
-	"all held", "seat taken", "limit reached", "limit reached by the first hold", "batch with a refusal in it", "final no", "order locked", "order says no",
-	"paid", "issued", "payment declined", "payment resumed by another call", "second attempt", "loose pin", "sold before",
-	"order expired unpaid", "order stuck", "provider silent", "webhook long after", "webhook sent twice", "webhook late", "late payment", "money of a payment not written down", "void", "refund",
-	"capture refused", "sold seats given back", "payment before the pin", "provider asked before the pin", "speculative follow", "late internal command",
+	"kill", "pause longer than the lease", "message lost: cut from the database", "message lost: cut from the peers", "database restarted",
+	"database away", "database clock set", "node clock set", "false gossip", "two processes with one node id", "node drained", "slow commit",
+	"slow message", "message held back by a pause", "transaction lost in a crash", "unknown commit", "reply lost after the commit",
+	"resend found its batch", "resend was applied", "fenced flush", "flush waits for a flush", "renewal failed", "session over",
+	"claim failed", "load failed", "release failed", "segments loaded later", "take-over with live holds", "take-over with pins",
+	"hand-off with remaining lives", "owner hears that it was overtaken", "partition on its way", "forwarded", "hold busy", "hold granted",
+	"request replayed", "client duplicate", "client retry", "hold extended", "hold released", "hold expired", "sold out", "all held",
+	"seat taken", "limit reached", "limit reached by the first hold", "batch with a refusal in it", "final no", "order locked",
+	"order says no", "paid", "issued", "payment declined", "payment resumed by another call", "second attempt", "loose pin", "sold before",
+	"order expired unpaid", "order stuck", "provider silent", "webhook long after", "webhook sent twice", "webhook late", "late payment",
+	"money of a payment not written down", "void", "refund", "capture refused", "sold seats given back", "payment before the pin",
+	"provider asked before the pin", "speculative follow", "late internal command",
 }
 
 func (s Sight) String() string { return sightNames[s] }

@@ -113,13 +113,13 @@ func (p *pair) send(b *owner.Batch) FlushResult {
 	p.must(err)
 	simulated, err := p.sim.Flush(b)
 	p.must(err)
-	real := FlushResult{}
+	theirs := FlushResult{}
 	for _, r := range results {
 		out := owner.WorkResult{Fenced: r.Fenced}
 		for _, o := range r.Outcomes {
 			out.Outcomes = append(out.Outcomes, stock.Outcome(o))
 		}
-		real.Works, real.Resent = append(real.Works, out), append(real.Resent, r.Resent)
+		theirs.Works, theirs.Resent = append(theirs.Works, out), append(theirs.Resent, r.Resent)
 		if r.Fenced {
 			p.seen["fenced"]++
 		}
@@ -127,7 +127,7 @@ func (p *pair) send(b *owner.Batch) FlushResult {
 			p.seen["resent"]++
 		}
 	}
-	p.same("flush", real, simulated)
+	p.same("flush", theirs, simulated)
 	return simulated
 }
 
@@ -136,8 +136,8 @@ func (p *pair) command(ref owner.SegmentRef) stock.Command {
 	cmd := stock.Command{Event: ref.Event, Segment: ref.Segment, TTL: hour, MaxTTL: 2 * hour}
 	if rapid.Bool().Draw(p.T, "keyed") {
 		key := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%d/%d", p.run, rapid.IntRange(0, 60).Draw(p.T, "key")))
-		print := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, rapid.IntRange(0, 3).Draw(p.T, "payload")/3))
-		cmd.Request = stock.Request{Scope: number(1, 1), Key: key, Fingerprint: print}
+		payload := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, rapid.IntRange(0, 3).Draw(p.T, "payload")/3))
+		cmd.Request = stock.Request{Scope: number(1, 1), Key: key, Fingerprint: payload}
 	}
 	mine := slices.DeleteFunc(slices.Clone(p.holds), func(h heldBy) bool { return h.segment != ref.Segment })
 	if len(mine) == 0 || rapid.IntRange(0, 3).Draw(p.T, "new") == 0 {

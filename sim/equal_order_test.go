@@ -53,16 +53,16 @@ func (p *pair) sale() {
 
 func (p *pair) beginPayment(o *Order, now int64) {
 	until := now + hour
-	real, err := p.db.PaymentBegin(p.ctx, o.ID, 3, time.UnixMilli(until), time.UnixMilli(now))
+	theirs, err := p.db.PaymentBegin(p.ctx, o.ID, 3, time.UnixMilli(until), time.UnixMilli(now))
 	for code, known := range map[int32]error{-1: ledger.ErrNotFound, -2: ledger.ErrOrderState, -3: ledger.ErrTooManyAttempts, -4: ledger.ErrHoldOver} {
 		if errors.Is(err, known) {
-			real, err = code, nil
+			theirs, err = code, nil
 		}
 	}
 	p.must(err)
 	simulated, err := p.sim.PaymentBegin(o.ID, 3, until, now)
 	p.must(err)
-	p.same("payment begin", real, simulated)
+	p.same("payment begin", theirs, simulated)
 }
 
 func (p *pair) insertPayment(o *Order) {
@@ -115,11 +115,11 @@ func (p *pair) move(o *Order, now int64) {
 	if from == order.Stuck && to != order.Expired {
 		return
 	}
-	real, err := p.db.OrderMove(p.ctx, o.ID, int16(from), int16(to), event, attempt, "", time.UnixMilli(now))
+	theirs, err := p.db.OrderMove(p.ctx, o.ID, int16(from), int16(to), event, attempt, "", time.UnixMilli(now))
 	p.must(err)
 	simulated, err := p.sim.OrderMove(o.ID, from, to, event, attempt, 0, now)
 	p.must(err)
-	p.same("order move", real, simulated)
+	p.same("order move", theirs, simulated)
 }
 
 func (p *pair) captureFail(o *Order, now int64) {
@@ -127,11 +127,11 @@ func (p *pair) captureFail(o *Order, now int64) {
 	if pay == nil {
 		return
 	}
-	real, err := p.db.CaptureFail(p.ctx, o.ID, pay.ID, "", time.UnixMilli(now))
+	theirs, err := p.db.CaptureFail(p.ctx, o.ID, pay.ID, "", time.UnixMilli(now))
 	p.must(err)
 	simulated, err := p.sim.CaptureFail(o.ID, pay.ID, now)
 	p.must(err)
-	p.same("capture fail", real, simulated)
+	p.same("capture fail", theirs, simulated)
 }
 
 func (p *pair) placed(o *Order) *Payment {
@@ -149,11 +149,11 @@ func (p *pair) issue(o *Order, now int64) {
 		tickets = append(tickets, ledger.NewTicket{ID: p.id(), Seat: int64(l.Seat), Code: "c"})
 	}
 	pay := p.placed(o)
-	real, err := p.db.Issue(p.ctx, o.ID, pay.ID, tickets, time.UnixMilli(now))
+	theirs, err := p.db.Issue(p.ctx, o.ID, pay.ID, tickets, time.UnixMilli(now))
 	p.must(err)
 	simulated, err := p.sim.Issue(o.ID, pay.ID, now)
 	p.must(err)
-	p.same("issue", real, simulated)
+	p.same("issue", theirs, simulated)
 	p.seen[fmt.Sprint("issued ", simulated)]++
 }
 
@@ -170,14 +170,14 @@ func (p *pair) lists(now int64) {
 	p.same("orders overdue", slices.DeleteFunc(overdue, mine), p.sim.OrdersOverdue(now+2*hour))
 	loose, err := p.db.LoosePins(p.ctx, 10_000)
 	p.must(err)
-	var real []LoosePin
+	var theirs []LoosePin
 	for _, l := range loose {
 		if !mine(l.Order) {
-			real = append(real, LoosePin{l.Order, l.Hold, l.Attempt, p.sim.holds[l.Hold].segment, order.State(l.State)})
+			theirs = append(theirs, LoosePin{l.Order, l.Hold, l.Attempt, p.sim.holds[l.Hold].segment, order.State(l.State)})
 		}
 	}
-	slices.SortFunc(real, func(a, b LoosePin) int { return byID(a.Hold, b.Hold) })
-	p.same("loose pins", real, p.sim.LoosePins())
+	slices.SortFunc(theirs, func(a, b LoosePin) int { return byID(a.Hold, b.Hold) })
+	p.same("loose pins", theirs, p.sim.LoosePins())
 }
 
 // compareRows compares everything that is written down.
@@ -190,19 +190,19 @@ func (p *pair) compareRows() {
 		p.must(p.db.SQL().QueryRowContext(p.ctx, `SELECT session, epoch, applied_seq, head_hash FROM ledger.part WHERE part = $1`, int32(ref.Part)).Scan(&session, &epoch, &seq, &head))
 		p.same("partition", fmt.Sprintf("%d %d %d %x", session, epoch, seq, head), fmt.Sprintf("%d %d %d %x", row.session, row.epoch, row.seq, row.head))
 	}
-	real := map[string]int32{}
+	theirs := map[string]int32{}
 	p.rows(`SELECT dimension, key, n FROM ledger.quota WHERE event = $1`, func(r *sql.Rows) error {
 		var d, n int32
 		var key uuid.UUID
 		err := r.Scan(&d, &key, &n)
-		real[fmt.Sprint(d, key)] = n
+		theirs[fmt.Sprint(d, key)] = n
 		return err
 	}, int32(p.event))
 	simulated := map[string]int32{}
 	for k, n := range p.sim.quota {
 		simulated[fmt.Sprint(k.dimension, k.key)] = n
 	}
-	p.same("counters", real, simulated)
+	p.same("counters", theirs, simulated)
 	for key, row := range p.sim.keys {
 		r, err := p.db.Replayed(p.ctx, key.scope, key.key)
 		p.must(err)

@@ -99,9 +99,9 @@ func (p *pair) must(err error) {
 	}
 }
 
-func (p *pair) same(what string, real, simulated any) {
+func (p *pair) same(what string, theirs, simulated any) {
 	p.Helper()
-	if a, b := fmt.Sprintf("%+v", real), fmt.Sprintf("%+v", simulated); a != b {
+	if a, b := fmt.Sprintf("%+v", theirs), fmt.Sprintf("%+v", simulated); a != b {
 		p.Fatalf("%s:\n  Postgres  %s\n  simulated %s", what, a, b)
 	}
 }
@@ -236,11 +236,11 @@ func (p *pair) release() {
 	ref := rapid.SampledFrom(p.segments).Draw(p.T, "segment")
 	node := p.node()
 	r := owner.PartRelease{Part: ref.Part, Epoch: p.sim.part(ref.Part).epoch, Lives: p.engines[ref.Segment].Lives(nowMs())}
-	real := ledger.PartRelease{Part: int32(r.Part), Epoch: r.Epoch}
+	theirs := ledger.PartRelease{Part: int32(r.Part), Epoch: r.Epoch}
 	for _, l := range r.Lives {
-		real.Lives = append(real.Lives, ledger.HoldLife{Hold: l.Hold, Remaining: time.Duration(l.RemainingMs) * time.Millisecond})
+		theirs.Lives = append(theirs.Lives, ledger.HoldLife{Hold: l.Hold, Remaining: time.Duration(l.RemainingMs) * time.Millisecond})
 	}
-	p.must(p.db.ReleaseParts(p.ctx, p.sessions[node], []ledger.PartRelease{real}))
+	p.must(p.db.ReleaseParts(p.ctx, p.sessions[node], []ledger.PartRelease{theirs}))
 	p.sim.Release(p.sessions[node], []owner.PartRelease{r})
 }
 
@@ -249,14 +249,14 @@ func (p *pair) load() {
 	ref := rapid.SampledFrom(p.segments).Draw(p.T, "segment")
 	loaded, err := p.db.Load(p.ctx, []int32{int32(ref.Part)})
 	p.must(err)
-	var real []LoadedSegment
+	var theirs []LoadedSegment
 	for _, s := range loaded.Segments {
 		if s.Event == int32(p.event) {
-			real = append(real, loadedFrom(loaded, s))
+			theirs = append(theirs, loadedFrom(loaded, s))
 		}
 	}
 	simulated := p.sim.Load([]stock.PartitionID{ref.Part}, nil)
-	p.same("load", real, simulated)
+	p.same("load", theirs, simulated)
 	for i := range simulated {
 		s := &simulated[i]
 		engine := stock.NewArea(s.Event, s.Segment, s.Capacity)

@@ -18,8 +18,6 @@ type charge struct {
 	Payment
 	state  string
 	amount int64
-	told   int
-	heard  bool
 }
 
 // call reaches the provider and comes back, or not: then it may have been done.

@@ -61,10 +61,10 @@ func (w *World) course() {
 		w.fail("L1: %v after the last fault partitions %v have had no owner", owned-healed, parts)
 	}
 	w.probe()
-	why := ""
 	for len(w.fails) == 0 {
 		w.run(w.now + 200*time.Millisecond)
-		if why = w.check.quiet(); why == "" {
+		why := w.check.quiet()
+		if why == "" {
 			w.check.settled()
 			return
 		}

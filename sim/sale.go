@@ -183,12 +183,11 @@ func (p *process) take(f Fact, then func(v Verdict, ok bool)) {
 	}
 	p.change(id, func() error {
 		truth := p.w.check.pins(f.Ref)
-		v, err := []Verdict(nil), error(nil)
+		take := l.Take
 		if before != nil {
-			v, err = l.take([]Fact{f}, before, p.wall())
-		} else {
-			v, err = l.Take([]Fact{f}, p.wall())
+			take = func(facts []Fact, now int64) ([]Verdict, error) { return l.take(facts, before, now) }
 		}
+		v, err := take([]Fact{f}, p.wall())
 		if err == nil {
 			verdict = v[0]
 			p.w.check.decided(f, verdict, truth)

@@ -145,9 +145,6 @@ func (w *World) hop() time.Duration {
 	return w.between(100*time.Microsecond, 1500*time.Microsecond)
 }
 
-// wall is the true time, Unix ms.
-func (w *World) wall() int64 { return wallStart + w.now.Milliseconds() }
-
 // database is the server that the ledger lives on.
 type database struct {
 	down  bool

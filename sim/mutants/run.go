@@ -20,7 +20,7 @@ func Run(n int, note func(name string, seeds int, why string)) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is in the folder for such things
 	var problems []error
 	for _, m := range table {
 		seeds, why, err := m.run(dir, n)
