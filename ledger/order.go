@@ -89,6 +89,13 @@ func (l *DB) OrderMove(ctx context.Context, id uuid.UUID, from, to int16, event 
 	return moved, explain(err)
 }
 
+// OrderExpire ends an order that was not paid in time, and notes the calls that void its attempt's payments, in one transaction. It says false
+// when the order is not in the state from, or a later attempt is under way.
+func (l *DB) OrderExpire(ctx context.Context, id uuid.UUID, from int16, attempt int32, reason string, now time.Time) (bool, error) {
+	moved, err := l.q.OrderExpire(ctx, l.short, db.OrderExpireParams{ID: id, FromState: from, Attempt: attempt, Reason: reason, Now: now})
+	return moved, explain(err)
+}
+
 // OrderStuck moves a paying order whose provider does not answer to stuck; it is asked again until the given time.
 func (l *DB) OrderStuck(ctx context.Context, id uuid.UUID, attempt int32, reason string, until, now time.Time) (bool, error) {
 	moved, err := l.q.OrderMove(ctx, l.short, db.OrderMoveParams{

@@ -16,15 +16,6 @@ type OutboxJob struct {
 	Attempts int32
 }
 
-// OutboxAdd notes a call to be made, once for each dedup key.
-func (l *DB) OutboxAdd(ctx context.Context, dedup, topic string, payload any, due time.Time) error {
-	body, err := json.Marshal(payload)
-	if err != nil {
-		return err
-	}
-	return explain(l.q.OutboxInsert(ctx, l.short, db.OutboxInsertParams{Dedup: dedup, Topic: topic, Payload: body, DueAt: due}))
-}
-
 // OutboxTake takes calls that are due. Each is put off until the end of the lease, so that a crash only delays it.
 func (l *DB) OutboxTake(ctx context.Context, limit int32, lease, now time.Time) ([]OutboxJob, error) {
 	rows, err := l.q.OutboxTake(ctx, l.short, db.OutboxTakeParams{Count: limit, Lease: lease, Now: now})

@@ -34,6 +34,12 @@ func (l *DB) SessionRenew(ctx context.Context, id int64, ttl time.Duration) (boo
 	return err == nil, explain(err)
 }
 
+// Clock reads the database's clock, the only one that all nodes share.
+func (l *DB) Clock(ctx context.Context) (time.Time, error) {
+	at, err := l.q.Clock(ctx, l.sessions)
+	return at, explain(err)
+}
+
 // SessionEnd ends a session; its partitions may be claimed at once.
 func (l *DB) SessionEnd(ctx context.Context, id int64) error {
 	return explain(l.q.SessionEnd(ctx, l.sessions, id))

@@ -25,6 +25,9 @@ UPDATE ledger.sess SET expires_at = clock_timestamp() + sqlc.arg(ttl_ms)::bigint
  WHERE id = sqlc.arg(id) AND NOT dead AND expires_at > clock_timestamp()
 RETURNING id;
 
+-- name: Clock :one
+SELECT clock_timestamp()::timestamptz;
+
 -- name: SessionEnd :exec
 UPDATE ledger.sess SET dead = true WHERE id = sqlc.arg(id);
 

@@ -20,6 +20,9 @@ SELECT from_state, event, to_state FROM ledger.order_transitions ORDER BY from_s
 -- name: OrderMove :one
 SELECT ledger.order_move(sqlc.arg(id)::uuid, sqlc.arg(from_state)::smallint, sqlc.arg(to_state)::smallint, sqlc.arg(event)::text, sqlc.arg(attempt)::int, sqlc.arg(reason)::text, sqlc.narg(paying_until)::timestamptz, sqlc.arg(now)::timestamptz)::boolean;
 
+-- name: OrderExpire :one
+SELECT ledger.order_expire(sqlc.arg(id)::uuid, sqlc.arg(from_state)::smallint, sqlc.arg(attempt)::int, sqlc.arg(reason)::text, sqlc.arg(now)::timestamptz)::boolean;
+
 -- name: PaymentBegin :one
 SELECT ledger.payment_begin(sqlc.arg(id)::uuid, sqlc.arg(max_attempts)::int, sqlc.arg(until)::timestamptz, sqlc.arg(now)::timestamptz)::int;
 

@@ -25,9 +25,6 @@ SELECT ledger.refund_sent(sqlc.arg(id)::uuid, sqlc.arg(now)::timestamptz)::boole
 -- name: OrphanRefunded :exec
 SELECT ledger.orphan_refunded(sqlc.arg(provider)::text, sqlc.arg(ref)::text, sqlc.arg(amount)::bigint, sqlc.arg(currency)::text, sqlc.arg(now)::timestamptz);
 
--- name: OutboxInsert :exec
-INSERT INTO ledger.outbox(dedup, topic, payload, due_at) VALUES (sqlc.arg(dedup), sqlc.arg(topic), sqlc.arg(payload), sqlc.arg(due_at)) ON CONFLICT DO NOTHING;
-
 -- Takes what is due and puts it off for longer than a call may take, so that nobody else takes it meanwhile and a crash only delays it.
 -- name: OutboxTake :many
 UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = sqlc.arg(lease)::timestamptz

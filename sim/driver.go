@@ -243,11 +243,11 @@ func (p *process) rearm(h *LoadedHold, now int64) stock.HoldRow {
 	if p.w.wrong == WallClockExpiry {
 		return row
 	}
-	deadline := min(now+holdTTL, h.MaxExpires+sessionTTL.Milliseconds())
+	deadline := now + holdTTL
 	if h.RemainingMs >= 0 {
 		deadline = now + h.RemainingMs
 	}
-	row.Deadline = max(row.Deadline, deadline)
+	row.Deadline = max(row.Deadline, min(deadline, h.MaxExpires+sessionTTL.Milliseconds()))
 	return row
 }
 

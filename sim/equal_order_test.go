@@ -115,6 +115,14 @@ func (p *pair) move(o *Order, now int64) {
 	if from == order.Stuck && to != order.Expired {
 		return
 	}
+	if to == order.Expired {
+		theirs, err := p.db.OrderExpire(p.ctx, o.ID, int16(from), attempt, "", time.UnixMilli(now))
+		p.must(err)
+		simulated, err := p.sim.OrderExpire(o.ID, from, attempt, now)
+		p.must(err)
+		p.same("order expiry", theirs, simulated)
+		return
+	}
 	theirs, err := p.db.OrderMove(p.ctx, o.ID, int16(from), int16(to), event, attempt, "", time.UnixMilli(now))
 	p.must(err)
 	simulated, err := p.sim.OrderMove(o.ID, from, to, event, attempt, 0, now)

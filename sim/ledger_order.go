@@ -102,6 +102,21 @@ func (l *Ledger) OrderMove(id uuid.UUID, from, to order.State, event string, att
 	return true, l.move(o, to, event, attempt, until, now)
 }
 
+// OrderExpire ends an order that was not paid in time and notes that its attempt's payment is to be voided.
+func (l *Ledger) OrderExpire(id uuid.UUID, from order.State, attempt int32, now int64) (bool, error) {
+	moved, err := l.OrderMove(id, from, order.Expired, order.EventDeadline, attempt, 0, now)
+	if err != nil || !moved {
+		return false, err
+	}
+	_, payments, _ := l.OrderGet(id)
+	for i := range payments {
+		if p := &payments[i]; p.Attempt == attempt && p.State == order.PaymentCreated {
+			l.giveBack(p, false, now)
+		}
+	}
+	return true, nil
+}
+
 // beginGrace is how long after the last end of its hold an order may still begin to be paid, ms: the hold may have been re-armed.
 const beginGrace = 3000
 
@@ -294,13 +309,6 @@ func (l *Ledger) callBack(j Job) {
 	l.jobs++
 	j.no = l.jobs
 	l.outbox[j.Dedup] = &j
-}
-
-// OutboxAdd notes a call once.
-func (l *Ledger) OutboxAdd(j Job) {
-	if l.outbox[j.Dedup] == nil {
-		l.callBack(j)
-	}
 }
 
 // OutboxTake takes the calls that are due and puts them off until lease.

@@ -80,7 +80,7 @@ func (p *process) overdue(id uuid.UUID) {
 				return
 			}
 		}
-		p.expireOrder(&o, nil)
+		p.expireOrder(&o)
 	})
 }
 
@@ -91,11 +91,11 @@ func (p *process) askAbout(o *Order, pay Payment, late bool) {
 		case ok && (state == order.PaymentAuthorized || state == order.PaymentCaptured):
 			p.take(Fact{ID: "asked:" + pay.Ref + ":" + state, Ref: pay.Ref, Kind: state, Amount: pay.Amount}, func(v Verdict, ok bool) {
 				if ok && v.Code != factPaid && v.Code != factAlready {
-					p.expireOrder(o, &pay)
+					p.expireOrder(o)
 				}
 			})
 		case ok:
-			p.expireOrder(o, &pay)
+			p.expireOrder(o)
 		case o.State == order.Paying:
 			p.change(o.ID, func() error {
 				moved, err := p.w.ledger.OrderMove(o.ID, order.Paying, order.Stuck, order.EventDeadline, o.Attempt, p.wall()+stuckFor, p.wall())
@@ -105,26 +105,22 @@ func (p *process) askAbout(o *Order, pay Payment, late bool) {
 				return err
 			}, func(bool) {})
 		case late:
-			p.expireOrder(o, &pay)
+			p.expireOrder(o)
 		}
 	})
 }
 
 // expireOrder ends an order whose payment took too long, has what may still come given back, and frees its seats.
-func (p *process) expireOrder(o *Order, pay *Payment) {
+func (p *process) expireOrder(o *Order) {
 	moved := false
 	p.change(o.ID, func() (err error) {
-		moved, err = p.w.ledger.OrderMove(o.ID, o.State, order.Expired, order.EventDeadline, o.Attempt, 0, p.wall())
+		moved, err = p.w.ledger.OrderExpire(o.ID, o.State, o.Attempt, p.wall())
 		return err
 	}, func(ok bool) {
 		if !ok || !moved {
 			return
 		}
 		p.w.some[SawOrderExpired]++
-		if pay != nil && pay.State == order.PaymentCreated {
-			job := Job{Dedup: "void:" + pay.ID.String(), Topic: topicVoid, Ref: pay.Ref, Payment: pay.ID, Due: p.wall()}
-			p.query(func() { p.w.ledger.OutboxAdd(job) }, func(bool) {})
-		}
 		p.unpin(LoosePin{Order: o.ID, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, segmentOf(o)}, State: order.Expired})
 	})
 }

@@ -28,7 +28,7 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
 	public := newServer(detach(api.New(api.Config{
-		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(),
+		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Now: n.Now,
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
 	})))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client

@@ -50,7 +50,7 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 	}
 	o.service, err = order.New(order.Config{
 		TicketKey: ed25519.NewKeyFromSeed(s.tokens.Derive("stockd/tickets", ed25519.SeedSize)), TicketKeyID: keyID,
-		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local,
+		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now,
 	}, n.Ledger(), n, providers, log, registry)
 	o.port.Service = o.service
 	return o, err

@@ -14,6 +14,17 @@ import (
 	"github.com/lib/pq"
 )
 
+const Clock = `-- name: Clock :one
+SELECT clock_timestamp()::timestamptz
+`
+
+func (q *Queries) Clock(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRowContext(ctx, Clock)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const Flush = `-- name: Flush :one
 
 SELECT ledger.flush(

@@ -64,6 +64,31 @@ func (q *Queries) Issue(ctx context.Context, db DBTX, arg IssueParams) (int32, e
 	return column_1, err
 }
 
+const OrderExpire = `-- name: OrderExpire :one
+SELECT ledger.order_expire($1::uuid, $2::smallint, $3::int, $4::text, $5::timestamptz)::boolean
+`
+
+type OrderExpireParams struct {
+	ID        uuid.UUID
+	FromState int16
+	Attempt   int32
+	Reason    string
+	Now       time.Time
+}
+
+func (q *Queries) OrderExpire(ctx context.Context, db DBTX, arg OrderExpireParams) (bool, error) {
+	row := db.QueryRowContext(ctx, OrderExpire,
+		arg.ID,
+		arg.FromState,
+		arg.Attempt,
+		arg.Reason,
+		arg.Now,
+	)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const OrderGet = `-- name: OrderGet :one
 
 SELECT o.id, o.event, o.hold, o.state, o.ver, o.attempt, o.buyer_ref, o.total, o.currency, o.hold_until, o.paying_until, o.created_at, h.segment, h.part, h.deadline

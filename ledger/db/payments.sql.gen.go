@@ -89,27 +89,6 @@ func (q *Queries) OutboxFailed(ctx context.Context, db DBTX, arg OutboxFailedPar
 	return err
 }
 
-const OutboxInsert = `-- name: OutboxInsert :exec
-INSERT INTO ledger.outbox(dedup, topic, payload, due_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
-`
-
-type OutboxInsertParams struct {
-	Dedup   string
-	Topic   string
-	Payload json.RawMessage
-	DueAt   time.Time
-}
-
-func (q *Queries) OutboxInsert(ctx context.Context, db DBTX, arg OutboxInsertParams) error {
-	_, err := db.ExecContext(ctx, OutboxInsert,
-		arg.Dedup,
-		arg.Topic,
-		arg.Payload,
-		arg.DueAt,
-	)
-	return err
-}
-
 const OutboxTake = `-- name: OutboxTake :many
 UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = $1::timestamptz
   FROM (SELECT id FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= $2::timestamptz ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d

@@ -104,6 +104,18 @@ CREATE FUNCTION ledger.call_back(p_dedup text, p_topic text, p_payload jsonb, p_
 $$;
 -- +goose StatementEnd
 
+-- Ends an attempt whose time is up, with the calls that void what may still be paid: one commit, so that no crash leaves a payment which
+-- nobody gives back. False: as order_move.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.order_expire(p_order uuid, p_from smallint, p_attempt int, p_reason text, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT ledger.order_move(p_order, p_from, 5::smallint, 'deadline', p_attempt, p_reason, NULL, p_now) THEN RETURN false; END IF;
+    PERFORM ledger.call_back('void:' || y.id, 'void', jsonb_build_object('provider', y.provider, 'ref', y.provider_ref, 'payment', y.id), p_now)
+       FROM ledger.payments y WHERE y.order_id = p_order AND y.attempt = p_attempt AND y.state = 'created';
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
 -- Money of a payment that pays nothing: authorised is voided; captured is owed to the buyer, once, and sent back. What the provider has in
 -- its own books may be another amount than ours: that amount is what goes back.
 -- +goose StatementBegin
@@ -322,4 +334,4 @@ CREATE INDEX orders_stuck ON ledger.orders (paying_until) WHERE state = 10;
 -- +goose Down
 DROP INDEX ledger.holds_pinned, ledger.orders_stuck;
 DROP FUNCTION ledger.issue, ledger.capture_fail, ledger.orphan_refunded, ledger.refund_sent, ledger.payment_take, ledger.payment_apply, ledger.give_back,
-    ledger.call_back, ledger.decide, ledger.open_day, ledger.post, ledger.payment_begin, ledger.order_move;
+    ledger.order_expire, ledger.call_back, ledger.decide, ledger.open_day, ledger.post, ledger.payment_begin, ledger.order_move;

@@ -88,7 +88,7 @@ func (n *Node) build(ctx context.Context, parts []owner.PartEpoch, loaded *ledge
 		})
 	}
 	holds := map[segmentKey][]stock.HoldRow{}
-	now := time.Now()
+	now := n.Now()
 	for _, r := range loaded.Holds {
 		key := segmentKey{stock.EventID(r.Event), stock.SegmentNo(r.Segment)}
 		event, _ := n.eventByNumber(ctx, key.event)
@@ -138,17 +138,16 @@ func (n *Node) engine(ctx context.Context, key segmentKey, row ledger.SegmentRow
 // holdRow decides how long a loaded hold has: what was left at a hand-off; after a crash its full life anew, because the row's existence is
 // the truth and its time only advice. Never past its maximum and one session, and never shorter than the row says.
 func (n *Node) holdRow(event *Event, r *ledger.HoldRow, now time.Time) stock.HoldRow {
-	var deadline time.Time
-	if r.Remaining >= 0 {
+	deadline := r.Deadline
+	switch {
+	case r.Remaining >= 0:
 		deadline = now.Add(r.Remaining)
-	} else {
-		deadline = r.Deadline
-		if event != nil {
-			deadline = now.Add(event.HoldTTL)
-		}
-		if latest := r.MaxExpires.Add(n.cfg.SessionTTL); deadline.After(latest) {
-			deadline = latest
-		}
+	case event != nil:
+		deadline = now.Add(event.HoldTTL)
+	}
+	// What was left at a hand-off is in the row until the hold changes: a later owner may find it long after.
+	if latest := r.MaxExpires.Add(n.cfg.SessionTTL); deadline.After(latest) {
+		deadline = latest
 	}
 	if deadline.Before(r.Deadline) {
 		deadline = r.Deadline

@@ -215,6 +215,6 @@ func (n *Node) Replayed(ctx context.Context, scope, key uuid.UUID) (ledger.Repla
 
 // StalePins are the pins of this node's partitions that have waited for longer than age, up to limit of them.
 func (n *Node) StalePins(age time.Duration, limit int) (pins []owner.StalePin) {
-	n.ask(func(c *owner.Core) { pins = c.StalePins(time.Now().Add(-age).UnixMilli(), limit) })
+	n.ask(func(c *owner.Core) { pins = c.StalePins(n.Now().Add(-age).UnixMilli(), limit) })
 	return pins
 }

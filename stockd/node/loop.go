@@ -72,8 +72,8 @@ func (n *Node) handle(m message, waiters map[uint64]chan<- owner.Reply) {
 }
 
 func (n *Node) step(in owner.Input, waiters map[uint64]chan<- owner.Reply) {
-	now := time.Now()
-	for _, effect := range n.core.Step(owner.Now{Mono: now.Sub(n.started), Wall: now.UnixMilli()}, in) {
+	mono := time.Since(n.started)
+	for _, effect := range n.core.Step(owner.Now{Mono: mono, Wall: n.clock.at(mono).UnixMilli()}, in) {
 		if r, ok := effect.(owner.Reply); ok {
 			waiters[r.ID] <- r // has room for one
 			delete(waiters, r.ID)

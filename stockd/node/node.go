@@ -25,6 +25,7 @@ type Node struct {
 	self    client.Node
 	metrics *metrics
 	started time.Time
+	clock   clock
 	core    *owner.Core // the loop's
 
 	db      *ledger.DB
@@ -104,12 +105,16 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err = n.refreshCatalog(ctx); err != nil {
 		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.db.Close())
 	}
+	n.started = time.Now()
+	n.clock.base = n.started.Round(0)
+	if err = n.readClock(ctx); err != nil {
+		return errors.Join(fmt.Errorf("read the ledger's clock: %w", err), n.db.Close())
+	}
 	gossip := n.cfg.cluster()
 	gossip.Log = n.log
 	if n.gossip, err = cluster.Start(gossip); err != nil {
 		return errors.Join(err, n.db.Close())
 	}
-	n.started = time.Now()
 	n.readOwners(ctx)
 	for i := range n.cfg.Lanes {
 		jobs := make(chan owner.SendFlush, 4)

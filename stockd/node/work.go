@@ -27,6 +27,11 @@ func (n *Node) session(effect owner.Effect) {
 	defer cancel()
 	switch e := effect.(type) {
 	case owner.OpenSession:
+		if err := n.readClock(ctx); err != nil {
+			n.log.Warn("the ledger's clock could not be read", "error", err)
+			n.give(owner.SessionFailed{})
+			return
+		}
 		id, err := n.db.SessionOpen(ctx, n.cfg.NodeID, n.cfg.APIAddr, n.cfg.InternalAddr, n.cfg.SessionTTL)
 		if err != nil {
 			n.log.Warn("no session could be opened", "error", err)
@@ -44,6 +49,9 @@ func (n *Node) session(effect owner.Effect) {
 		}
 		n.metrics.renewal.Observe(n.since(e.Sent).Seconds())
 		n.give(owner.Renewed{Session: e.Session, Sent: e.Sent, Alive: alive})
+		if err := n.readClock(ctx); err != nil {
+			n.log.Warn("the ledger's clock could not be read; this machine's counts on", "error", err)
+		}
 	case owner.EndSession:
 		if err := n.db.SessionEnd(ctx, e.Session); err != nil {
 			n.log.Warn("the session could not be ended: it will run out", "session", e.Session, "error", err)

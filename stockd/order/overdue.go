@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -70,24 +69,12 @@ func (s *Service) ask(ctx context.Context, p *ledger.Payment) (paid bool, err er
 
 // expire ends an order whose payment took too long, gives back what may still come, and frees its seats.
 func (s *Service) expire(ctx context.Context, o *ledger.Order) error {
-	moved, err := s.ledger.OrderMove(ctx, o.ID, o.State, ledger.OrderExpired, EventDeadline, o.Attempt, "not paid in time", s.config.Now())
+	moved, err := s.ledger.OrderExpire(ctx, o.ID, o.State, o.Attempt, "not paid in time", s.config.Now())
 	if err != nil || !moved {
 		return err
 	}
-	var errs error
-	for i := range o.Payments {
-		if p := &o.Payments[i]; p.Attempt == o.Attempt && p.State == PaymentCreated {
-			errs = errors.Join(errs, s.void(ctx, p))
-		}
-	}
-	return errors.Join(errs, s.unpin(ctx, ledger.LoosePin{Order: o.ID, Attempt: o.Attempt, Hold: o.Hold, Event: o.Event, Segment: o.Segment, State: ledger.OrderExpired}))
-}
-
-// void gives a payment back that pays nothing. The call is made from the outbox, so that a crash only delays it.
-func (s *Service) void(ctx context.Context, p *ledger.Payment) error {
-	err := s.ledger.OutboxAdd(ctx, "void:"+p.ID.String(), topicVoid, backJob{Provider: p.Provider, Ref: p.ProviderRef, Payment: p.ID}, s.config.Now())
 	s.callSoon()
-	return err
+	return s.unpin(ctx, ledger.LoosePin{Order: o.ID, Attempt: o.Attempt, Hold: o.Hold, Event: o.Event, Segment: o.Segment, State: ledger.OrderExpired})
 }
 
 // tidyOverdue ends the attempts whose time is up.
