@@ -62,7 +62,7 @@ func TestClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ledger.Owner{Part: 10, Epoch: 1, Node: "n2", APIAddr: "n2:api", InternalAddr: "n2:internal", Live: true}
+	want := ledger.Owner{Part: 10, Epoch: 1, Session: other, Node: "n2", APIAddr: "n2:api", InternalAddr: "n2:internal", Live: true}
 	if !slices.Contains(owners, want) {
 		t.Errorf("the owners are %+v, want among them %+v", owners, want)
 	}

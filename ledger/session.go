@@ -13,6 +13,7 @@ import (
 type Owner struct {
 	Part         int32
 	Epoch        int64
+	Session      int64
 	Node         string
 	APIAddr      string
 	InternalAddr string
@@ -110,7 +111,7 @@ func (l *DB) Owners(ctx context.Context) ([]Owner, error) {
 	}
 	owners := make([]Owner, 0, len(rows))
 	for _, r := range rows {
-		owners = append(owners, Owner{Part: r.Part, Epoch: r.Epoch, Node: r.Node, APIAddr: r.ApiAddr, InternalAddr: r.InternalAddr, Live: r.Live})
+		owners = append(owners, Owner{Part: r.Part, Epoch: r.Epoch, Session: r.Session, Node: r.Node, APIAddr: r.ApiAddr, InternalAddr: r.InternalAddr, Live: r.Live})
 	}
 	return owners, nil
 }

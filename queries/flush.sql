@@ -63,7 +63,7 @@ lives AS (
 SELECT part FROM released ORDER BY part;
 
 -- name: PartOwners :many
-SELECT p.part, p.epoch, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live
+SELECT p.part, p.epoch, p.session, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live
   FROM ledger.part p JOIN ledger.sess s ON s.id = p.session ORDER BY p.part;
 
 -- name: PartGet :one

@@ -78,13 +78,13 @@ func (c *checker) operation(b *owner.Batch, op *stock.Op) {
 			c.counted[key] = append(c.counted[key], op.Hold)
 		}
 		for _, m := range op.Moves {
-			if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now) && other.hold != op.Hold {
+			if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now+c.w.clockError()) && other.hold != op.Hold {
 				c.w.fail("I3: seat %d is given to hold %.8v while it is promised under hold %.8v for %v", m.Seat, op.Hold, other.hold, other.until-c.w.now)
 			}
 		}
 	case stock.KindExpire:
 		c.w.some[SawExpired]++
-		if c.strict && pr.valid(c.w.now) {
+		if c.strict && pr.valid(c.w.now+c.w.clockError()) {
 			c.w.fail("I3: hold %.8v expired %v before the time that its client was told", op.Hold, pr.until-c.w.now)
 		}
 	case stock.KindRelease:

@@ -13,7 +13,7 @@ const (
 	SawDatabaseRestart
 	SawDatabaseDown
 	SawDatabaseJump
-	SawNodeJump
+	SawWrongClock
 	SawFalseGossip
 	SawTwin
 	SawDrained
@@ -84,7 +84,7 @@ const (
 
 var sightNames = [sights]string{
 	"kill", "pause longer than the lease", "message lost: cut from the database", "message lost: cut from the peers", "database restarted",
-	"database away", "database clock set", "node clock set", "false gossip", "two processes with one node id", "node drained", "slow commit",
+	"database away", "database clock set", "machine with a wrong clock", "false gossip", "two processes with one node id", "node drained", "slow commit",
 	"slow message", "message held back by a pause", "transaction lost in a crash", "unknown commit", "reply lost after the commit",
 	"resend found its batch", "resend was applied", "fenced flush", "flush waits for a flush", "renewal failed", "session over",
 	"claim failed", "load failed", "release failed", "segments loaded later", "take-over with live holds", "take-over with pins",

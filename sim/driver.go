@@ -243,11 +243,11 @@ func (p *process) rearm(h *LoadedHold, now int64) stock.HoldRow {
 	if p.w.wrong == WallClockExpiry {
 		return row
 	}
-	deadline := now + holdTTL
+	deadline, latest := now+holdTTL, h.MaxExpires+sessionTTL.Milliseconds()
 	if h.RemainingMs >= 0 {
-		deadline = now + h.RemainingMs
+		deadline, latest = now+h.RemainingMs, latest+sessionTTL.Milliseconds()
 	}
-	row.Deadline = max(row.Deadline, min(deadline, h.MaxExpires+sessionTTL.Milliseconds()))
+	row.Deadline = max(row.Deadline, min(deadline, latest))
 	return row
 }
 

@@ -11,7 +11,7 @@ import (
 type fault struct {
 	name  string
 	often int  // in how many of ten seeds it happens
-	jumps bool // sets the clock of a node
+	jumps bool // sets the clock that all go by
 	do    func(w *World)
 }
 
@@ -24,8 +24,7 @@ var faults = []fault{
 	{"slow commits", 4, false, (*World).slowCommits},
 	{"lost answers", 5, false, (*World).loseAnswers},
 	{"false gossip", 4, false, (*World).lie},
-	{"database clock", 3, false, (*World).setDatabaseClock},
-	{"node clock", 10, true, (*World).setNodeClock},
+	{"database clock", 10, true, (*World).setDatabaseClock},
 	{"twin", 3, false, (*World).twin},
 	{"drain", 4, false, (*World).drain},
 	{"sessions run out", 2, false, (*World).runOut},
@@ -185,14 +184,6 @@ func (w *World) setDatabaseClock() {
 	}
 }
 
-func (w *World) setNodeClock() {
-	if p := w.running(); p != nil {
-		w.some[SawNodeJump]++
-		p.jump += w.between(-2*time.Second, 2*time.Second)
-		w.say(p.name, "has its clock set, it is off by %v", p.jump)
-	}
-}
-
 // twin starts a second process of a node while the first runs.
 func (w *World) twin() {
 	p := w.running()
@@ -248,7 +239,7 @@ func (w *World) heal() {
 		newest[p.id] = p
 	}
 	for _, p := range w.alive() {
-		p.dbCut, p.peerCut, p.jump = false, false, 0
+		p.dbCut, p.peerCut = false, false
 		if newest[p.id] != p {
 			p.end()
 			continue

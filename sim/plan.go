@@ -21,7 +21,7 @@ type plan struct {
 
 	slowNet, duplicates, impatient, eager                      bool
 	slowBank, lateBank, doubleBank, silentBank, refusesCapture bool
-	clockJumps                                                 bool // of nodes: then what was promised by time cannot be held
+	clockJumps                                                 bool // of the database: then what was promised by time cannot be held
 	patience                                                   time.Duration
 	limitTid, limitAccount, partyMax                           int32
 }
@@ -40,7 +40,7 @@ func newPlan(rng *rand.Rand, seed uint64) plan {
 		limitTid: 2 + rng.Int32N(4), limitAccount: 3 + rng.Int32N(5), partyMax: 2 + rng.Int32N(4),
 	}
 	if sometimes(rng, 6) {
-		p.skew = 400 * time.Millisecond
+		p.skew = time.Hour
 	}
 	for _, f := range faults {
 		if f.jumps && !p.clockJumps {

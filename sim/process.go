@@ -31,9 +31,8 @@ type process struct {
 	core *owner.Core
 
 	boot  time.Duration
-	drift int64         // ‰ by which its monotonic clock is fast
-	skew  time.Duration // of its wall clock
-	jump  time.Duration // by which its wall clock was set
+	drift int64        // ‰ by which its monotonic clock is fast
+	clock *owner.Clock // starts with the machine's time, which is wrong
 
 	dead, paused, leaving bool
 	peerCut, dbCut        bool
@@ -72,11 +71,18 @@ func (w *World) boot(id string) *process {
 	if err != nil {
 		panic(err) // the settings are fixed
 	}
+	wrong := w.between(-w.plan.skew, w.plan.skew)
+	if wrong.Abs() > time.Second {
+		w.some[SawWrongClock]++
+	}
 	p := &process{
 		w: w, id: id, name: fmt.Sprintf("%s.%d", id, len(w.procs)+1), core: core, boot: w.now, drift: w.rng.Int64N(9) - 4,
-		skew: w.between(-w.plan.skew, w.plan.skew), on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
+		clock: owner.NewClock(time.UnixMilli(wallStart).Add(w.now + wrong)), on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
 		engines: map[loadedKey]*stock.Segment{}, waiters: map[uint64]func(owner.Reply){}, follow: map[uuid.UUID]bool{},
 	}
+	// A node asks for the time before it does anything else.
+	trip := w.between(time.Millisecond, 20*time.Millisecond)
+	p.clock.Reading(-trip, 0, time.UnixMicro(w.clock()).Add(-w.between(0, trip)))
 	w.procs = append(w.procs, p)
 	w.say(p.name, "starts")
 	p.give(owner.Segments{All: w.catalog})
@@ -90,8 +96,16 @@ func (p *process) mono() time.Duration {
 	return d + d*time.Duration(p.drift)/1000
 }
 
-// wall is the process's wall clock, Unix ms.
-func (p *process) wall() int64 { return wallStart + (p.w.now + p.skew + p.jump).Milliseconds() }
+// wall is the ledger's time as the process knows it, Unix ms.
+func (p *process) wall() int64 { return p.clock.At(p.mono()).UnixMilli() }
+
+// clockError is how far the clock of any process may be from the database's.
+func (w *World) clockError() (most time.Duration) {
+	for _, p := range w.alive() {
+		most = max(most, p.clock.Error(p.mono()))
+	}
+	return most
+}
 
 // deliver does something in the process: at once, when it goes on after a pause, or never.
 func (p *process) deliver(do func()) {
@@ -173,9 +187,12 @@ func (p *process) execute(effect owner.Effect) {
 	case owner.Stopped:
 		p.w.say(p.name, "has handed everything off and stops")
 		p.w.some[SawDrained]++
-		p.end()
+		p.w.after(stragglers, p.end) // so that the end of the session still leaves
 	}
 }
+
+// stragglers is how long a process answers after it has handed everything off.
+const stragglers = 150 * time.Millisecond
 
 // end is the end of the process, orderly or not.
 func (p *process) end() {
@@ -283,19 +300,23 @@ func (p *process) nextSession() {
 	l := p.w.ledger
 	switch e := effect.(type) {
 	case owner.OpenSession:
-		var id int64
-		p.query(func() { id = l.SessionOpen(p.id, sessionTTL.Microseconds()) }, func(ok bool) {
+		var id, at int64
+		sent := p.mono()
+		p.query(func() { id, at = l.SessionOpen(p.id, sessionTTL.Microseconds()), l.Clock() }, func(ok bool) {
 			if !ok {
 				then(owner.SessionFailed{})
 				return
 			}
+			p.clock.Reading(sent, p.mono(), time.UnixMicro(at))
 			p.w.say(p.name, "has session %d", id)
 			p.session = id
 			then(owner.SessionOpened{ID: id, Sent: e.Sent})
 		})
 	case owner.Renew:
 		var alive bool
-		p.query(func() { alive = l.SessionRenew(e.Session, sessionTTL.Microseconds()) }, func(ok bool) {
+		var at int64
+		sent := p.mono()
+		p.query(func() { alive, at = l.SessionRenew(e.Session, sessionTTL.Microseconds()), l.Clock() }, func(ok bool) {
 			switch {
 			case !ok:
 				p.w.some[SawRenewFailed]++
@@ -304,6 +325,7 @@ func (p *process) nextSession() {
 				if !alive {
 					p.w.some[SawSessionOver]++
 				}
+				p.clock.Reading(sent, p.mono(), time.UnixMicro(at))
 				then(owner.Renewed{Session: e.Session, Sent: e.Sent, Alive: alive})
 			}
 		})

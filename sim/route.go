@@ -58,7 +58,7 @@ func (p *process) here(part stock.PartitionID, cmd stock.Command, then func(told
 	p.waiters[id] = func(r owner.Reply) {
 		t := told{Answer: r.Answer, problem: r.Problem}
 		if r.Answer.Hold != nil {
-			t.left = r.Answer.Hold.Deadline - p.wall()
+			t.left = r.Answer.Hold.Deadline - p.wall() - p.clock.Error(p.mono()).Milliseconds()
 		}
 		if r.Answer.Code == stock.CodeReplay && p.w.wrong == FullLifeOnReplay {
 			t.left = holdTTL

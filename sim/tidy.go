@@ -40,7 +40,24 @@ func (p *process) tidy() {
 				p.work(job)
 			}
 		})
+		p.readOwners()
 		p.pull()
+	})
+}
+
+// readOwners looks which partitions with stock the ledger's rows give to this process.
+func (p *process) readOwners() {
+	in := owner.Named{Session: p.session}
+	p.query(func() {
+		for _, ref := range p.w.catalog {
+			if p.w.ledger.part(ref.Part).session == in.Session && in.Session != 0 {
+				in.Parts = append(in.Parts, ref.Part)
+			}
+		}
+	}, func(ok bool) {
+		if ok && len(in.Parts) > 0 {
+			p.give(in)
+		}
 	})
 }
 

@@ -266,13 +266,14 @@ func (q *Queries) PartLock(ctx context.Context, db DBTX, parts []int32) ([]int32
 }
 
 const PartOwners = `-- name: PartOwners :many
-SELECT p.part, p.epoch, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live
+SELECT p.part, p.epoch, p.session, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live
   FROM ledger.part p JOIN ledger.sess s ON s.id = p.session ORDER BY p.part
 `
 
 type PartOwnersRow struct {
 	Part         int32
 	Epoch        int64
+	Session      int64
 	Node         string
 	ApiAddr      string
 	InternalAddr string
@@ -291,6 +292,7 @@ func (q *Queries) PartOwners(ctx context.Context, db DBTX) ([]PartOwnersRow, err
 		if err := rows.Scan(
 			&i.Part,
 			&i.Epoch,
+			&i.Session,
 			&i.Node,
 			&i.ApiAddr,
 			&i.InternalAddr,

@@ -138,15 +138,16 @@ func (n *Node) engine(ctx context.Context, key segmentKey, row ledger.SegmentRow
 // holdRow decides how long a loaded hold has: what was left at a hand-off; after a crash its full life anew, because the row's existence is
 // the truth and its time only advice. Never past its maximum and one session, and never shorter than the row says.
 func (n *Node) holdRow(event *Event, r *ledger.HoldRow, now time.Time) stock.HoldRow {
-	deadline := r.Deadline
+	deadline, latest := r.Deadline, r.MaxExpires.Add(n.cfg.SessionTTL)
 	switch {
 	case r.Remaining >= 0:
-		deadline = now.Add(r.Remaining)
+		// The buyer was told what was left, so not less than that; but it stays in the row until the hold changes, and a later owner may find
+		// it long after.
+		deadline, latest = now.Add(r.Remaining), latest.Add(n.cfg.SessionTTL)
 	case event != nil:
 		deadline = now.Add(event.HoldTTL)
 	}
-	// What was left at a hand-off is in the row until the hold changes: a later owner may find it long after.
-	if latest := r.MaxExpires.Add(n.cfg.SessionTTL); deadline.After(latest) {
+	if deadline.After(latest) {
 		deadline = latest
 	}
 	if deadline.Before(r.Deadline) {

@@ -73,7 +73,7 @@ func (n *Node) handle(m message, waiters map[uint64]chan<- owner.Reply) {
 
 func (n *Node) step(in owner.Input, waiters map[uint64]chan<- owner.Reply) {
 	mono := time.Since(n.started)
-	for _, effect := range n.core.Step(owner.Now{Mono: mono, Wall: n.clock.at(mono).UnixMilli()}, in) {
+	for _, effect := range n.core.Step(owner.Now{Mono: mono, Wall: n.clock.At(mono).UnixMilli()}, in) {
 		if r, ok := effect.(owner.Reply); ok {
 			waiters[r.ID] <- r // has room for one
 			delete(waiters, r.ID)

@@ -25,7 +25,7 @@ type Node struct {
 	self    client.Node
 	metrics *metrics
 	started time.Time
-	clock   clock
+	clock   *owner.Clock
 	core    *owner.Core // the loop's
 
 	db      *ledger.DB
@@ -106,7 +106,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.db.Close())
 	}
 	n.started = time.Now()
-	n.clock.base = n.started.Round(0)
+	n.clock = owner.NewClock(n.started.Round(0))
 	if err = n.readClock(ctx); err != nil {
 		return errors.Join(fmt.Errorf("read the ledger's clock: %w", err), n.db.Close())
 	}

@@ -202,14 +202,21 @@ func (n *Node) readOwners(ctx context.Context) {
 		return
 	}
 	parts := map[client.Node][]owner.PartEpoch{}
+	mine := map[int64][]stock.PartitionID{} // by session
 	for _, r := range rows {
 		if r.Live {
+			if r.Node == n.self.ID {
+				mine[r.Session] = append(mine[r.Session], stock.PartitionID(r.Part))
+			}
 			node := client.Node{ID: r.Node, API: r.APIAddr, Internal: r.InternalAddr}
 			parts[node] = append(parts[node], owner.PartEpoch{Part: stock.PartitionID(r.Part), Epoch: r.Epoch})
 		}
 	}
 	for node, owned := range parts {
 		n.hear(node, owned)
+	}
+	for session, parts := range mine {
+		n.give(owner.Named{Session: session, Parts: parts})
 	}
 }
 

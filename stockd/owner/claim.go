@@ -104,6 +104,21 @@ func (c *Core) overtaken(in Overtaken) {
 	}
 }
 
+// named takes note of what is this node's by the rows alone. It is claimed, and served or handed off in order; after a while only, because the
+// rows may be older than a hand-off.
+func (c *Core) named(in Named) {
+	if in.Session != c.session.id {
+		return
+	}
+	for _, p := range in.Parts {
+		if int(p) < len(c.parts) && c.parts[p].state == idle && !c.parts[p].ours {
+			c.parts[p].ours = true
+			c.parts[p].retryAt = max(c.parts[p].retryAt, c.now.Mono+5*c.cfg.ClaimEvery)
+			c.claimAt = min(c.claimAt, c.parts[p].retryAt)
+		}
+	}
+}
+
 func (c *Core) loaded(in Loaded) {
 	var on []PartEpoch
 	var lack []stock.PartitionID

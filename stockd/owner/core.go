@@ -140,6 +140,8 @@ func (c *Core) take(in Input) {
 		c.nudged(in)
 	case Overtaken:
 		c.overtaken(in)
+	case Named:
+		c.named(in)
 	case Freeze:
 		c.frozen = in.On
 	case Drain:

@@ -149,6 +149,13 @@ type Nudged struct{ Parts []stock.PartitionID }
 // session lives. It is advice, and may be wrong: the partition is claimed anew.
 type Overtaken struct{ Parts []PartEpoch }
 
+// Named says that the ledger's rows named a session for these partitions, a moment ago. One that the core does not know to be its own was given
+// by a claim whose answer is lost and that was committed after a later claim had been answered: nobody else may claim it while the session lives.
+type Named struct {
+	Session int64
+	Parts   []stock.PartitionID
+}
+
 // Request asks for one command. Reply answers it under the same id, exactly once.
 type Request struct {
 	ID      uint64
@@ -182,6 +189,7 @@ func (FlushRefused) input()  {}
 func (Released) input()      {}
 func (Nudged) input()        {}
 func (Overtaken) input()     {}
+func (Named) input()         {}
 func (Request) input()       {}
 func (Freeze) input()        {}
 func (Drain) input()         {}
