@@ -131,7 +131,7 @@ func (h *Handler) writePlace(w http.ResponseWriter, v visit) {
 	h.describe(w, view)
 	writeJSON(w, http.StatusOK, placeJSON{
 		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place, State: view.Standing,
-		Position: view.Position, WaitS: int64(view.Wait / time.Second), NextPollMs: jitter(view.NextPoll).Milliseconds(),
+		Position: view.Position, WaitS: wholeSeconds(view.Wait), NextPollMs: jitter(view.NextPoll).Milliseconds(),
 	})
 }
 

@@ -96,10 +96,13 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
 }
 
+// wholeSeconds rounds up, since 0 means that a wait is not known.
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
 func (h *Handler) queuedProblem(w http.ResponseWriter, v visit, view room.View) {
 	p := problem{
 		Type: "/problems/queued", Title: "You are in the waiting room", Status: http.StatusTooManyRequests, Join: h.base + "/join",
-		Position: view.Position, WaitS: int64(view.Wait / time.Second), NextPollMs: jitter(view.NextPoll).Milliseconds(),
+		Position: view.Position, WaitS: wholeSeconds(view.Wait), NextPollMs: jitter(view.NextPoll).Milliseconds(),
 	}
 	if v.place != "" {
 		p.Rank = strconv.FormatUint(v.rank, 10)
@@ -137,7 +140,7 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 	var b bytes.Buffer
 	err := h.page.Render(&b, page.Data{
 		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), State: string(view.Standing), Position: view.Position,
-		WaitSeconds: int64(view.Wait / time.Second), NextPollMs: firstPoll(v, view), Lang: page.PickLocale(r.Header.Get("Accept-Language")),
+		WaitSeconds: wholeSeconds(view.Wait), NextPollMs: firstPoll(v, view), Lang: page.PickLocale(r.Header.Get("Accept-Language")),
 		NoJSRefreshSeconds: refresh, StockLeft: stock,
 	})
 	if err != nil {

@@ -99,9 +99,13 @@ func (r *Room) position(rank uint64, frontier [groups]uint64) int64 {
 	return max(1, int64(r.state.Lines.countUpTo(g, rank))-int64(r.state.Lines.countUpTo(g, frontier[g])))
 }
 
-// wait estimates by how fast the line really moved, else by the rate.
+// wait estimates by how fast the line really moved, else by the rate; 0 when neither says anything: in a full house that nobody leaves, the
+// rate would promise a minute to people who wait for ten.
 func (r *Room) wait(g Group, position int64) time.Duration {
 	speed := r.lane.speed(g)
+	if speed <= 0 && len(r.state.Inside) >= r.state.Limits.MaxActive {
+		return 0
+	}
 	if speed <= 0 {
 		speed = r.rate() / r.lane.showRate()
 		if g == GroupSlow {

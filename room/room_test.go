@@ -70,6 +70,26 @@ func TestFirstVisitorsEnterAtOnce(t *testing.T) {
 	}
 }
 
+func TestAFullHousePromisesNoWait(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, Settings{Rate: 10, MaxActive: 1})
+	now := start.Add(time.Second)
+	r.Tick(now)
+	first, second := r.Join(now, tid(1), ClassArrival), r.Join(now, tid(2), ClassArrival)
+	if v := r.Look(now, tid(2), second); v.Wait <= 0 {
+		t.Errorf("while the house has room the rate says how long it takes: %+v", v)
+	}
+	store(r, now)
+	if _, _, waits, err := r.Claim(now, Claim{tid(1), first, now.Add(time.Second)}); !waits || err != nil {
+		t.Fatalf("claim: %v %v", waits, err)
+	}
+	r.Tick(now.Add(TickEvery))
+	store(r, now)
+	if v := r.Look(now.Add(TickEvery), tid(2), second); v.Standing != StandingQueued || v.Position != 1 || v.Wait != 0 {
+		t.Errorf("nobody knows when the one inside leaves: %+v", v)
+	}
+}
+
 func TestLobby(t *testing.T) {
 	t.Parallel()
 	opens := start.Add(time.Minute)

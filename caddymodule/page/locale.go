@@ -83,9 +83,9 @@ func (l locale) number(n int64) string {
 }
 
 // wait says a wait in a band rather than to the second: an estimate should not look like a promise. page/static/line.js has the same rules.
-func (l locale) wait(seconds, ahead int64) string {
+func (l locale) wait(seconds int64) string {
 	switch {
-	case seconds <= 0 && ahead > 0:
+	case seconds <= 0:
 		return l["wait_unknown"]
 	case seconds < 60:
 		return l["wait_short"]

@@ -79,14 +79,14 @@ func TestWaitInBands(t *testing.T) {
 	t.Parallel()
 	l := newPage(t).locales["en"]
 	for _, c := range []struct {
-		seconds, ahead int64
-		want           string
+		seconds int64
+		want    string
 	}{
-		{0, 0, "under a minute"}, {0, 9, "not known yet"}, {59, 9, "under a minute"}, {60, 9, "1–2 min"}, {125, 9, "2–4 min"},
-		{700, 9, "10–15 min"}, {1900, 9, "30–45 min"}, {5400, 9, "over 1 h"}, {7300, 9, "over 2 h"},
+		{0, "not known yet"}, {1, "under a minute"}, {59, "under a minute"}, {60, "1–2 min"}, {125, "2–4 min"}, {700, "10–15 min"}, {1900, "30–45 min"}, {5400, "over 1 h"},
+		{7300, "over 2 h"},
 	} {
-		if got := l.wait(c.seconds, c.ahead); got != c.want {
-			t.Errorf("wait(%d, %d) = %q, want %q", c.seconds, c.ahead, got, c.want)
+		if got := l.wait(c.seconds); got != c.want {
+			t.Errorf("wait(%d) = %q, want %q", c.seconds, got, c.want)
 		}
 	}
 }

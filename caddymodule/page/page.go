@@ -27,7 +27,7 @@ type Data struct {
 	State string
 	// Position is the visitor's number in the line from 1 on; 0 means not known.
 	Position int64
-	// WaitSeconds is the estimated wait; 0 with a Position over 1 means not known.
+	// WaitSeconds is the estimated wait, rounded up; 0 with a Position means not known.
 	WaitSeconds int64
 	// NextPollMs is when the page should ask for the first time; 0 means at once.
 	NextPollMs int64
@@ -126,7 +126,10 @@ func (v *view) setTexts(l locale) {
 	ahead := max(v.Position-1, 0)
 	if v.Position > 0 {
 		v.Ahead = l.number(roughly(ahead))
-		v.Wait = l.wait(v.WaitSeconds, ahead)
+		v.Wait = l.wait(v.WaitSeconds)
+		if state == "queued" && ahead == 0 && v.WaitSeconds == 0 {
+			v.Lead = l["p_next"]
+		}
 	}
 	if v.StockLeft != nil {
 		v.Stock = l.number(roughly(max(*v.StockLeft, 0)))

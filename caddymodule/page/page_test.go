@@ -210,3 +210,22 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// TestTheNextInLineOfAFullHouseIsToldSo: an unknown wait and nobody ahead means that somebody has to leave first.
+func TestTheNextInLineOfAFullHouseIsToldSo(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	render := func(wait int64) string {
+		var b strings.Builder
+		if err := p.Render(&b, Data{Room: "demo", State: "queued", Position: 1, WaitSeconds: wait, Lang: "en"}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if html := render(0); !strings.Contains(html, `id="lead">You are next.`) || !strings.Contains(html, `id="wait">not known yet`) {
+		t.Error("they are promised a time, or not told that they are next")
+	}
+	if html := render(1); strings.Contains(html, `id="lead">You are next.`) || !strings.Contains(html, `id="wait">under a minute`) {
+		t.Error("a known wait is not shown")
+	}
+}

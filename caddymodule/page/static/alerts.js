@@ -20,6 +20,9 @@ export function chime() {
   });
 }
 
+/** Whether the browser has notifications and its owner has not forbidden them. */
+export const canNotify = () => 'Notification' in window && Notification.permission !== 'denied';
+
 /** Wires the two buttons. */
 export function setUp(soundButton, notifyButton) {
   soundButton.addEventListener('click', () => {
@@ -33,8 +36,7 @@ export function setUp(soundButton, notifyButton) {
       audio = null;
     }
   });
-  if (!('Notification' in window) || Notification.permission === 'denied') return;
-  notifyButton.hidden = false;
+  notifyButton.hidden = !canNotify();
   notifyButton.addEventListener('click', async () => {
     const on = notifyButton.getAttribute('aria-pressed') !== 'true';
     const allowed = on && (await Notification.requestPermission()) === 'granted';

@@ -28,6 +28,9 @@ export function position(doc, place) {
   return Math.max(1, countUpTo(doc.histogram, place.rank) - countUpTo(doc.histogram, frontierOf(doc, place)));
 }
 
+/** Whether somebody has to leave before the next one can come in. */
+export const isFull = (doc) => doc.max_active > 0 && doc.inside >= doc.max_active;
+
 /** Watches how fast the line really moves: the rate is only an upper bound when the house is full. */
 export class Pace {
   #samples = [];
@@ -41,9 +44,9 @@ export class Pace {
     while (this.#samples.length > 2 && at - this.#samples[0].at > 120_000) this.#samples.shift();
   }
 
-  /** People per second, by what was seen over at least 20 seconds, else by the stated rate; 0 when unknown. */
+  /** People per second, by what was seen over at least 20 seconds, else by the stated rate, which says nothing of a full house; 0 when unknown. */
   speed(doc, place) {
-    const rate = (doc.rate || 0) * (place.class === 3 ? 0.05 : 1);
+    const rate = isFull(doc) ? 0 : (doc.rate || 0) * (place.class === 3 ? 0.05 : 1);
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (!first || last.at - first.at < 20_000) return rate;
     const seen = (last.opened - first.opened) / ((last.at - first.at) / 1000);
@@ -73,8 +76,7 @@ export function roughly(n) {
 }
 
 /** A wait in words, in bands. locale.go has the same rules. */
-export function waitText(t, number, seconds, ahead) {
-  if (ahead === 0) return t.wait_short;
+export function waitText(t, number, seconds) {
   if (seconds === null) return t.wait_unknown;
   if (seconds < 60) return t.wait_short;
   if (seconds >= 90 * 60) return t.wait_hours.replace('{n}', number(Math.floor(seconds / 3600)));

@@ -101,7 +101,8 @@ const ahead = () => Math.max(0, line.position(doc, place) - 1);
 function wait() {
   const speed = pace.speed(doc, place);
   if (doc.state === 'paused') return null;
-  return speed > 0 ? ahead() / speed : place.wait_s ?? null;
+  if (speed > 0) return ahead() / speed;
+  return line.isFull(doc) ? null : place.wait_s || null;
 }
 
 const every = () => line.pollEvery(doc.poll, wait());
@@ -179,15 +180,18 @@ async function leave() {
 function show(state, next) {
   document.body.dataset.state = state;
   if ($('heading').textContent !== t[`h_${state}`]) $('heading').textContent = t[`h_${state}`];
-  if ($('lead').textContent !== t.p_next || state !== 'eligible') $('lead').textContent = t[`p_${state}`];
+  const isNext = state === 'queued' && ahead() === 0 && line.isFull(doc);
+  if ($('lead').textContent !== t.p_next || state !== 'eligible') $('lead').textContent = isNext ? t.p_next : t[`p_${state}`];
   const counted = state === 'queued' || state === 'paused';
   $('ticket').hidden = !counted && state !== 'lobby';
   $('wait-cell').hidden = !counted;
   $('track').hidden = !counted;
   $('enter').hidden = state !== 'eligible';
   $('rejoin').hidden = state !== 'left';
-  $('sound').hidden = $('sound').dataset.off === '1' || ['left', 'ended', 'admitted'].includes(state);
-  $('leave').hidden = ['left', 'ended', 'admitted'].includes(state);
+  const over = ['left', 'ended', 'admitted'].includes(state); // nobody needs to be called any more
+  $('sound').hidden = over;
+  $('notify').hidden = over || !alerts.canNotify();
+  $('leave').hidden = over;
   $('reference').hidden = !place;
   if (place) $('code').textContent = (place.tid || '').slice(0, 8).toUpperCase().replace(/(.{4})/, '$1-');
   showStock(counted);
@@ -202,7 +206,7 @@ function show(state, next) {
 
 function showLine() {
   const n = ahead();
-  const words = line.waitText(t, number, wait(), n);
+  const words = line.waitText(t, number, wait());
   $('ahead-label').textContent = t.ahead;
   $('ahead').textContent = number(line.roughly(n));
   $('wait').textContent = words;
