@@ -42,7 +42,7 @@ func (s *Sandbox) Handler() http.Handler {
 func (s *Sandbox) show(w http.ResponseWriter, r *http.Request) {
 	p, err := s.ledger.SandboxGet(r.Context(), r.PathValue("ref"))
 	if err != nil {
-		fail(w, err)
+		fail(w, err, false)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -57,12 +57,12 @@ func (s *Sandbox) act(w http.ResponseWriter, r *http.Request) {
 	asJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 	action, err := readAction(r, asJSON)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		fail(w, err, asJSON)
 		return
 	}
 	p, err := s.apply(r.Context(), r.PathValue("ref"), action, time.Now())
 	if err != nil {
-		fail(w, err)
+		fail(w, err, asJSON)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -90,19 +90,19 @@ func readAction(r *http.Request, asJSON bool) (string, error) {
 		Action string `json:"action"`
 	}
 	if err := json.NewDecoder(io.LimitReader(r.Body, 4<<10)).Decode(&body); err != nil {
-		return "", fmt.Errorf(`the body is not {"action": "success|decline|slow|double"}: %w`, err)
+		return "", fmt.Errorf(`%w: the body is not {"action": "…"}: %w`, errAction, err)
 	}
 	return body.Action, nil
 }
 
 // errAction is told to the caller as it is.
-var errAction = errors.New("the action must be success, decline, slow or double")
+var errAction = errors.New("the action must be success, decline, slow, double or lost")
 
 // apply does what the buyer said and tells the shop.
 func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) (ledger.SandboxPayment, error) {
 	kind := PaymentAuthorized
 	switch action {
-	case paypage.ActionSuccess, paypage.ActionSlow, paypage.ActionDouble:
+	case paypage.ActionSuccess, paypage.ActionSlow, paypage.ActionDouble, paypage.ActionLost:
 	case paypage.ActionDecline:
 		kind = PaymentFailed
 	default:
@@ -130,10 +130,23 @@ func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) 
 		return s.ledger.SandboxGet(ctx, ref)
 	}
 	p.State = kind
-	if action != paypage.ActionSlow && s.told(ctx, body, now) && (action != paypage.ActionDouble || s.told(ctx, body, now)) {
+	if s.deliver(ctx, action, body, now) {
 		return p, s.ledger.OutboxDoneByKey(ctx, dedup, now)
 	}
 	return p, nil
+}
+
+// deliver says whether the outbox has nothing left to tell: the shop took the message, or is never to hear of it.
+func (s *Sandbox) deliver(ctx context.Context, action string, body []byte, now time.Time) bool {
+	switch action {
+	case paypage.ActionSlow:
+		return false
+	case paypage.ActionLost:
+		return true
+	case paypage.ActionDouble:
+		return s.told(ctx, body, now) && s.told(ctx, body, now)
+	}
+	return s.told(ctx, body, now)
 }
 
 // told says whether the shop took a message; if not, the outbox tells it again.
@@ -141,16 +154,30 @@ func (s *Sandbox) told(ctx context.Context, body []byte, now time.Time) bool {
 	return s.Send(ctx, s.webhookURL, body, now) == nil
 }
 
-func fail(w http.ResponseWriter, err error) {
+// fail tells a person by a page and a program by a line of text what was wrong and what to do.
+func fail(w http.ResponseWriter, err error, asJSON bool) {
+	status, page := http.StatusServiceUnavailable, paypage.Trouble{
+		Heading: "The bank cannot reach its books", Text: "Nothing was decided. Go back in a moment and press the button again.",
+	}
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
-		http.Error(w, "There is no such payment.", http.StatusNotFound)
+		status, page = http.StatusNotFound, paypage.Trouble{
+			Heading: "There is no such payment", Text: "The address is not complete, or belongs to another shop. Start the payment again from your order.",
+		}
 	case errors.Is(err, errAction):
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		status, page = http.StatusBadRequest, paypage.Trouble{Heading: "The bank did not understand", Text: err.Error() + ". Go back and press one of the buttons."}
 	default:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "The ledger cannot be reached just now; please try again.", http.StatusServiceUnavailable)
 	}
+	w.Header().Set("Cache-Control", "no-store")
+	if asJSON {
+		http.Error(w, page.Heading+": "+page.Text, status)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", paypage.CSP)
+	w.WriteHeader(status)
+	_ = paypage.RenderTrouble(w, page) // the client is gone: nobody is left to tell
 }
 
 // amount writes minor units as people do. Exponents other than 2 are those of ISO 4217.
