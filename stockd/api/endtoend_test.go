@@ -163,11 +163,31 @@ func followStream(t *testing.T, c *cluster) {
 
 func pause(t *testing.T, c *cluster, ev result) {
 	ops, path := bearerKey(opsKey), "/v1/events/"+ev.string("id")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", c.nodes[1].String()+"/v1/events/night/availability/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
 	paused := c.do(0, "PATCH", path, `{"state":"paused"}`, ops, header("If-Match", ev.header.Get("ETag"))).want(t, 200, "")
 	for i := range c.nodes {
 		c.until("the pause is known", func() bool {
 			return c.do(i, "POST", "/v1/events/night/holds", `{"items":[{"seat":"N-1-3"}]}`, c.visitor(7)).body["type"] == "/problems/not-on-sale"
 		})
+	}
+	lines := bufio.NewScanner(stream.Body)
+	lines.Buffer(nil, 1<<20)
+	told := false
+	for !told && lines.Scan() {
+		told = lines.Text() == `data: {"state":"paused"}`
+	}
+	if !told {
+		t.Errorf("the stream ended without word of the pause: %v", lines.Err())
 	}
 	c.do(1, "PATCH", path, `{"state":"closed"}`, ops, header("If-Match", ev.header.Get("ETag"))).want(t, 412, "stale-version")
 	c.do(1, "PATCH", path, `{"state":"on_sale"}`, ops, header("If-Match", paused.header.Get("ETag"))).want(t, 200, "")

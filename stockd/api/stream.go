@@ -15,6 +15,9 @@ const heartbeat = 20 * time.Second
 // streamWriteMax is how long a write to a slow reader may take before the stream is cut.
 const streamWriteMax = 10 * time.Second
 
+// stateEvery is how soon a stream tells that sales were paused, opened or closed. It costs one look into memory.
+const stateEvery = time.Second
+
 type seatChanges struct {
 	Segment stock.SegmentNo `json:"segment"`
 	Seats   [][2]int32      `json:"seats"` // index in the segment, state
@@ -22,6 +25,7 @@ type seatChanges struct {
 
 // deltaDoc is a change of availability. Counts are of the segments that changed.
 type deltaDoc struct {
+	State    string          `json:"state,omitempty"` // of the event, when it has changed
 	Segments []segmentCounts `json:"segments,omitempty"`
 	Changes  []seatChanges   `json:"changes,omitempty"`
 }
@@ -58,6 +62,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, ev *Event) error
 	out := streamWriter{w: w, control: http.NewResponseController(w)}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	watch := time.NewTicker(stateEvery)
+	defer watch.Stop()
 	for {
 		var err error
 		select {
@@ -65,6 +71,13 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, ev *Event) error
 			return nil
 		case <-beat.C:
 			err = out.write(": alive\n\n")
+		case <-watch.C:
+			now, ok := s.Node.Event(r.PathValue("ev"))
+			if !ok || now.State == ev.State {
+				continue
+			}
+			ev = now
+			err = out.event("counts", "", deltaDoc{State: ev.State})
 		case delta, open := <-deltas:
 			if !open {
 				return nil

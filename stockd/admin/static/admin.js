@@ -64,6 +64,8 @@ function draw() {
   parts.events(s.events ?? []);
   lineChart($('chart-sold'), samples, [['sold', 'Sold', 'sold', true]]);
   lineChart($('chart-held'), samples, [['held', 'Held', 'held', true], ['paying', 'Paying', 'paying', true]]);
+  // Where each edge keeps its own room, stockd does not know how many wait: better no chart than one of zeros.
+  $('chart-people').parentElement.hidden = !(s.rooms ?? []).length;
   lineChart($('chart-people'), samples, [['waiting', 'Waiting', 'blue', true], ['inside', 'Inside', 'accent', false]]);
   lineChart($('chart-flush'), samples, [['flush_p50_ms', 'Half within', 'sold', false], ['flush_p99_ms', '99 % within', 'accent', false]], 1);
 }
