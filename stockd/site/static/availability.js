@@ -17,13 +17,16 @@ export class Availability {
   state = '';          // of the event
   #event;
   #changed;
+  #turned;
   #mode;
   #source = null;
   #timer = 0;
   #failures = 0;
 
-  /** changed(segments) is called with the set of segments that differ; mode(text) with stream, poll or stale. */
-  constructor(event, changed, mode) {
+  /** changed(segments) is called with the set of segments that differ, mode(text) with stream, poll or stale, turned(state) when ops open, pause
+   *  or close the sale. */
+  constructor(event, changed, mode, turned) {
+    this.#turned = turned;
     this.#event = event;
     this.#changed = changed;
     this.#mode = mode;
@@ -44,7 +47,9 @@ export class Availability {
   /** Takes a whole answer or a delta: {segments: [counts…], seats: {segment: base64}}. */
   apply(data) {
     const touched = new Set();
-    this.state = data.state ?? this.state;
+    const before = this.state;
+    this.state = data.state ?? before;
+    if (before && this.state !== before) this.#turned(this.state);
     for (const s of data.segments ?? []) {
       this.counts.set(s.segment, {...this.counts.get(s.segment), ...s});
       touched.add(s.segment);

@@ -3,12 +3,30 @@ import {get, keepToken, newKey, post} from './api.js';
 
 const orderKeys = new Map(); // hold → the key under which its order is opened, however often the button is pressed
 
+const ordersKey = 'orders';
+const ordersMax = 20;
+
+/** The orders that were made in this browser, the newest first. Ids only: what opens them is in cookies. */
+export function knownOrders() {
+  try {
+    const list = JSON.parse(localStorage.getItem(ordersKey) || '[]');
+    return Array.isArray(list) ? list.filter((id) => /^ord_[0-9a-f-]{36}$/.test(id)) : [];
+  } catch { return []; }
+}
+
+function rememberOrder(id) {
+  try {
+    localStorage.setItem(ordersKey, JSON.stringify([id, ...knownOrders().filter((other) => other !== id)].slice(0, ordersMax)));
+  } catch { /* then only the order's own link finds it */ }
+}
+
 /** Opens the order of a hold; pressed again, it gives the same order. */
 export async function openOrder(hold, buyer) {
   if (!orderKeys.has(hold.id)) orderKeys.set(hold.id, newKey());
   try {
     const {body} = await post(`/v1/holds/${hold.id}/order`, {buyer}, {key: orderKeys.get(hold.id)});
     keepToken(body);
+    rememberOrder(body.id);
     return body;
   } catch (e) {
     // The same key with other details of the buyer: that is a new wish.

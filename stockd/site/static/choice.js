@@ -63,13 +63,14 @@ export class Choice {
 
   /** Somebody else took a seat that is in the choice: say so before the button does. */
   availabilityChanged(segments) {
+    this.#standingLeft();
+    if (this.shop.taking) return;
     const lost = [...this.#picked.values()].filter(({seat}) => segments.has(seat.segment) && this.shop.map && !this.shop.map.isFree(seat) && !this.shop.held.has(seat.id));
     if (lost.length) {
       lost.forEach(({seat}) => this.#picked.delete(seat.id));
       notice(`Somebody just took ${lost.map(({seat}) => seat.id).join(', ')}.`);
       this.#draw();
     }
-    this.#standingLeft();
   }
 
   #typeSelect(chosen, change) {
@@ -95,6 +96,7 @@ export class Choice {
     $('tip').hidden = rows.length > 0;
     const total = [...this.#picked.values()].reduce((sum, i) => sum + this.#cost(i.seat.category, i.type), 0);
     $('picked-total').textContent = money(total, this.house.currency);
+    $('picked-hold').textContent = `Hold ${rows.length === 1 ? 'this seat' : `these ${rows.length} seats`} · ${money(total, this.house.currency)}`;
     this.shop.map?.refreshChoice();
   }
 

@@ -12,10 +12,12 @@ export class Held {
   #life = 1;
   #timer = 0;
   #said = 0;
+  #asking = false;
 
   constructor(shop) {
     this.shop = shop;
     $('extend').addEventListener('click', () => this.#extend());
+    document.addEventListener('visibilitychange', () => { if (!document.hidden && this.#hold) this.#ask(); });
     $('release').addEventListener('click', () => this.#release());
     $('buyer').addEventListener('submit', (e) => { e.preventDefault(); this.#pay(new FormData(e.target)); });
   }
@@ -36,12 +38,23 @@ export class Held {
     $('held-fee').textContent = fee ? `with ${money(fee, currency)} fees` : '';
     $('pay').textContent = `Pay ${money(sum(priceOf), currency)}`;
     this.#note(hold, wish);
-    this.shop.map?.refreshChoice();
+    this.#showOnMap(hold);
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#tick(), 500);
     this.#tick();
     $('panel').focus({preventScroll: true});
     $('panel').scrollIntoView({block: 'start'});
+  }
+
+  /** Opens the section in which the seats are, so that people see what they got. */
+  #showOnMap(hold) {
+    const seat = hold.items?.map((i) => this.shop.house.seats.get(i.seat)).find(Boolean);
+    this.shop.map?.show(seat ? this.shop.house.bySegment.get(seat.segment) : null);
+  }
+
+  /** Another tab let the seats go, or they are bought. */
+  gone() {
+    if (this.#hold) this.#over(null);
   }
 
   #note(hold, wish) {
@@ -81,17 +94,46 @@ export class Held {
       $('clock-status').textContent = mark === 2 ? 'Two minutes left.' : 'One minute left.';
     }
     document.title = `${clock(left)} · ${this.shop.house.name ?? 'Tickets'}`;
-    if (left <= 0) this.#over('hold-expired');
+    if (left <= 0 && !this.#asking) this.#ask();
+  }
+
+  /** Asks the server: another tab may have got more time, and this device's clock may have slept. */
+  async #ask() {
+    this.#asking = true;
+    try {
+      const hold = await holds.resume(this.shop.event);
+      if (!this.#hold) return;
+      if (!hold) return this.#over('hold-expired');
+      if (hold.state !== 'held') return this.#ordered(hold.order);
+      Object.assign(this.#hold, hold);
+      this.#life = Math.max(this.#life, hold.expires_in_s || 0);
+    } catch {
+      // Not known: it is asked again with a later tick, and the clock stands at zero meanwhile.
+      await new Promise((done) => { setTimeout(done, 2000); });
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** These seats are being paid for in another tab. */
+  #ordered(order) {
+    this.#close();
+    this.shop.unfinished(order);
   }
 
   #over(kind) {
-    clearInterval(this.#timer);
     holds.forget(this.shop.event);
+    this.#close();
+    if (kind) notice(explain({kind, body: {}}), {bad: true});
+  }
+
+  #close() {
+    clearInterval(this.#timer);
     this.#hold = null;
     $('held').hidden = true;
     $('choose').hidden = false;
     document.title = `Choose your seats · ${this.shop.house.name ?? 'Tickets'}`;
-    if (kind) notice(explain({kind, body: {}}), {bad: true});
+    this.shop.map?.refreshChoice();
     this.shop.availability.refresh().catch(() => {});
   }
 

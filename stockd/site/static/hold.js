@@ -1,13 +1,19 @@
-// A hold: seats that are this visitor's until a deadline. It survives a reload; the server decides when it is over.
+// A hold: seats that are this visitor's until a deadline. It survives a reload and a closed tab, and all tabs show the same one; the server
+// decides when it is over.
 import {del, get, keepToken, newKey, patch, post} from './api.js';
 
 const storeKey = (event) => `hold_of_${event}`;
 
 function remember(event, id) {
   try {
-    if (id) sessionStorage.setItem(storeKey(event), id);
-    else sessionStorage.removeItem(storeKey(event));
+    if (id) localStorage.setItem(storeKey(event), id);
+    else localStorage.removeItem(storeKey(event));
   } catch { /* then a reload forgets the hold, and its deadline frees it */ }
+}
+
+/** Calls back with whether there is a hold when another tab took one or let one go. */
+export function onOtherTab(event, changed) {
+  addEventListener('storage', (e) => { if (e.key === storeKey(event) || e.key === null) changed(Boolean(e.newValue)); });
 }
 
 /** Deadlines come as seconds left, so a wrong clock of the visitor's device does not matter. */
@@ -23,19 +29,19 @@ export async function take(event, wish) {
   return withDeadline(body);
 }
 
-/** The hold of an earlier visit of this page, or null. */
+/** The hold that this browser has, as the server sees it now, or null. What could not be asked is thrown, and not forgotten. */
 export async function resume(event) {
   let id = null;
-  try { id = sessionStorage.getItem(storeKey(event)); } catch { return null; }
+  try { id = localStorage.getItem(storeKey(event)); } catch { return null; }
   if (!id) return null;
   try {
     const {body} = await get(`/v1/holds/${id}`);
-    if (body.state === 'sold') throw new Error('these seats are bought');
-    return withDeadline({...body, id});
-  } catch {
-    remember(event, null);
-    return null;
+    if (body.state !== 'sold' && (body.state !== 'held' || body.expires_in_s > 0)) return withDeadline({...body, id});
+  } catch (e) {
+    if (![401, 403, 404, 410].includes(e.status)) throw e;
   }
+  remember(event, null);
+  return null;
 }
 
 /** Asks for more time; gives the hold with its new deadline. */

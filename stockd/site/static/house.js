@@ -59,7 +59,8 @@ export class House {
     const rows = [...Map.groupBy?.(seats, (s) => s.row).values() ?? group(seats)];
     const box = boxOf(seats);
     const pitch = pitchOf(rows);
-    return {id: section.id, label: section.name || section.id, segments: parts.map((p) => p.segment), seats, rows, box, pitch, outline: outlineOf(rows), centre: centreOf(rows)};
+    const name = section.name && section.name !== section.id ? section.name : '';
+    return {id: section.id, name, label: name ? `${section.id}, ${name}` : section.id, segments: parts.map((p) => p.segment), seats, rows, box, pitch, outline: outlineOf(rows), centre: centreOf(rows)};
   }
 }
 

@@ -14,6 +14,7 @@ function make(name, attributes, parent) {
 }
 
 const pathOf = (points, key = (p) => [p.x, p.y]) => points.map((p, i) => `${i ? 'L' : 'M'}${key(p).join(' ')}`).join('') + 'Z';
+const fingerPixels = 22;
 const round = (n) => Math.round(n * 10) / 10;
 
 export class SeatMap {
@@ -108,7 +109,8 @@ export class SeatMap {
     make('path', {class: 'ring', d}, group);
     const taken = make('path', {class: 'dots taken', 'stroke-width': round(s.pitch * 0.42)}, group);
     const free = this.house.categories.map((c) => make('path', {class: 'dots', stroke: c.color, 'stroke-width': round(s.pitch * 0.6)}, group));
-    const size = Math.min(Math.max(Math.min(s.box.w, s.box.h) * 0.28, s.pitch * 1.8), Math.min(this.whole.w, this.whole.h) * 0.03);
+    // A narrow section gets as much as its width bears: a smaller name could not be read at all.
+    const size = Math.min(Math.max(Math.min(s.box.w / (s.id.length * 0.72), s.box.h * 0.42), s.pitch * 1.8), Math.min(this.whole.w, this.whole.h) * 0.03);
     const label = make('g', {}, this.labels);
     const name = make('text', {class: 'name', x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, label);
     name.textContent = s.id;
@@ -140,9 +142,18 @@ export class SeatMap {
   #drawStage(focal) {
     if (!focal) return;
     const size = Math.min(this.whole.w, this.whole.h) * 0.035;
+    const [x, y] = [focal[0], this.#beside(focal, size * 0.9)];
     const group = make('g', {'aria-hidden': true}, this.svg);
-    make('rect', {class: 'stage', x: focal[0] - size * 2.4, y: focal[1] - size * 0.8, width: size * 4.8, height: size * 1.6, rx: size * 0.4}, group);
-    make('text', {class: 'stagename', x: focal[0], y: focal[1], 'font-size': round(size * 0.75)}, group).textContent = 'Stage';
+    make('rect', {class: 'stage', x: x - size * 2.4, y: y - size * 0.8, width: size * 4.8, height: size * 1.6, rx: size * 0.4}, group);
+    make('text', {class: 'stagename', x, y, 'font-size': round(size * 0.75)}, group).textContent = 'Stage';
+  }
+
+  /** The height at which the stage's name is not hidden by a floor: moved away from the middle of the house. */
+  #beside([x, y], half) {
+    const floor = this.house.areas.map((a) => (a.polygon ?? []).map(([px, py]) => ({x: px, y: py}))).filter((p) => p.length).map(boxOf)
+      .find((b) => x > b.x && x < b.x + b.w && y > b.y - half && y < b.y + b.h + half);
+    if (!floor) return y;
+    return y < this.whole.y + this.whole.h / 2 ? Math.min(y, floor.y - half) : Math.max(y, floor.y + floor.h + half);
   }
 
   #drawArea(a) {
@@ -216,6 +227,10 @@ export class SeatMap {
 
   #click(e) {
     if (this.view.dragged) return;
+    // A finger cannot tell seats apart that lie closer than this: the first tap brings them nearer, the next one chooses.
+    if (this.#open && e.pointerType === 'touch' && this.view.pixels(this.#open.pitch) < fingerPixels) {
+      return this.view.near(e.clientX, e.clientY, this.#open.pitch, fingerPixels * 1.4);
+    }
     this.#act(this.#hit(e));
   }
 

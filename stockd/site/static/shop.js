@@ -3,7 +3,7 @@ import {get} from './api.js';
 import {Availability} from './availability.js';
 import {Choice} from './choice.js';
 import {Held} from './held.js';
-import {take, resume} from './hold.js';
+import {onOtherTab, take, resume} from './hold.js';
 import {House} from './house.js';
 import {SeatMap} from './map.js';
 import {notice} from './notice.js';
@@ -22,6 +22,7 @@ function setMode(mode) {
 
 /** Any refusal ends up here: words first, then the way out that fits. */
 shop.refuse = async (problem, wish) => {
+  if (problem.kind === 'not-on-sale') problem.body = {state: shop.sale, ...problem.body};
   if (problem.kind === 'admission-required' || problem.kind === 'queued') {
     notice(explain(problem));
     setTimeout(backToLine, 1200);
@@ -48,17 +49,19 @@ shop.refuse = async (problem, wish) => {
   notice(explain(problem), {bad: true, ways});
 };
 
-/** Takes seats and shows them held. */
+/** Takes seats and shows them held. While that runs, seats that turn taken may be our own. */
 shop.hold = async (wish) => {
   notice('');
+  shop.taking = true;
   document.querySelectorAll('#choose .primary').forEach((b) => { b.disabled = true; });
   try {
     shop.held.show(await take(event, wish), wish);
     shop.choice.clear();
-    shop.map?.show(null);
   } catch (e) {
+    shop.taking = false;
     await shop.refuse(e, wish);
   } finally {
+    shop.taking = false;
     document.querySelectorAll('#choose .primary').forEach((b) => { b.disabled = false; });
   }
 };
@@ -79,12 +82,19 @@ function fillLegend(house) {
 
 function fillJump(house) {
   const jump = $('jump');
-  for (const s of [...house.areas, ...house.sections]) jump.append(new Option(s.area ? s.label : `Section ${s.label}`, s.id));
+  for (const s of [...house.areas, ...house.sections]) jump.append(new Option(s.area ? s.label : s.name ? `${s.id} · ${s.name}` : `Section ${s.id}`, s.id));
   jump.addEventListener('change', () => {
     const area = house.areas.find((a) => a.id === jump.value);
     if (area) return shop.choice.openArea(area);
     shop.map.show(house.sections.find((s) => s.id === jump.value) ?? null);
   });
+}
+
+/** Says that sales are paused or over, and takes it back when they go on. */
+function sale(body) {
+  if (body.state && body.state !== 'on_sale') notice(explain({kind: 'not-on-sale', body}));
+  else if (shop.sale && shop.sale !== 'on_sale') notice('Sales go on.');
+  shop.sale = body.state;
 }
 
 async function showEvent() {
@@ -93,7 +103,7 @@ async function showEvent() {
   $('meta').textContent = [day(body.starts_at), body.venue].filter(Boolean).join(' · ');
   if (body.currency) shop.house.currency = body.currency;
   shop.limit = body.limits?.tid || shop.limit;
-  if (body.state && body.state !== 'on_sale') notice(explain({kind: 'not-on-sale', body}));
+  sale(body);
 }
 
 async function start() {
@@ -102,7 +112,7 @@ async function start() {
   const house = new House(body);
   shop.house = house;
   await showEvent().catch(() => {});
-  shop.availability = new Availability(event, (segments) => { shop.map?.changed(segments); shop.choice?.availabilityChanged(segments); }, setMode);
+  shop.availability = new Availability(event, (segments) => { shop.map?.changed(segments); shop.choice?.availabilityChanged(segments); }, setMode, (state) => sale({state}));
   shop.held = new Held(shop);
   shop.choice = new Choice(shop);
   fillLegend(house);
@@ -117,8 +127,17 @@ async function start() {
   fillJump(house);
   $('zoom-in').addEventListener('click', () => shop.map.view.zoom(0.6));
   $('zoom-out').addEventListener('click', () => shop.map.back());
+  await showOld().catch((e) => notice(`${explain(e)} We do not know yet which seats you hold.`, {bad: true, ways: [['Look again', () => location.reload()]]}));
+  onOtherTab(event, (some) => (some ? showOld().catch(() => {}) : shop.held.gone()));
+}
+
+/** Leads to an order that waits for its payment. */
+shop.unfinished = (order) => notice('You have an order that is not finished.', {ways: [['Go on with it', () => location.assign(`/tickets?order=${order}`)]]});
+
+/** Shows what this browser holds already, also from another tab. */
+async function showOld() {
   const old = await resume(event);
-  if (old?.order) notice('You have an order that is not finished.', {ways: [['Go on with it', () => location.assign(`/tickets?order=${old.order}`)]]});
+  if (old?.order) shop.unfinished(old.order);
   else if (old) shop.held.show(old);
 }
 

@@ -28,7 +28,8 @@ export class View {
     const from = {...this.box};
     const start = performance.now();
     const step = (now) => {
-      const t = Math.min((now - start) / 320, 1);
+      // The frame's time can lie before the start: without the lower bound the box would turn inside out.
+      const t = Math.max(0, Math.min((now - start) / 320, 1));
       const ease = 1 - (1 - t) ** 3;
       for (const key of ['x', 'y', 'w', 'h']) this.box[key] = from[key] + (to[key] - from[key]) * ease;
       this.#apply();
@@ -46,6 +47,16 @@ export class View {
     const f = w / this.box.w;
     this.box = {x: at.x - (at.x - this.box.x) * f, y: at.y - (at.y - this.box.y) * f, w, h: this.box.h * f};
     this.#apply();
+  }
+
+  /** How many pixels of the screen a length of the map has. */
+  pixels = (length) => length * this.#scale();
+
+  /** Flies so near to a point of the screen that a length of the map has so many pixels. */
+  near(clientX, clientY, length, pixels) {
+    const f = this.pixels(length) / pixels;
+    const at = this.#toMap(clientX, clientY);
+    this.go({x: at.x - (at.x - this.box.x) * f, y: at.y - (at.y - this.box.y) * f, w: this.box.w * f, h: this.box.h * f});
   }
 
   #apply() {

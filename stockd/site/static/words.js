@@ -29,6 +29,13 @@ export const moment = (iso) => new Intl.DateTimeFormat(undefined, {...dayFormat,
 
 const minutes = (s) => (s < 90 ? 'about a minute' : `about ${Math.round(s / 60)} minutes`);
 
+function notOnSale(b) {
+  if (b.opens_at) return `The sale opens on ${moment(b.opens_at)}.`;
+  if (b.state === 'paused') return 'Sales are paused for a moment. Seats that you hold stay yours, and can be paid for. We tell you here when it goes on.';
+  if (b.state === 'closed') return 'This sale is over. Seats that you hold can still be paid for.';
+  return 'This event is not on sale at the moment.';
+}
+
 const texts = {
   'seat-taken': () => 'Somebody was faster for at least one of these seats. The map is up to date again.',
   'sold-out': () => 'That is sold out. Another category or fewer tickets may still work.',
@@ -39,7 +46,7 @@ const texts = {
   'hold-expired': () => 'The time was up, so your seats are free again. Look for new ones.',
   'hold-not-yours': () => 'These seats belong to another browser. Use the one in which you chose them.',
   'illegal-transition': (b) => `That is not possible any more${b.from ? `: your order is “${b.from.replace('_', ' ')}”` : ''}.`,
-  'not-on-sale': (b) => (b.opens_at ? `The sale opens on ${moment(b.opens_at)}.` : 'This event is not on sale at the moment.'),
+  'not-on-sale': (b) => notOnSale(b),
   'admission-required': () => 'Your time in the shop is over. We are taking you back to the line.',
   'segment-moving': () => 'This part of the house is busy. Please try again in a moment.',
   'ledger-unavailable': () => 'We cannot book anything at the moment. Nothing is lost; please try again in a moment.',
