@@ -240,9 +240,6 @@ func (p *process) build(parts []owner.PartEpoch, loaded []LoadedSegment) []owner
 // session, and never shorter than the row says.
 func (p *process) rearm(h *LoadedHold, now int64) stock.HoldRow {
 	row := h.HoldRow
-	if p.w.wrong == WallClockExpiry {
-		return row
-	}
 	deadline, latest := now+holdTTL, h.MaxExpires+sessionTTL.Milliseconds()
 	if h.RemainingMs >= 0 {
 		deadline, latest = now+h.RemainingMs, latest+sessionTTL.Milliseconds()

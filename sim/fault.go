@@ -177,7 +177,7 @@ func (w *World) lie() {
 // setDatabaseClock lets the database's time jump, and back later or not. Sessions end early then, or late.
 func (w *World) setDatabaseClock() {
 	w.some[SawDatabaseJump]++
-	w.database.jump += w.between(-2*time.Second, 3*time.Second)
+	w.database.jump = w.between(-2*time.Second, 3*time.Second)
 	w.say("database", "has its clock set, it is off by %v", w.database.jump)
 	if w.chance(2) {
 		w.after(w.between(100*time.Millisecond, time.Second), func() { w.database.jump = 0 })

@@ -10,7 +10,7 @@ const (
 	NoFence                Mutant = "no-fence"                  // a flush is applied whoever owns the partition
 	FenceWithoutLock       Mutant = "fence-without-lock"        // ownership is read when the flush begins and not locked
 	LoadBeforeBump         Mutant = "load-before-bump"          // claim and load in one statement: the load sees the past
-	WallClockExpiry        Mutant = "wall-clock-expiry"         // after a take-over a hold has what its row says by the successor's clock
+	WallClockExpiry        Mutant = "wall-clock-expiry"         // a node goes by its machine's clock
 	FullLifeOnReplay       Mutant = "full-life-on-replay"       // a repeated request is told the full life of its hold
 	UnpinWithoutOrderCheck Mutant = "unpin-without-order-check" // seats are unpinned whatever their order is
 	PinWithoutAttempt      Mutant = "pin-without-attempt"       // a pin counts for whatever attempt is being paid

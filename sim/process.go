@@ -31,8 +31,9 @@ type process struct {
 	core *owner.Core
 
 	boot  time.Duration
-	drift int64        // ‰ by which its monotonic clock is fast
-	clock *owner.Clock // starts with the machine's time, which is wrong
+	drift int64         // ‰ by which its monotonic clock is fast
+	clock *owner.Clock  // starts with the machine's time
+	wrong time.Duration // by which that is ahead
 
 	dead, paused, leaving bool
 	peerCut, dbCut        bool
@@ -77,7 +78,7 @@ func (w *World) boot(id string) *process {
 	}
 	p := &process{
 		w: w, id: id, name: fmt.Sprintf("%s.%d", id, len(w.procs)+1), core: core, boot: w.now, drift: w.rng.Int64N(9) - 4,
-		clock: owner.NewClock(time.UnixMilli(wallStart).Add(w.now + wrong)), on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
+		clock: owner.NewClock(time.UnixMilli(wallStart).Add(w.now + wrong)), wrong: wrong, on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
 		engines: map[loadedKey]*stock.Segment{}, waiters: map[uint64]func(owner.Reply){}, follow: map[uuid.UUID]bool{},
 	}
 	// A node asks for the time before it does anything else.
@@ -97,7 +98,12 @@ func (p *process) mono() time.Duration {
 }
 
 // wall is the ledger's time as the process knows it, Unix ms.
-func (p *process) wall() int64 { return p.clock.At(p.mono()).UnixMilli() }
+func (p *process) wall() int64 {
+	if p.w.wrong == WallClockExpiry {
+		return wallStart + (p.w.now + p.wrong).Milliseconds()
+	}
+	return p.clock.At(p.mono()).UnixMilli()
+}
 
 // clockError is how far the clock of any process may be from the database's.
 func (w *World) clockError() (most time.Duration) {
