@@ -65,6 +65,11 @@ type config struct {
 	QueueMax int `toml:"queue_max"`
 	// QueueWait is how long a promise waits for the ledger before its client gets 503. Default: 2s.
 	QueueWait duration `toml:"queue_wait"`
+	// BalanceAfter is for how long the same nodes must have been there before partitions with stock move for balance alone. Shorter: a node
+	// that has come takes its share sooner, and one that comes and goes moves more. Default: 10s.
+	BalanceAfter duration `toml:"balance_after"`
+	// MoveCooldown is for how long a partition stays where it has just come to, as far as balance goes. Default: 60s.
+	MoveCooldown duration `toml:"move_cooldown"`
 	// DrainTimeout bounds the hand-over at SIGTERM. Default: 10s.
 	DrainTimeout duration `toml:"drain_timeout"`
 
@@ -126,6 +131,8 @@ func (c config) withDefaults(hostname string) config {
 	number(&c.BatchMax, 128)
 	number(&c.QueueMax, 256)
 	span(&c.QueueWait, 2*time.Second)
+	span(&c.BalanceAfter, 10*time.Second)
+	span(&c.MoveCooldown, time.Minute)
 	span(&c.DrainTimeout, 10*time.Second)
 	number(&c.StreamsMax, 10_000)
 	if c.ReadsPerSecond == 0 {

@@ -100,6 +100,8 @@ func (c config) checkLimits(bad func(setting, format string, args ...any)) {
 	span("session_ttl", c.SessionTTL, time.Second, time.Minute)
 	span("linger", c.Linger, 0, 100*time.Millisecond)
 	span("queue_wait", c.QueueWait, time.Millisecond, time.Minute)
+	span("balance_after", c.BalanceAfter, 100*time.Millisecond, time.Hour)
+	span("move_cooldown", c.MoveCooldown, 100*time.Millisecond, 24*time.Hour)
 	span("drain_timeout", c.DrainTimeout, time.Second, 5*time.Minute)
 }
 

@@ -23,6 +23,7 @@ type Demo struct {
 	sweeper  *sweeper
 	postgres *pgdev.Server
 	pgLog    *os.File
+	mu       sync.Mutex // guards nodes: who breaks the demo replaces them
 	nodes    []*child
 	caddy    *child
 	site     *http.Server
@@ -71,7 +72,7 @@ func (d *Demo) start(ctx context.Context) error {
 	}
 	if d.options.Setup != nil {
 		d.say("putting the event on sale")
-		place := Place{API: "http://" + local(d.ports.API[0]), APIKey: d.apiKey, Event: d.options.Event, Room: d.options.Room}
+		place := Place{API: "http://" + d.at(0, d.ports.API), APIKey: d.apiKey, Event: d.options.Event, Room: d.options.Room}
 		if err := d.unlessDied(ctx, func(ctx context.Context) error { return d.options.Setup(ctx, place) }); err != nil {
 			return fmt.Errorf("put the event on sale: %w", err)
 		}
@@ -89,7 +90,11 @@ func (d *Demo) startPostgres(ctx context.Context) error {
 	if d.pgLog, err = os.Create(d.folder.path("log", "postgres.log")); err != nil {
 		return err
 	}
-	d.postgres, err = pgdev.Start(ctx, pgdev.Options{Dir: d.folder.path("pg"), Durable: true, MaxConnections: 200, Log: d.pgLog})
+	dir := d.options.PostgresDir
+	if dir == "" {
+		dir = d.folder.path("pg")
+	}
+	d.postgres, err = pgdev.Start(ctx, pgdev.Options{Dir: dir, Durable: true, MaxConnections: 200, Log: d.pgLog})
 	if errors.Is(err, pgdev.ErrNoServer) {
 		return fmt.Errorf("%w: %w", ErrMissing, err)
 	}
@@ -176,7 +181,7 @@ func (d *Demo) DSN() string { return d.postgres.DSN(database) }
 // URL is the edge, or the first node where there is none.
 func (d *Demo) URL() string {
 	if d.options.NoEdge {
-		return "http://" + local(d.ports.API[0])
+		return "http://" + d.at(0, d.ports.API)
 	}
 	return "http://" + local(d.ports.HTTP)
 }
@@ -191,11 +196,14 @@ func (d *Demo) Stop() error {
 		errs = append(errs, d.site.Close())
 	}
 	// All at once: each hands its stock over, and the last one has nobody to hand it to.
-	results := make(chan error, len(d.nodes))
-	for _, node := range d.nodes {
+	d.mu.Lock()
+	nodes := d.nodes
+	d.mu.Unlock()
+	results := make(chan error, len(nodes))
+	for _, node := range nodes {
 		go func() { results <- node.stop(stopMax) }()
 	}
-	for range d.nodes {
+	for range nodes {
 		errs = append(errs, <-results)
 	}
 	d.watching.Wait()

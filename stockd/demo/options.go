@@ -25,6 +25,16 @@ type Options struct {
 	Rate, MaxActive int
 	// Room and Event name what is on sale. Default: demo and arena, as in the Caddyfile.
 	Room, Event string
+	// NodeHosts are the addresses of the nodes, when they are not on this machine's loopback. Default: 127.0.0.1 for each.
+	NodeHosts []string
+	// NodePrefix gives the words that run a node's command line, such as those that enter a network namespace. Default: none.
+	NodePrefix func(node int) []string
+	// NodeDSN gives the connection string that a node gets; dsn is the ledger's own. Default: dsn.
+	NodeDSN func(node int, dsn string) string
+	// NodeSettings are settings of each node's configuration, written as TOML, that are not the demo's own. Default: none.
+	NodeSettings map[string]string
+	// PostgresDir is the folder of Postgres, when it is not to be in the demo's. The demo does not remove it.
+	PostgresDir string
 	// Setup puts the event on sale through the API, as ops would.
 	Setup func(ctx context.Context, place Place) error
 	// Out gets a line for each step. Default: nothing.
@@ -71,6 +81,15 @@ func (o Options) withDefaults() Options {
 		if len(*l.have) != o.Nodes {
 			*l.have = *l.want
 		}
+	}
+	for len(o.NodeHosts) < o.Nodes {
+		o.NodeHosts = append(o.NodeHosts, loopback)
+	}
+	if o.NodePrefix == nil {
+		o.NodePrefix = func(int) []string { return nil }
+	}
+	if o.NodeDSN == nil {
+		o.NodeDSN = func(_ int, dsn string) string { return dsn }
 	}
 	if o.Rate == 0 {
 		o.Rate = 60

@@ -5,8 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,41 +54,39 @@ func (d *Demo) writeKeys() error {
 func (d *Demo) startNode(i int) (*child, error) {
 	name := "node-" + strconv.Itoa(i+1)
 	var join []string
-	for j, port := range d.ports.Gossip {
+	for j, addr := range d.addresses(d.ports.Gossip) {
 		if j != i {
-			join = append(join, strconv.Quote(local(port)))
+			join = append(join, strconv.Quote(addr))
 		}
 	}
-	key := func(name string) string { return d.folder.path("keys", name) }
-	text := fmt.Sprintf(`# Written by stockd demo.
-node = %q
-api_addr = %q
-internal_addr = %q
-gossip_addr = %q
-join = [%s]
-postgres = %q
-room_keys_file = %q
-secrets_file = %q
-internal_key_file = %q
-gossip_key_file = %q
-# Everybody pays with a click, and the crowd of a rush comes from one address.
-sandbox = true
-reads_per_second = 1000.0
-payment_deadline = "5m"
-`, name, local(d.ports.API[i]), local(d.ports.Internal[i]), local(d.ports.Gossip[i]), strings.Join(join, ", "), d.DSN(),
-		key("room.keys"), key("secrets.keys"), key("internal.key"), key("gossip.key"))
+	quote := strconv.Quote
+	key := func(name string) string { return quote(d.folder.path("keys", name)) }
+	settings := map[string]string{
+		"node": quote(name), "api_addr": quote(d.at(i, d.ports.API)), "internal_addr": quote(d.at(i, d.ports.Internal)),
+		"gossip_addr": quote(d.at(i, d.ports.Gossip)), "join": "[" + strings.Join(join, ", ") + "]",
+		"postgres":       quote(d.options.NodeDSN(i, d.DSN())),
+		"room_keys_file": key("room.keys"), "secrets_file": key("secrets.keys"), "internal_key_file": key("internal.key"), "gossip_key_file": key("gossip.key"),
+		// Everybody pays with a click, and the crowd of a rush comes from one address.
+		"sandbox": "true", "reads_per_second": "1000.0", "payment_deadline": quote("5m"),
+	}
+	maps.Copy(settings, d.options.NodeSettings)
+	text := "# Written by stockd demo.\n"
+	for _, setting := range slices.Sorted(maps.Keys(settings)) {
+		text += setting + " = " + settings[setting] + "\n"
+	}
 	path := d.folder.path(name + ".toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	return d.folder.start(spec{name: name, path: d.options.Executable, args: []string{"serve", "--config", path}, env: childEnv()})
+	line := append(slices.Clone(d.options.NodePrefix(i)), d.options.Executable, "serve", "--config", path)
+	return d.folder.start(spec{name: name, path: line[0], args: line[1:], env: childEnv()})
 }
 
 // startCaddy runs Caddy with the project's Caddyfile, which takes its ports and files from the environment.
 func (d *Demo) startCaddy() (*child, error) {
 	var nodes []string
-	for _, port := range d.ports.Internal {
-		nodes = append(nodes, "http://"+local(port))
+	for _, addr := range d.addresses(d.ports.Internal) {
+		nodes = append(nodes, "http://"+addr)
 	}
 	env := append(childEnv(),
 		"HOME="+d.folder.path("caddy"), "XDG_DATA_HOME="+d.folder.path("caddy"), "XDG_CONFIG_HOME="+d.folder.path("caddy"),

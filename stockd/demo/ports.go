@@ -73,5 +73,20 @@ func isFree(port int) bool {
 	return true
 }
 
+const loopback = "127.0.0.1"
+
 // local is a loopback address.
-func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+func local(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// at is the address of one of a node's ports.
+func (d *Demo) at(node int, ports []int) string {
+	return net.JoinHostPort(d.options.NodeHosts[node], strconv.Itoa(ports[node]))
+}
+
+// addresses are those of one kind of port, of all nodes.
+func (d *Demo) addresses(ports []int) (list []string) {
+	for node := range ports {
+		list = append(list, d.at(node, ports))
+	}
+	return list
+}

@@ -32,8 +32,8 @@ func (d *Demo) unlessDied(ctx context.Context, f func(context.Context) error) er
 // waitReady waits until every node and the edge answer.
 func (d *Demo) waitReady(ctx context.Context) error {
 	urls := map[string]string{}
-	for i, port := range d.ports.API {
-		urls[fmt.Sprintf("node %d", i+1)] = "http://" + local(port) + "/readyz"
+	for i, addr := range d.addresses(d.ports.API) {
+		urls[fmt.Sprintf("node %d", i+1)] = "http://" + addr + "/readyz"
 	}
 	urls["the shop"] = "http://" + local(d.ports.Site) + "/"
 	if !d.options.NoEdge {
@@ -50,9 +50,9 @@ func (d *Demo) waitForEvent(ctx context.Context) error {
 		return nil
 	}
 	urls := map[string]string{}
-	for i, port := range d.ports.API {
-		urls[fmt.Sprintf("the event at node %d", i+1)] = "http://" + local(port) + "/v1/events/" + d.options.Event
-		urls[fmt.Sprintf("its counts at node %d", i+1)] = "http://" + local(port) + "/v1/events/" + d.options.Event + "/availability"
+	for i, addr := range d.addresses(d.ports.API) {
+		urls[fmt.Sprintf("the event at node %d", i+1)] = "http://" + addr + "/v1/events/" + d.options.Event
+		urls[fmt.Sprintf("its counts at node %d", i+1)] = "http://" + addr + "/v1/events/" + d.options.Event + "/availability"
 	}
 	urls["its counts through Caddy"] = d.URL() + "/v1/events/" + d.options.Event + "/availability"
 	return d.waitFor(ctx, urls)

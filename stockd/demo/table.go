@@ -9,11 +9,11 @@ import (
 // Ready tells where everything is.
 func (d *Demo) Ready() Ready {
 	r := Ready{
-		Ready: true, Site: d.URL() + "/", Room: d.options.Room, Admin: "http://" + local(d.ports.API[0]) + "/admin", Postgres: d.DSN(), Event: d.options.Event,
+		Ready: true, Site: d.URL() + "/", Room: d.options.Room, Admin: "http://" + d.at(0, d.ports.API) + "/admin", Postgres: d.DSN(), Event: d.options.Event,
 		APIKey: d.apiKey, Logs: d.folder.path("log"), CaddyAdmin: "unix/" + d.folder.path("caddy", "admin.sock"),
 	}
-	for _, port := range d.ports.API {
-		r.API = append(r.API, "http://"+local(port))
+	for _, addr := range d.addresses(d.ports.API) {
+		r.API = append(r.API, "http://"+addr)
 	}
 	return r
 }
