@@ -302,3 +302,91 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// A node that was left out and has claimed its stock again, under a newer epoch, is asked at once: a restart must not cost the time of an ejection.
+func TestRestartedNodeIsAskedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	var c *cluster
+	c = newCluster(t, 0, Config{EjectFor: time.Minute}, answers(200, "owner"), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Stockd-Owner", c.doc.Nodes[0].API)
+		w.Header().Set("X-Stockd-Epoch", "2")
+		w.WriteHeader(http.StatusMisdirectedRequest)
+	})
+	c.do(t, "GET", holdPath, "")
+	owner := c.doc.Nodes[0].API
+	c.client.nodes.failed(owner, time.Now())
+	if status, text, _ := c.do(t, "PATCH", holdPath, "{}"); status != 200 || text != "owner" || c.calls[1].Load() != 1 {
+		t.Errorf("%d %s after %d hints", status, text, c.calls[1].Load())
+	}
+	c.client.nodes.failed(owner, time.Now())
+	c.client.routes.Merge(&c.doc) // nothing new: the epoch is older
+	if !c.client.nodes.isOut(owner, time.Now()) {
+		t.Error("old routes brought it back")
+	}
+	for i := range c.doc.Routes {
+		c.doc.Routes[i].Epoch = 3
+	}
+	if err := c.client.fetch(t.Context(), c.client.cfg.Seeds[1], "", 0); err != nil {
+		t.Fatal(err)
+	}
+	if c.client.nodes.isOut(owner, time.Now()) {
+		t.Error("a node that has just claimed everything is left out")
+	}
+}
+
+// A frozen node holds a request for all of its time; once its stock has another owner, or it is counted out, the request goes there.
+func TestRequestLeavesANodeThatWasOvertaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		path, method string
+		change       func(d *RoutesDocument)
+	}{
+		"another owner":     {holdPath, "PATCH", func(d *RoutesDocument) { d.Routes = []Route{{77, 2, 1}} }},
+		"the node has gone": {"/v1/events/demo/holds", "POST", func(d *RoutesDocument) { d.Nodes, d.Routes = d.Nodes[1:], nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			frozen := make(chan struct{}, 1)
+			g := newCluster(t, 0, Config{WriteWait: time.Minute, Budget: 2 * time.Minute}, func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				frozen <- struct{}{}
+				<-r.Context().Done()
+			}, answers(200, "other"))
+			g.client.routes.Merge(&g.doc)
+			g.client.nodes.failed(g.doc.Nodes[1].API, time.Now()) // so that the frozen one is asked first
+			go func() {
+				<-frozen
+				g.client.nodes.worked(g.doc.Nodes[1].API)
+				next := g.doc
+				c.change(&next)
+				g.client.routes.Merge(&next)
+			}()
+			if status, text, _ := g.do(t, c.method, c.path, "{}", "Idempotency-Key", "k"); status != 200 || text != "other" {
+				t.Errorf("%d %s", status, text)
+			}
+			if g.client.nodes.isOut(g.doc.Nodes[0].API, time.Now()) {
+				t.Error("the node that was left is left out: it may be healthy")
+			}
+		})
+	}
+}
+
+// Until a frozen node's stock is taken over the others still name it as the owner: a request does not go and wait there.
+func TestHintToANodeThatWasCountedOutIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	frozen := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(frozen.Close)
+	var n atomic.Int64
+	c := newCluster(t, 0, Config{WriteWait: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if n.Add(1) < 3 {
+			w.Header().Set("X-Stockd-Owner", frozen.Listener.Addr().String())
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			return
+		}
+		fmt.Fprint(w, "taken over")
+	})
+	if status, text, _ := c.do(t, "POST", "/v1/events/demo/holds", "{}", "Idempotency-Key", "k"); status != 200 || text != "taken over" {
+		t.Errorf("%d %s", status, text)
+	}
+}

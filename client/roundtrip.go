@@ -70,8 +70,8 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 		return nil, false, context.Cause(ctx)
 	}
 	if err != nil {
-		late := errors.Is(err, errSlow)
-		if !late {
+		// A node that is only slow, or was left for another, may be healthy: it is not left out.
+		if !errors.Is(err, errSlow) && !errors.Is(err, errOvertaken) {
 			c.nodes.failed(addr, time.Now())
 		}
 		again = (k.repeatable || notSent(err)) && k.pause(time.Duration(k.tries)*5*time.Millisecond)
@@ -99,8 +99,8 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 func (c *Client) follow421(k *call, addr string, resp *http.Response) (again bool) {
 	owner := resp.Header.Get("X-Stockd-Owner")
 	epoch, _ := strconv.ParseInt(resp.Header.Get("X-Stockd-Epoch"), 10, 64)
-	if k.hasPart {
-		c.routes.hint(k.part, owner, epoch)
+	if k.hasPart && c.routes.hint(k.part, owner, epoch) {
+		c.nodes.worked(owner) // a restarted node has claimed its own again: it is left out no more
 	}
 	if owner == "" || owner == addr {
 		return k.pause(20 * time.Millisecond)

@@ -61,7 +61,8 @@ const routesMax = 4 << 20 // bytes of a document
 type Routes struct {
 	mu      sync.RWMutex
 	version string
-	nodes   []Node // alive, in order of id
+	nodes   []Node        // alive, in order of id
+	changed chan struct{} // closed at the next news
 	parts   [stock.Partitions]struct {
 		epoch int64
 		node  Node
@@ -69,7 +70,24 @@ type Routes struct {
 }
 
 // NewRoutes is an empty table.
-func NewRoutes() *Routes { return &Routes{} }
+func NewRoutes() *Routes { return &Routes{changed: make(chan struct{})} }
+
+// news wakes those who watch. Called with mu held.
+func (r *Routes) news() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// overtaken says whether a request that was sent to addr should go elsewhere: its partition has another owner by now, or the node is not among
+// the living any more. changed is closed when the answer may be another.
+func (r *Routes) overtaken(addr string, part stock.PartitionID, hasPart bool) (yes bool, changed <-chan struct{}) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if hasPart && r.parts[part].node.API != "" {
+		return r.parts[part].node.API != addr, r.changed
+	}
+	return !slices.ContainsFunc(r.nodes, func(n Node) bool { return n.API == addr }), r.changed
+}
 
 // Owner is where a partition's owner answers the API.
 func (r *Routes) Owner(part stock.PartitionID) (addr string, epoch int64, ok bool) {
@@ -89,6 +107,13 @@ func (r *Routes) Nodes() []Node {
 	return slices.Clone(r.nodes)
 }
 
+// lives is whether a node is among the living.
+func (r *Routes) lives(api string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.ContainsFunc(r.nodes, func(n Node) bool { return n.API == api })
+}
+
 // Version is the last document's.
 func (r *Routes) Version() string {
 	r.mu.RLock()
@@ -96,25 +121,36 @@ func (r *Routes) Version() string {
 	return r.version
 }
 
-// Merge takes a document over.
-func (r *Routes) Merge(d *RoutesDocument) {
+// Merge takes a document over. It gives the API addresses of the nodes that have claimed something since.
+func (r *Routes) Merge(d *RoutesDocument) (claimed []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.version, r.nodes = d.Version, slices.Clone(d.Nodes)
+	defer r.news()
 	for _, route := range d.Routes {
-		if p := &r.parts[route.Part]; route.Node >= 0 && route.Node < len(d.Nodes) && route.Epoch >= p.epoch {
-			p.epoch, p.node = route.Epoch, d.Nodes[route.Node]
+		p := &r.parts[route.Part]
+		if route.Node < 0 || route.Node >= len(d.Nodes) || route.Epoch < p.epoch {
+			continue
 		}
+		if node := d.Nodes[route.Node]; route.Epoch > p.epoch && !slices.Contains(claimed, node.API) {
+			claimed = append(claimed, node.API)
+		}
+		p.epoch, p.node = route.Epoch, d.Nodes[route.Node]
 	}
+	return claimed
 }
 
-// hint takes over what a node said about a partition's owner.
-func (r *Routes) hint(part stock.PartitionID, addr string, epoch int64) {
+// hint takes over what a node said about a partition's owner, and says whether that was news.
+func (r *Routes) hint(part stock.PartitionID, addr string, epoch int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := &r.parts[part]; addr != "" && epoch > p.epoch {
-		p.epoch, p.node = epoch, Node{API: addr}
+	p := &r.parts[part]
+	if addr == "" || epoch <= p.epoch {
+		return false
 	}
+	p.epoch, p.node = epoch, Node{API: addr}
+	r.news()
+	return true
 }
 
 // Owner is where a partition's owner answers the API, as far as is known.
@@ -122,13 +158,20 @@ func (c *Client) Owner(part stock.PartitionID) (addr string, epoch int64, ok boo
 	return c.routes.Owner(part)
 }
 
+// pollWait is how long a node may hold a poll when there is no news, and pollGrace how much later its answer may come. Together they are well under
+// the life of a session: the node that is followed may be the one that freezes, and its stock has another owner then.
+const (
+	pollWait  = time.Second
+	pollGrace = 500 * time.Millisecond
+)
+
 // follow keeps the routes up to date by a long poll on any node that answers.
 func (c *Client) follow() {
 	for at := 0; c.stopped.Err() == nil; {
 		sources := c.sources()
-		ctx, cancel := context.WithTimeout(c.stopped, 30*time.Second)
+		ctx, cancel := context.WithTimeout(c.stopped, pollWait+pollGrace)
 		since := c.routes.Version()
-		err := c.fetch(ctx, sources[at%len(sources)], since, 10*time.Second)
+		err := c.fetch(ctx, sources[at%len(sources)], since, pollWait)
 		cancel()
 		wait := time.Duration(0)
 		if err != nil && c.stopped.Err() == nil {
@@ -200,6 +243,8 @@ func (c *Client) fetch(ctx context.Context, source, since string, wait time.Dura
 	if err := json.Unmarshal(body, &d); err != nil {
 		return fmt.Errorf("read the routes: %w", err)
 	}
-	c.routes.Merge(&d)
+	for _, addr := range c.routes.Merge(&d) {
+		c.nodes.worked(addr) // it lives: it has just claimed something
+	}
 	return nil
 }

@@ -8,11 +8,16 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // errSlow ends a try whose first byte did not come in time. The node may be busy and healthy: it is not left out.
 var errSlow = errors.New("the node did not answer in time")
+
+// errOvertaken ends a try at a node that is not the one to ask any more: its stock has gone to another, or it has gone itself. It may be frozen and
+// would let the request wait for its whole time.
+var errOvertaken = errors.New("the node is not the one to ask any more")
 
 // send is one try. The time limit ends when the headers arrive; from then on the body may take as long as it likes (event streams).
 func (c *Client) send(k *call, addr string) (*http.Response, error) {
@@ -28,14 +33,15 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 	out.Body, out.ContentLength, out.TransferEncoding = bodyReader(k.body), int64(len(k.body)), nil
 	out.GetBody = func() (io.ReadCloser, error) { return bodyReader(k.body), nil }
 	timer := time.AfterFunc(c.wait(k), func() { cancel(errSlow) })
+	unwatch := c.watch(k, addr, cancel)
 	resp, err := c.transport.RoundTrip(out)
-	if !timer.Stop() && err == nil {
+	if inTime, same := timer.Stop(), unwatch(); err == nil && !(inTime && same) {
 		resp.Body.Close()
-		err = errSlow
+		err = context.Cause(ctx)
 	}
 	if err != nil {
-		if errors.Is(context.Cause(ctx), errSlow) {
-			err = errSlow
+		if cause := context.Cause(ctx); errors.Is(cause, errSlow) || errors.Is(cause, errOvertaken) {
+			err = cause
 		}
 		cancel(err)
 		return nil, err
@@ -43,6 +49,33 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 	resp.Request = k.req
 	resp.Body = &body{resp.Body, cancel}
 	return resp, nil
+}
+
+// watch ends a try that can be repeated once the routes say that another node is to be asked. What the try does is found again by its key. The
+// returned function ends the watch and says whether the try was left alone.
+func (c *Client) watch(k *call, addr string, cancel context.CancelCauseFunc) (end func() bool) {
+	before, changed := c.routes.overtaken(addr, k.part, k.hasPart)
+	if !k.repeatable || before { // it was sent here knowing better, as to the last node there is
+		return func() bool { return true }
+	}
+	done := make(chan struct{})
+	var ended atomic.Bool
+	go func() {
+		for overtaken := false; !overtaken; overtaken, changed = c.routes.overtaken(addr, k.part, k.hasPart) {
+			select {
+			case <-changed:
+			case <-done:
+				return
+			}
+		}
+		if !ended.Swap(true) {
+			cancel(errOvertaken)
+		}
+	}()
+	return func() bool {
+		close(done)
+		return !ended.Swap(true)
+	}
 }
 
 // wait is the time to the first byte of the next try.
