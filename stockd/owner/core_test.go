@@ -181,6 +181,37 @@ func TestHandOffKeepsHoldsAndTheirLives(t *testing.T) {
 	check(t, w.settled())
 }
 
+// Somebody waits for the partitions that have stock, and nobody for the thousands that have none.
+func TestHandOffReleasesStockFirst(t *testing.T) {
+	t.Parallel()
+	w := started(t, 2)
+	n := w.owner(1)
+	stocked := 0
+	for _, ref := range w.ledger.segments {
+		if n.on[ref.Part] > 0 {
+			stocked++
+		}
+	}
+	now := Now{w.now, wallStart + w.now.Milliseconds()}
+	var releases []Release
+	for _, e := range slices.Concat(n.core.Step(now, Drain{}), n.core.Step(now, Tick{})) {
+		if r, ok := e.(Release); ok {
+			releases = append(releases, r)
+		}
+	}
+	if len(releases) < 2 {
+		t.Fatalf("%d releases", len(releases))
+	}
+	for _, p := range releases[0].Parts {
+		if !slices.ContainsFunc(w.ledger.segments, func(ref SegmentRef) bool { return ref.Part == p.Part }) {
+			t.Errorf("partition %d has no stock and is in the first of %d releases", p.Part, len(releases))
+		}
+	}
+	if len(releases[0].Parts) != stocked || stocked == 0 {
+		t.Errorf("the first release has %d partitions, %d have stock", len(releases[0].Parts), stocked)
+	}
+}
+
 func TestCrashIsTakenOverWithinTheSession(t *testing.T) {
 	t.Parallel()
 	w := started(t, 3)

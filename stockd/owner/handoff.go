@@ -85,7 +85,7 @@ func (c *Core) releaseDrained() {
 	if c.draining == 0 {
 		return
 	}
-	var parts []PartRelease
+	var stocked, empty []PartRelease
 	for p := range c.parts {
 		part := &c.parts[p]
 		if part.state != draining || part.tenure.flying > 0 {
@@ -102,10 +102,16 @@ func (c *Core) releaseDrained() {
 		}
 		part.state = releasing
 		c.draining--
-		parts = append(parts, release)
+		if len(t.segments) > 0 {
+			stocked = append(stocked, release)
+		} else {
+			empty = append(empty, release)
+		}
 	}
-	for chunk := range slices.Chunk(parts, releaseChunk) {
-		c.emit(Release{Session: c.session.id, Parts: chunk})
+	for _, parts := range [][]PartRelease{stocked, empty} { // first those that somebody may wait for
+		for chunk := range slices.Chunk(parts, releaseChunk) {
+			c.emit(Release{Session: c.session.id, Parts: chunk})
+		}
 	}
 }
 
