@@ -52,7 +52,7 @@ const (
 	lanePendingMax = 2048
 	suspectsMax    = 1024
 	resendFirst    = 20 * time.Millisecond
-	resendMax      = 500 * time.Millisecond
+	resendMax      = 100 * time.Millisecond
 	strikeFirst    = 200 * time.Millisecond
 	strikeMax      = 10 * time.Second
 	retryMoving    = 20 * time.Millisecond

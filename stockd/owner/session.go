@@ -19,6 +19,9 @@ type session struct {
 // promising is whether new operations may be taken on.
 func (c *Core) promising() bool { return c.session.id != 0 && c.now.Mono < c.session.deadline }
 
+// Promising is whether the ledger has confirmed this node lately.
+func (c *Core) Promising() bool { return c.promising() }
+
 // until is how long a session promises that was asked for at sent: 0.5 % for drift between the clocks, and the guard.
 func (c *Core) until(sent time.Duration) time.Duration {
 	return sent + c.cfg.SessionTTL*995/1000 - c.cfg.Guard
