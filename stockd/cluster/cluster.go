@@ -52,13 +52,15 @@ type Member struct {
 	client.Node
 	Gossip  string    // address
 	Started time.Time // two of the same id: the one that started later counts
+	Away    bool      // it says that it cannot own anything now
 }
 
 // Cluster is a running membership.
 type Cluster struct {
 	cfg      Config
 	list     *memberlist.Memberlist
-	meta     []byte
+	started  int64
+	meta     atomic.Pointer[[]byte]
 	poke     chan struct{} // by the delegates; room for one
 	seenMu   sync.Mutex
 	seen     map[string]memberlist.Node // alive, by name: copies, for memberlist changes its own under a lock that only delegates run under
@@ -75,6 +77,7 @@ type meta struct {
 	API      string `json:"api"`
 	Internal string `json:"int"`
 	Started  int64  `json:"at"` // Unix ms
+	Away     bool   `json:"away,omitempty"`
 }
 
 // Validate finds all that is wrong with the configuration.
@@ -114,15 +117,16 @@ func Start(cfg Config) (*Cluster, error) {
 	if cfg.RejoinEvery <= 0 {
 		cfg.RejoinEvery = 5 * time.Second
 	}
-	text, err := json.Marshal(meta{cfg.Self.ID, cfg.Self.API, cfg.Self.Internal, time.Now().UnixMilli()})
-	if err != nil {
-		return nil, err
+	c := &Cluster{
+		cfg: cfg, started: time.Now().UnixMilli(), poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{}),
+		seen: map[string]memberlist.Node{},
 	}
-	if len(text) > memberlist.MetaMaxSize {
-		return nil, fmt.Errorf("node id and addresses take %d bytes of gossip metadata, at most %d: shorten them", len(text), memberlist.MetaMaxSize)
+	if n := len(c.describe(true)); n > memberlist.MetaMaxSize {
+		return nil, fmt.Errorf("node id and addresses take %d bytes of gossip metadata, at most %d: shorten them", n, memberlist.MetaMaxSize)
 	}
-	c := &Cluster{cfg: cfg, meta: text, poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{}), seen: map[string]memberlist.Node{}}
+	c.describe(false)
 	c.members.Store(&[]Member{})
+	var err error
 	if c.list, err = memberlist.Create(c.settings()); err != nil {
 		return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.Bind, err)
 	}
@@ -131,6 +135,25 @@ func Start(cfg Config) (*Cluster, error) {
 	c.done.Go(c.watch)
 	c.done.Go(c.heal)
 	return c, nil
+}
+
+// describe sets what this node tells about itself.
+func (c *Cluster) describe(away bool) []byte {
+	text, err := json.Marshal(meta{c.cfg.Self.ID, c.cfg.Self.API, c.cfg.Self.Internal, c.started, away})
+	if err != nil {
+		panic(err) // strings, a number and a boolean
+	}
+	c.meta.Store(&text)
+	return text
+}
+
+// awayTimeout bounds how long the news waits to be sent.
+const awayTimeout = time.Second
+
+// SetAway tells the others that this node cannot own anything now although it lives, or that it can again.
+func (c *Cluster) SetAway(away bool) error {
+	c.describe(away)
+	return c.list.UpdateNode(awayTimeout)
 }
 
 // settings is memberlist for a local network where noticing a death in about a second matters.
@@ -211,7 +234,7 @@ func (c *Cluster) gather() {
 			c.cfg.Log.Warn("a member tells nothing about itself", "name", n.Name, "error", err)
 			continue
 		}
-		members = append(members, Member{client.Node{ID: m.ID, API: m.API, Internal: m.Internal}, n.Address(), time.UnixMilli(m.Started)})
+		members = append(members, Member{client.Node{ID: m.ID, API: m.API, Internal: m.Internal}, n.Address(), time.UnixMilli(m.Started), m.Away})
 	}
 	slices.SortFunc(members, func(a, b Member) int {
 		if by := strings.Compare(a.ID, b.ID); by != 0 {
@@ -282,7 +305,7 @@ func (c *Cluster) NotifyConflict(existing, other *memberlist.Node) {
 }
 
 // NodeMeta is this node's metadata.
-func (c *Cluster) NodeMeta(int) []byte { return c.meta }
+func (c *Cluster) NodeMeta(int) []byte { return *c.meta.Load() }
 
 // The rest of memberlist's Delegate is not used: gossip carries membership only.
 func (c *Cluster) NotifyMsg([]byte)                {}
