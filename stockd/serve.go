@@ -124,34 +124,46 @@ func (c config) nodeConfig(s secrets) node.Config {
 		NodeID: c.Node, APIAddr: c.APIAdvertise, InternalAddr: c.InternalAdvertise, GossipAddr: c.GossipAddr, Join: c.Join, ClusterLabel: c.Cluster,
 		GossipKey: s.gossip, InternalKey: s.internal, Postgres: s.dsn, SessionTTL: time.Duration(c.SessionTTL), Lanes: c.Lanes, Linger: time.Duration(c.Linger),
 		BatchMax: c.BatchMax, QueueMax: c.QueueMax, QueueWait: time.Duration(c.QueueWait),
+		BalanceAfter: time.Duration(c.BalanceAfter), MoveCooldown: time.Duration(c.MoveCooldown),
 	}
 }
 
-// serve runs the node. Ports are taken first: a taken one must be found before anything is owned.
+// serve runs the node. Its ports open when the ledger has been read, for a client that finds an open port waits there, and before the node joins
+// the others: a port that is taken must be found before anything is owned.
 func (c config) serve(ctx context.Context, s secrets, log *slog.Logger) error {
-	public, err := listen(ctx, c.APIAddr, "api_addr (STOCKD_API_ADDR)")
-	if err != nil {
-		return err
-	}
-	defer public.Close()
-	internal, err := listen(ctx, c.InternalAddr, "internal_addr (STOCKD_INTERNAL_ADDR)")
-	if err != nil {
-		return err
-	}
-	defer internal.Close()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n, err := node.New(c.nodeConfig(s), log, registry)
 	if err != nil {
 		return misuse(fmt.Errorf("the configuration is wrong: %w", err))
 	}
+	if err := n.Open(ctx); err != nil {
+		return startFailed(err, c.GossipAddr)
+	}
+	listeners, err := c.listen(ctx)
+	if err != nil {
+		return errors.Join(err, n.Close())
+	}
+	defer listeners[0].Close()
+	defer listeners[1].Close()
 	if err := n.Start(ctx); err != nil {
 		return startFailed(err, c.GossipAddr)
 	}
 	log.Info("the node runs", "node", c.Node, "version", version(), "api", c.APIAddr, "internal", c.InternalAddr, "gossip", c.GossipAddr)
-	err = c.run(ctx, s, log, registry, n, [2]net.Listener{public, internal})
+	err = c.run(ctx, s, log, registry, n, listeners)
 	log.Info("the node has stopped", "node", c.Node)
 	return err
+}
+
+// listen opens the ports, the public one first.
+func (c config) listen(ctx context.Context) (listeners [2]net.Listener, err error) {
+	if listeners[0], err = listen(ctx, c.APIAddr, "api_addr (STOCKD_API_ADDR)"); err != nil {
+		return listeners, err
+	}
+	if listeners[1], err = listen(ctx, c.InternalAddr, "internal_addr (STOCKD_INTERNAL_ADDR)"); err != nil {
+		return listeners, errors.Join(err, listeners[0].Close())
+	}
+	return listeners, nil
 }
 
 // startFailed says what to do when a node does not start.

@@ -17,7 +17,7 @@ import (
 )
 
 // run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
-// requests are still answered and forwarded, then the listeners close.
+// requests are still answered and forwarded, then the listeners close, and last the ledger.
 func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, listeners [2]net.Listener) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
@@ -49,12 +49,20 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 	}
 	log.Info("handing over")
 	orders.service.Stop()
-	errs = append(errs, stopNode(n, time.Duration(c.DrainTimeout)), closeServers(public, internal))
+	// In this order, so that whoever is being answered still has a ledger to read.
+	errs = append(errs, handOff(n, time.Duration(c.DrainTimeout)), closeServers(public, internal))
 	serving.Wait()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, stopNode(n, time.Duration(c.DrainTimeout)))...)
 }
 
-// stopNode hands the node's stock over.
+// handOff hands the node's stock over.
+func handOff(n *node.Node, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return n.HandOff(ctx)
+}
+
+// stopNode ends the node.
 func stopNode(n *node.Node, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

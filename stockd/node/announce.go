@@ -65,14 +65,13 @@ func (n *Node) pushAnnouncements() {
 		if len(doc.Parts) == 0 {
 			continue
 		}
-		var all sync.WaitGroup
-		for _, other := range n.table.others() {
-			all.Go(func() {
+		// Nobody waits for one that does not listen: what the others hear late costs their clients time. The epochs put the news in order.
+		for _, other := range n.table.audience(time.Now()) {
+			n.tasks.Go(func() {
 				if err := n.peers.post(n.ctx, other, "/internal/v1/announce", doc, nil, time.Second); err != nil {
 					n.log.Debug("an announcement was not heard", "by", other.ID, "error", err)
 				}
 			})
 		}
-		all.Wait()
 	}
 }

@@ -32,6 +32,9 @@ func (e *ErrMoving) Error() string { return "the partition is moving between nod
 // wrongNode is the internal answer of a node that neither has the partition nor expects it.
 var errNotOwner = errors.New("this node does not own the partition")
 
+// errOvertaken ends a wait for an owner that has been followed by another.
+var errOvertaken = errors.New("the partition has another owner by now")
+
 const hopPause = 20 * time.Millisecond
 
 // Do runs a command at its owner, here or with one hop, and answers when that is safe: what is positive or final after its commit. A
@@ -42,7 +45,7 @@ func (n *Node) Do(ctx context.Context, cmd stock.Command) (stock.Answer, error) 
 		return stock.Answer{}, fmt.Errorf("hold id %v does not carry partition %d of its segment", cmd.Hold, part)
 	}
 	begin := time.Now()
-	answer, err := n.route(ctx, part, begin.Add(n.cfg.QueueWait), func(target Owner, here bool) (stock.Answer, error) {
+	answer, err := n.route(ctx, part, begin.Add(n.cfg.QueueWait), func(ctx context.Context, target Owner, here bool) (stock.Answer, error) {
 		if here {
 			return n.here(ctx, part, cmd)
 		}
@@ -62,12 +65,22 @@ func partOf(cmd *stock.Command) stock.PartitionID {
 	return stock.CoordinatorOf(cmd.Hold)
 }
 
-// route tries the owner until there is an answer, or the time is up.
-func (n *Node) route(ctx context.Context, part stock.PartitionID, until time.Time, try func(Owner, bool) (stock.Answer, error)) (stock.Answer, error) {
+// route tries the owner until there is an answer, or the time is up. A try ends when the partition has another owner by now: this node may be cut
+// from the ledger and not know that it owns nothing any more, or the other may be frozen.
+func (n *Node) route(ctx context.Context, part stock.PartitionID, until time.Time, try func(context.Context, Owner, bool) (stock.Answer, error)) (stock.Answer, error) {
 	for {
 		target, known := n.table.owner(part)
-		here := n.Local(part) || !known || target.NodeID == n.cfg.NodeID
-		answer, err := try(target, here)
+		here := !known || target.NodeID == n.cfg.NodeID || n.Local(part) && n.local[part].Load() >= target.Epoch
+		if here {
+			target.NodeID = n.cfg.NodeID
+		}
+		once, end := context.WithCancelCause(ctx)
+		go n.table.watch(once, part, target.NodeID, func() { end(errOvertaken) })
+		answer, err := try(once, target, here)
+		end(nil)
+		if errors.Is(err, errOvertaken) {
+			err = &ErrMoving{RetryAfter: hopPause}
+		}
 		var moving *ErrMoving
 		if !errors.Is(err, errNotOwner) && !errors.As(err, &moving) {
 			return answer, err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -65,8 +66,16 @@ func wait(r *http.Request, most time.Duration) time.Duration {
 	return min(max(time.Duration(ms)*time.Millisecond, 0), most)
 }
 
+// poll is the context of a long poll: it ends with its client, or when the node has handed off.
+func (n *Node) poll(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(n.polling, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
 func (n *Node) serveRoutes(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
+	ctx, cancel := n.poll(r)
+	defer cancel()
 	writeJSON(w, n.table.since(ctx, r.URL.Query().Get("since"), wait(r, 20*time.Second)))
 }
 
@@ -148,5 +157,7 @@ func (n *Node) serveBoard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := n.boards.get(stock.EventID(event))
-	writeJSON(w, b.document(r.Context(), r.URL.Query().Get("since"), wait(r, 10*time.Second)))
+	ctx, cancel := n.poll(r)
+	defer cancel()
+	writeJSON(w, b.document(ctx, r.URL.Query().Get("since"), wait(r, 10*time.Second)))
 }

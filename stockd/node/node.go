@@ -47,13 +47,18 @@ type Node struct {
 	local    [stock.Partitions]atomic.Int64 // the epoch under which the partition is served here, else 0
 	requests atomic.Uint64
 	stopping atomic.Bool
-	balanced atomic.Bool  // has been, since the start
-	ownersAt atomic.Int64 // when the owners were last read, Unix ms
+	halted   atomic.Bool
+	balanced atomic.Bool   // has been, since the start
+	trusting atomic.Bool   // the ledger confirms this node, and has for a while: what the others say of themselves counts
+	healed   chan struct{} // has something in it when trusting has changed
+	ownersAt atomic.Int64  // when the owners were last read, Unix ms
 
 	ctx     context.Context // ends with the node
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
-	stopped chan struct{} // closed when the core has handed everything off
+	stopped chan struct{}   // closed when the core has handed everything off
+	polling context.Context // ends with HandOff, and with it the long polls: who follows this node has to follow another
+	pollEnd context.CancelFunc
 }
 
 // ErrStopped is the answer of a node that has stopped.
@@ -79,7 +84,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Node, error)
 	}
 	n := &Node{
 		cfg: cfg, log: log.With("node", cfg.NodeID), self: client.Node{ID: cfg.NodeID, API: cfg.APIAddr, Internal: cfg.InternalAddr}, core: core,
-		inbox: make(chan message, 1024), sessions: make(chan owner.Effect, 16), claims: make(chan struct{}, claimPermits), stopped: make(chan struct{}),
+		inbox: make(chan message, 1024), sessions: make(chan owner.Effect, 16), claims: make(chan struct{}, claimPermits), stopped: make(chan struct{}), healed: make(chan struct{}, 1),
 	}
 	n.table = newTable(n.self)
 	n.peers = newPeers(cfg.InternalKey)
@@ -90,12 +95,13 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Node, error)
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.polling, n.pollEnd = context.WithCancel(n.ctx)
 	return n, nil
 }
 
-// Start connects to the ledger, joins the gossip and begins to own. It returns when the node runs, which is before it has any partition;
-// Ready tells when it has. ctx bounds the start only.
-func (n *Node) Start(ctx context.Context) (err error) {
+// Open connects to the ledger and reads the catalog, which takes a while and makes no promise to anybody. Who opens its ports after it and before
+// Start never lets a client wait for a node that cannot answer yet. ctx bounds the opening only.
+func (n *Node) Open(ctx context.Context) (err error) {
 	if n.db, err = ledger.Open(ctx, n.cfg.Postgres, ledger.Options{AllowNoFsync: n.cfg.AllowNoFsync}); err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
 	}
@@ -103,7 +109,25 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		n.log.Warn(w)
 	}
 	if err = n.refreshCatalog(ctx); err != nil {
-		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.db.Close())
+		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.Close())
+	}
+	return nil
+}
+
+// Close undoes Open, when Start is not to follow.
+func (n *Node) Close() error {
+	db := n.db
+	n.db = nil
+	return db.Close()
+}
+
+// Start joins the gossip and begins to own, after Open, which it does when that was not done. It returns when the node runs, which is before it
+// has any partition; Ready tells when it has. ctx bounds the start only.
+func (n *Node) Start(ctx context.Context) (err error) {
+	if n.db == nil {
+		if err := n.Open(ctx); err != nil {
+			return err
+		}
 	}
 	n.started = time.Now()
 	n.clock = owner.NewClock(n.started.Round(0))
@@ -113,7 +137,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	gossip := n.cfg.cluster()
 	gossip.Log = n.log
 	if n.gossip, err = cluster.Start(gossip); err != nil {
-		return errors.Join(err, n.db.Close())
+		return errors.Join(err, n.Close())
 	}
 	n.readOwners(ctx)
 	for i := range n.cfg.Lanes {
@@ -124,6 +148,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.tasks.Go(n.loop)
 	n.tasks.Go(n.runSessions)
 	n.tasks.Go(n.followMembers)
+	n.tasks.Go(n.followHealth)
 	n.tasks.Go(n.followCatalog)
 	n.tasks.Go(n.followOwners)
 	n.tasks.Go(n.pushChanges)
@@ -132,28 +157,38 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// Stop leaves the gossip, hands all partitions off in parallel, ends the session and stops. When ctx ends before that is done, the rest is
-// cut off, as in a crash: nothing is lost, its stock is away until the session ends.
-func (n *Node) Stop(ctx context.Context) error {
+// HandOff leaves the gossip and hands all partitions off in parallel. After it the node owns nothing, and still answers: who comes with old
+// routes is sent on to the new owners, and reads what the ledger has, until Stop. It may be called more than once.
+//
+// When ctx ends before that is done, the rest is cut off at Stop, as in a crash: nothing is lost, its stock is away until the session ends.
+func (n *Node) HandOff(ctx context.Context) error {
 	if n.stopping.Swap(true) {
-		<-n.ctx.Done()
 		return nil
 	}
-	err := n.gossip.Leave(2 * time.Second)
-	if err != nil {
+	defer n.pollEnd()
+	if err := n.gossip.Leave(2 * time.Second); err != nil {
 		n.log.Warn("the goodbye may not have reached the others", "error", err)
 	}
 	n.give(owner.Drain{})
 	select {
 	case <-n.stopped:
-		err = nil
-		select { // who comes with old routes is still sent on to the new owners
+		select {
 		case <-time.After(stragglers):
 		case <-ctx.Done():
 		}
 	case <-ctx.Done():
-		err = fmt.Errorf("hand-off was cut off: %w", context.Cause(ctx))
+		return fmt.Errorf("hand-off was cut off: %w", context.Cause(ctx))
 	case <-n.ctx.Done():
+	}
+	return nil
+}
+
+// Stop hands off, when that was not done, ends the session and stops. From then on the node answers nothing: close what serves its clients first.
+func (n *Node) Stop(ctx context.Context) error {
+	err := n.HandOff(ctx)
+	if n.halted.Swap(true) {
+		<-n.ctx.Done()
+		return nil
 	}
 	n.halt()
 	return err
@@ -162,7 +197,9 @@ func (n *Node) Stop(ctx context.Context) error {
 // Kill stops at once, without hand-off or goodbye, as a crash would.
 func (n *Node) Kill() {
 	n.stopping.Store(true)
-	n.halt()
+	if !n.halted.Swap(true) {
+		n.halt()
+	}
 }
 
 func (n *Node) halt() {
@@ -180,28 +217,3 @@ func (n *Node) Ledger() *ledger.DB { return n.db }
 
 // ID is the node's name.
 func (n *Node) ID() string { return n.cfg.NodeID }
-
-// followMembers tells the core and the routes who is alive.
-func (n *Node) followMembers() {
-	for {
-		members := n.gossip.Members()
-		ids := make([]string, 0, len(members))
-		alive := make([]client.Node, 0, len(members))
-		for _, m := range members {
-			if m.ID == n.self.ID && m.Node != n.self {
-				n.log.Error("another process uses this node's id: the two will take each other's partitions away", "its_internal_address", m.Internal)
-			}
-			ids = append(ids, m.ID)
-			alive = append(alive, m.Node)
-		}
-		n.table.setMembers(alive)
-		n.give(owner.View{Members: ids})
-		n.announceAll()
-		select {
-		case <-n.gossip.Changed():
-			n.log.Info("the members have changed", "members", len(n.gossip.Members()))
-		case <-n.ctx.Done():
-			return
-		}
-	}
-}

@@ -31,6 +31,7 @@ type table struct {
 	version int64                  // of the last change
 	members []client.Node          // alive, by gossip
 	nodes   map[string]client.Node // all that were ever named, for their addresses
+	left    map[string]time.Time   // when those that were members and are no more were last seen
 	parts   [stock.Partitions]tablePart
 	changed chan struct{} // closed at the next change
 }
@@ -43,7 +44,7 @@ type tablePart struct {
 
 func newTable(self client.Node) *table {
 	return &table{
-		self: self, incarnation: strconv.FormatInt(time.Now().UnixNano(), 36), nodes: map[string]client.Node{self.ID: self}, changed: make(chan struct{}),
+		self: self, incarnation: strconv.FormatInt(time.Now().UnixNano(), 36), nodes: map[string]client.Node{self.ID: self}, left: map[string]time.Time{}, changed: make(chan struct{}),
 	}
 }
 
@@ -60,7 +61,11 @@ func (t *table) setMembers(members []client.Node) {
 	if slices.Equal(t.members, members) {
 		return
 	}
+	for _, m := range t.members {
+		t.left[m.ID] = time.Now()
+	}
 	for _, m := range members {
+		delete(t.left, m.ID)
 		t.nodes[m.ID] = m
 		if slices.Contains(t.members, m) {
 			continue
@@ -109,6 +114,24 @@ func (t *table) owner(part stock.PartitionID) (Owner, bool) {
 	return Owner{node.ID, node.API, node.Internal, p.epoch}, ok && p.epoch > 0
 }
 
+// watch calls overtaken once a partition is owned by another node than the one that a request waits at, unless ctx ends before.
+func (t *table) watch(ctx context.Context, part stock.PartitionID, at string, overtaken func()) {
+	for {
+		t.mu.RLock()
+		owner, changed := t.parts[part].node, t.changed
+		t.mu.RUnlock()
+		if owner != at && owner != "" {
+			overtaken()
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (t *table) member(id string) client.Node {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -120,6 +143,22 @@ func (t *table) others() []client.Node {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.DeleteFunc(slices.Clone(t.members), func(m client.Node) bool { return m.ID == t.self.ID })
+}
+
+// farewell is for how long a node that has left still hears news: while it hands over, who comes to it is sent on.
+const farewell = 3 * time.Second
+
+// audience are the nodes that should hear who owns what: the others that live, and those that have just left.
+func (t *table) audience(now time.Time) []client.Node {
+	list := t.others()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for id, at := range t.left {
+		if now.Sub(at) < farewell && id != t.self.ID {
+			list = append(list, t.nodes[id])
+		}
+	}
+	return list
 }
 
 // ids are the living nodes.
