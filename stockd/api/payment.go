@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"regexp"
+	"time"
 
 	"ticketrush/stockd/stock"
 )
@@ -32,7 +33,11 @@ func (b *paymentBody) check() error {
 	return nil
 }
 
+// lateAfter is how old a request may be that starts a payment: its client has sent it again by then, and has gone on from the answer.
+const lateAfter = 2 * time.Second
+
 func (s *server) postPayment(w http.ResponseWriter, r *http.Request) error {
+	asked := s.Now()
 	order, _, key, err := s.order(r)
 	if err != nil {
 		return err
@@ -50,6 +55,9 @@ func (s *server) postPayment(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.misdirected(r, stock.CoordinatorOf(order.ID)); err != nil {
 		return err
+	}
+	if s.Now().Sub(asked) > lateAfter {
+		return ErrMoving
 	}
 	pay, again, err := s.Orders.StartPayment(r.Context(), order.ID, req, *body.Provider, value(body.ReturnURL))
 	if err != nil {

@@ -54,6 +54,12 @@ func (s *Service) Cancel(ctx context.Context, id uuid.UUID, request stock.Reques
 	default:
 		return o, illegal(State(o.State), EventCancel)
 	}
+	if o.Attempt > 0 {
+		// A payment has failed. Whoever should have given its pins back may be gone, and the refusal of a pinned seat would be remembered under the key.
+		if err := s.unpinOrder(ctx, id); err != nil {
+			return o, err
+		}
+	}
 	answer, err := s.stock.Do(ctx, stock.Command{Kind: stock.KindRelease, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Request: request, Order: id})
 	if err != nil {
 		return o, err
@@ -62,7 +68,7 @@ func (s *Service) Cancel(ctx context.Context, id uuid.UUID, request stock.Reques
 	if err != nil || State(after.State) == Cancelled {
 		return after, err
 	}
-	if answer.Code == stock.CodeBusy {
+	if answer.Code == stock.CodeBusy || answer.Code == stock.CodeKeyInFlight { // such as this same request's first try
 		return after, ErrBusy
 	}
 	return after, illegal(State(after.State), EventCancel)

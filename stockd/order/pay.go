@@ -14,11 +14,15 @@ import (
 
 // StartPayment begins to pay an order: the order turns paying, its seats are pinned to the attempt, and only then a payment is created at the
 // provider. While an attempt is open, it answers with that attempt's payment and says so; the same after a crash in the middle.
+//
+// A call that has waited for long has been sent again by its client, and that one may have begun an attempt and seen it fail: a late call must not
+// begin another, which nobody would know of. It is told to come again.
 func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, returnURL string) (p ledger.Payment, again bool, err error) {
 	from, ok := s.providers[provider]
 	if !ok {
 		return p, false, ErrNoProvider
 	}
+	asked := s.config.Now()
 	o, err := s.Get(ctx, id)
 	if err != nil {
 		return p, false, err
@@ -26,9 +30,14 @@ func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, retu
 	now := s.config.Now()
 	switch State(o.State) {
 	case PendingPayment:
-		o.Attempt, err = s.ledger.PaymentBegin(ctx, id, s.config.Attempts, now.Add(s.config.PayFor), now)
+		if now.Sub(asked) > askedMax {
+			return p, false, ErrBusy
+		}
+		// Only the attempt after the one that was read: when another began and failed meanwhile, this call is a late one.
+		next := o.Attempt + 1
+		o.Attempt, err = s.ledger.PaymentBegin(ctx, id, min(s.config.Attempts, next), now.Add(s.config.PayFor), now)
 		switch {
-		case errors.Is(err, ledger.ErrOrderState):
+		case errors.Is(err, ledger.ErrOrderState), errors.Is(err, ledger.ErrTooManyAttempts) && next <= s.config.Attempts:
 			return p, false, ErrBusy // somebody was faster; the next call finds their payment
 		case errors.Is(err, ledger.ErrTooManyAttempts):
 			return p, false, illegal(PendingPayment, EventPayStart)
@@ -48,6 +57,9 @@ func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, retu
 	p, err = s.create(ctx, from, &o, returnURL)
 	return p, again, err
 }
+
+// askedMax is how old a request may be that begins an attempt: younger than any client's patience.
+const askedMax = 2 * time.Second
 
 // paymentOf is the payment of the order's attempt at a provider, or at any.
 func paymentOf(o *ledger.Order, provider string) (ledger.Payment, bool) {

@@ -285,6 +285,40 @@ func TestAnotherServiceFinishes(t *testing.T) {
 	w.reconciles()
 }
 
+// A payment has failed, and whoever should have given its pins back has crashed: a cancellation is not refused for that, it gives them back itself.
+func TestCancelWithLoosePins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, _ := w.begun(2, time.Minute)
+	if moved, err := w.ledger.OrderMove(t.Context(), o.ID, int16(order.Paying), int16(order.PendingPayment), order.EventPayFail, 1, "", time.Now()); err != nil || !moved {
+		t.Fatal(moved, err)
+	}
+	if after, err := w.service.Cancel(t.Context(), o.ID, request()); err != nil || order.State(after.State) != order.Cancelled {
+		t.Errorf("cancel: %v, %v", order.State(after.State), err)
+	}
+	w.reconciles()
+}
+
+// A request to pay that was stuck for so long that its client has sent it again, and has seen that payment fail, begins no attempt of its own.
+func TestALateRequestToPayBeginsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.opened(1, time.Minute)
+	w.mu.Lock()
+	w.limp = 3 * time.Second
+	w.mu.Unlock()
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/"); !errors.Is(err, order.ErrBusy) {
+		t.Errorf("a late request gives %v", err)
+	}
+	w.mu.Lock()
+	w.clock, w.limp = 0, 0
+	w.mu.Unlock()
+	if after, err := w.service.Get(t.Context(), o.ID); err != nil || after.Attempt != 0 {
+		t.Errorf("attempt %d, %v", after.Attempt, err)
+	}
+	w.reconciles()
+}
+
 // A pin that was left behind by a crash after pay_fail is undone.
 func TestLoosePinsAreUndone(t *testing.T) {
 	t.Parallel()
