@@ -39,7 +39,7 @@ func (s *server) getStream(w http.ResponseWriter, r *http.Request) error {
 		select {
 		case s.streams <- struct{}{}:
 		default:
-			return refuse(kindOverloaded, "Too many streams here: ask for availability now and then.").after(jitter(awayRetry))
+			return refuse(kindOverloaded, "Too many streams here: ask for availability now and then.").after(jitter(streamRetry))
 		}
 		s.metrics.streams.Inc()
 		defer func() {

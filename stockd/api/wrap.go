@@ -130,7 +130,8 @@ const (
 	movingRetry   = 20 * time.Millisecond
 	busyRetry     = 50 * time.Millisecond
 	overloadRetry = 500 * time.Millisecond
-	awayRetry     = 2 * time.Second
+	awayRetry     = 200 * time.Millisecond // the request has waited in the owner's queue already; when the ledger is back it should be asked at once
+	streamRetry   = 2 * time.Second
 )
 
 // guard is around everything: a panic is answered and logged with an id, and whatever answers gets the headers that all answers have.
