@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test race check bench sim mutants generate build clean postgres
+.PHONY: help demo test race check bench sim mutants chaos generate build clean postgres
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ sim: ## Simulate SEEDS=10000 runs of a cluster under faults; SEED=7 prints the t
 
 mutants: ## Break the code and the simulated ledger on purpose; each mutant has to be caught.
 	$(GO) run ./sim/cmd -mutants -seeds 2000
+
+chaos: postgres build ## Break a real cluster under load and check every promise; SECONDS=60 is the least, CHAOS_FLAGS="-faults kill,pause" chooses.
+	$(GO) build -o bin/chaos ./chaos/cmd
+	bin/chaos -seconds $(or $(SECONDS),60) $(CHAOS_FLAGS)
 
 generate: ## Write ledger/db from queries/ and ledger/migrations/, and charts/arena.json.
 	$(SQLC) generate

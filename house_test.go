@@ -45,6 +45,8 @@ var allowed = map[string][]string{
 	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "pass"},
 	"stockd/rush":           {"client", "pass"},
 	"stockd/demo":           {"ledger", "ledger/pgdev", "charts", "stockd/rush", "stockd/site", "pass", "client"},
+	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client"},
+	"chaos/cmd":             {"chaos"},
 	"stockd":                {"*"},
 	"scripts/summary":       {},
 	"bench":                 {"*"},

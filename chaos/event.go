@@ -1,0 +1,109 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"ticketrush/stockd/chart"
+	"ticketrush/stockd/demo"
+	"ticketrush/stockd/stock"
+)
+
+// The house: sections of one segment each, so that there are many partitions to watch, and a standing area.
+const (
+	sections    = 64
+	rows        = 16
+	rowSeats    = 30
+	standing    = "floor"
+	standingMax = 100_000
+	eventSlug   = "chaos"
+)
+
+// house is the seat map.
+func house() *chart.Chart {
+	c := &chart.Chart{
+		Format: chart.Format, Name: "Chaos", Width: 2000, Height: 2000, Focal: chart.Point{X: 1000, Y: 0}, Categories: []chart.Category{{Name: "A", Color: "#336699"}},
+		Areas: []chart.Area{{ID: standing, Name: standing, Category: "A", Capacity: standingMax, Polygon: [][2]float64{{0, 1900}, {1000, 1900}, {1000, 1990}, {0, 1990}}}},
+	}
+	for s := range sections {
+		section := chart.Section{ID: "S" + strconv.Itoa(s+1), Name: "S" + strconv.Itoa(s+1), Category: "A"}
+		for r := range rows {
+			row := chart.Row{Name: strconv.Itoa(r + 1)}
+			for n := range rowSeats {
+				x, y := float64(s%8*240+n*6), float64(s/8*220+r*12)
+				row.Seats = append(row.Seats, chart.Seat{Name: strconv.Itoa(n + 1), X: x, Y: y})
+			}
+			section.Rows = append(section.Rows, row)
+		}
+		c.Sections = append(c.Sections, section)
+	}
+	return c
+}
+
+// putOnSale imports the house and opens the event, as ops would. It has no room: what is hurt here is behind the room.
+func putOnSale(ctx context.Context, place demo.Place) error {
+	w := &wire{name: "set-up", bases: []string{place.API}, http: http.DefaultClient, try: time.Minute, gaps: newGaps(), book: newBook()}
+	ops := map[string]string{"Authorization": "Bearer " + place.APIKey}
+	var imported struct {
+		ID string `json:"id"`
+	}
+	text, err := json.Marshal(house())
+	if err != nil {
+		return err
+	}
+	a, err := w.ask(ctx, call{method: http.MethodPost, path: "/v1/charts", header: ops, body: json.RawMessage(text), into: &imported})
+	if err != nil || !a.ok() {
+		return fmt.Errorf("import the chart: %d %s %s %w", a.status, a.problem, a.detail, err)
+	}
+	a, err = w.ask(ctx, call{method: http.MethodPost, path: "/v1/events", header: ops, body: map[string]any{
+		"slug": place.Event, "name": "Chaos", "chart": imported.ID, "starts_at": time.Now().UTC().AddDate(0, 1, 0).Format(time.RFC3339), "currency": "EUR",
+		"prices": []map[string]any{{"category": "A", "type": "adult", "face": 5000, "fee": 350}}, "hold_ttl_s": 3600, "max_hold_ttl_s": 7200, "open": true,
+	}})
+	if err != nil || !a.ok() {
+		return fmt.Errorf("create the event: %d %s %s %w", a.status, a.problem, a.detail, err)
+	}
+	return nil
+}
+
+// places are the seats of the house as buyers know them: their labels by segment, and where each label is.
+type places struct {
+	segments map[int][]string
+	at       map[string]int64 // label → the ledger's seat id
+	standing int              // the area's segment
+}
+
+func readPlaces(ctx context.Context, w *wire) (*places, error) {
+	var m struct {
+		Segments []struct {
+			No    int `json:"segment"`
+			Seats []struct {
+				ID string `json:"id"`
+			} `json:"seats"`
+		} `json:"segments"`
+		Areas []struct {
+			Segment int `json:"segment"`
+		} `json:"areas"`
+	}
+	a, err := w.ask(ctx, call{method: http.MethodGet, path: "/v1/events/" + eventSlug + "/map", into: &m})
+	if err != nil || !a.ok() {
+		return nil, fmt.Errorf("read the map: %d %s %s %w", a.status, a.problem, a.detail, err)
+	}
+	p := &places{segments: map[int][]string{}, at: map[string]int64{}}
+	for _, s := range m.Segments {
+		for i, seat := range s.Seats {
+			p.segments[s.No] = append(p.segments[s.No], seat.ID)
+			p.at[seat.ID] = int64(stock.NewSeatID(stock.SegmentNo(s.No), int32(i)))
+		}
+	}
+	for _, area := range m.Areas {
+		p.standing = area.Segment
+	}
+	return p, nil
+}
+
+// unitLabel names a unit of the area.
+func unitLabel(unit int) string { return standing + " " + strconv.Itoa(unit) }
