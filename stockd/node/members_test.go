@@ -17,11 +17,11 @@ func TestMemberThatIsAwayIsCountedOut(t *testing.T) {
 	sees := func(m *member, members int) func() bool {
 		return func() bool { return len(m.Status().Members) == members && len(m.table.ids()) == members }
 	}
-	until(t, "trust in the ledger", 30*time.Second, func() bool { return g.nodes[0].trusting.Load() && g.nodes[1].trusting.Load() })
+	until(t, "trust in the ledger", func() bool { return g.nodes[0].trusting.Load() && g.nodes[1].trusting.Load() })
 	if err := g.nodes[2].gossip.SetAway(true); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the others count it out", 30*time.Second, func() bool { return sees(g.nodes[0], 2)() && sees(g.nodes[1], 2)() })
+	until(t, "the others count it out", func() bool { return sees(g.nodes[0], 2)() && sees(g.nodes[1], 2)() })
 	if !sees(g.nodes[2], 3)() {
 		t.Error("it counts itself out")
 	}
@@ -34,7 +34,7 @@ func TestMemberThatIsAwayIsCountedOut(t *testing.T) {
 	if err := g.nodes[2].gossip.SetAway(false); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the others count it in", 30*time.Second, func() bool { return sees(g.nodes[0], 3)() && sees(g.nodes[1], 3)() })
+	until(t, "the others count it in", func() bool { return sees(g.nodes[0], 3)() && sees(g.nodes[1], 3)() })
 }
 
 // After its hand-off a node owns nothing and still sends on who comes to it, and reads the ledger, until it stops.
