@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test race check bench sim mutants chaos generate build clean postgres
+.PHONY: help demo test browser race check bench sim mutants chaos generate build clean postgres
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: postgres ## All unit, property, integration and cluster tests, on a privat
 	scripts/test.sh $(TEST_FLAGS)
 
 # The first time, building Caddy for it takes up to ten minutes on two busy cores; its tests then take about one.
+browser: postgres build ## Walk through the demo in a real Chromium: room, map, hold, bank, tickets, admin.
+	chromium=$$(scripts/need-chromium.sh) && CHROMIUM="$$chromium" $(GO) test -tags browser -count=1 -timeout 10m ./browser
+
 race: postgres ## All tests under the race detector, the nodes of the cluster tests too.
 	$(GO) test -race $(TEST_FLAGS) ./...
 

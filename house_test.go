@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"stockd":                {"*"},
 	"scripts/summary":       {},
 	"bench":                 {"*"},
+	"browser":               {},
 	"sim":                   {"stockd/owner", "stockd/stock", "stockd/order", "room"},
 	"sim/mutants":           {},
 	"sim/cmd":               {"sim", "sim/mutants"},
