@@ -48,6 +48,9 @@ func (s *Segment) Apply(cmd Command, now int64) Effect {
 	if cmd.Event != s.event || cmd.Segment != s.no || cmd.Hold == (uuid.UUID{}) {
 		return refuse(CodeInvalid)
 	}
+	if cmd.Kind == KindGrantOut || cmd.Kind == KindGrantIn {
+		return s.applyGrant(&cmd)
+	}
 	slot, found := s.byID[cmd.Hold]
 	if found && s.at(slot).busy != 0 {
 		return refuse(CodeBusy)

@@ -56,9 +56,10 @@ func typeOf(ask *Ask, i int) int16 {
 	return ask.Types[i]
 }
 
-// nothingLeft tells sold out from all held. Only what is sold for good is sold out.
+// nothingLeft tells sold out from all held. Only what is sold for good is sold out. Of an area with several segments the home alone may say it,
+// and the ledger, which sees the others and the grants under way, has the last word.
 func (s *Segment) nothingLeft(now int64) Answer {
-	if s.sold == s.capacity {
+	if s.sold == s.capacity && (s.layout != nil || s.no == s.home) {
 		return Answer{Code: CodeSoldOut}
 	}
 	return Answer{Code: CodeAllHeld, FreeEstimate: s.freeEstimate(now)}

@@ -38,7 +38,7 @@ func (s *Segment) Check() error {
 		return fmt.Errorf("%w: counts %+v, holds have %d held, %d paying, %d sold", ErrBroken, s.Counts(), held, paying, sold)
 	}
 	if s.layout == nil {
-		return s.checkLists()
+		return errors.Join(s.checkGrants(), s.checkLists())
 	}
 	taken := 0
 	for i, slot := range s.owner {

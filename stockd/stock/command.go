@@ -16,8 +16,8 @@ const (
 	KindExpire                   // held → available, the deadline has passed
 	KindSell                     // paying → sold
 	KindRefund                   // sold → available
-	KindGrantOut                 // capacity given to another segment of the area
-	KindGrantIn                  // capacity taken from another segment of the area
+	KindGrantOut                 // capacity given to another segment of the area; Hold names the grant
+	KindGrantIn                  // capacity taken from another segment of the area; Hold names the grant
 	KindOrder                    // an order is opened on a hold: moves no seat
 	KindNote                     // a final "no", or a replay: moves no seat, takes a sequence number
 )
@@ -28,8 +28,11 @@ type Command struct {
 	Kind    Kind      `json:"kind"`
 	Event   EventID   `json:"event"`
 	Segment SegmentNo `json:"segment"`
-	// Hold names the hold: for KindHold the id that the new hold will get.
+	// Hold names the hold: for KindHold the id that the new hold will get. For a grant it is the grant's id.
 	Hold uuid.UUID `json:"hold"`
+	// Other is the other segment of a grant: who gets it for KindGrantOut, who gave it for KindGrantIn. Ask.Quantity is then the most that is
+	// to be given, 0 for half of what is free, or what was given.
+	Other SegmentNo `json:"other,omitempty"`
 	// Request is who asks and under which idempotency key; zero for the owner's own commands (expire, follow).
 	Request Request `json:"request"`
 	// Ask is what a KindHold wants.

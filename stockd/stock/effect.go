@@ -30,6 +30,7 @@ type Op struct {
 	Segment    SegmentNo
 	Area       bool // the moves are units of an area: a hold inserts their rows
 	Hold       uuid.UUID
+	Other      SegmentNo // of a grant: the segment at its other end; Quantity is what it moves
 	Generation int32
 	Quantity   int32
 	Request    Request
@@ -66,6 +67,8 @@ const (
 	OutcomeOrderLocked Outcome = 31 // the order row is locked: ask again
 	OutcomeOrderOpen   Outcome = 32 // the hold has an open order already
 	OutcomeLimit       Outcome = 40
+	OutcomeGrantGone   Outcome = 50 // there is no such grant, or it was taken before
+	OutcomeNotSold     Outcome = 51 // not everything is sold in all the segments that sell the same places
 	OutcomeFenced      Outcome = 99 // another owner has the partition
 )
 
@@ -109,6 +112,8 @@ type Answer struct {
 	LargestRun int32 `json:"largest_run,omitempty"`
 	// FreeEstimate is when some held seats may come back, for CodeAllHeld.
 	FreeEstimate time.Duration `json:"free_estimate,omitempty"`
+	// Granted is the capacity that a grant has moved.
+	Granted int32 `json:"granted,omitempty"`
 	// Limit, Used and Dimension tell a CodeLimitReached.
 	Limit     int32     `json:"limit,omitempty"`
 	Used      int32     `json:"used,omitempty"`

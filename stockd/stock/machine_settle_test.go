@@ -20,9 +20,13 @@ func (mc *machine) Settle(t *rapid.T) {
 	mc.pending = slices.Delete(mc.pending, at, at+1)
 	outcome := OutcomeApplied
 	if rapid.IntRange(0, 3).Draw(t, "refused") == 0 {
-		outcome = rapid.SampledFrom([]Outcome{OutcomeReplay, OutcomeKeyReused, OutcomeHoldGone, OutcomeNotExpired, OutcomeOrderNo, OutcomeOrderLocked, OutcomeOrderOpen, OutcomeLimit, OutcomeFenced}).Draw(t, "outcome")
+		outcome = rapid.SampledFrom([]Outcome{OutcomeReplay, OutcomeKeyReused, OutcomeHoldGone, OutcomeNotExpired, OutcomeOrderNo, OutcomeOrderLocked, OutcomeOrderOpen, OutcomeLimit, OutcomeGrantGone, OutcomeNotSold, OutcomeFenced}).Draw(t, "outcome")
 	}
 	answer := mc.s.Settle(o, outcome, mc.now)
+	if o.Kind == KindGrantOut || o.Kind == KindGrantIn {
+		mc.settleGrant(t, o, outcome, answer)
+		return
+	}
 	h := mc.m.holds[o.Hold]
 	if o.Kind == KindNote {
 		if outcome == OutcomeApplied && answer.Code != o.Refused {
@@ -131,6 +135,13 @@ func (mc *machine) Reload(t *rapid.T) {
 	seats, holds, next := mc.m.rows(testSegment)
 	if mc.layout != nil {
 		mc.s = NewSegment(mc.layout, testEvent, testSegment)
+	} else {
+		for _, o := range stale { // the ledger did not hear of it
+			if o.Kind == KindGrantOut {
+				mc.m.capacity += int(o.Quantity)
+			}
+		}
+		mc.s = NewShare(testEvent, testSegment, mc.home, int32(mc.m.capacity))
 	}
 	if err := mc.s.Load(seats, holds, next); err != nil {
 		t.Fatal(err)
@@ -205,13 +216,14 @@ func TestSegmentBehavesAsTheModel(t *testing.T) {
 		mc.seen = seen
 		t.Repeat(map[string]func(*rapid.T){
 			"": mc.Check, "hold": mc.Hold, "hold more": mc.Hold, "again": mc.Again, "change": mc.Change, "change more": mc.Change,
-			"settle": mc.Settle, "settle more": mc.Settle, "settle yet more": mc.Settle, "time": mc.Time, "due": mc.Due, "reload": mc.Reload,
+			"settle": mc.Settle, "settle more": mc.Settle, "settle yet more": mc.Settle, "time": mc.Time, "due": mc.Due, "reload": mc.Reload, "grant": mc.Grant,
 		})
 	})
 	// What never happened was not tested.
 	for _, must := range []string{
 		"rung 0", "rung 1", "rung 2", "rung 3", "rung 4", "rung 5", "refused 2", "refused 3", "refused 5", "refused 6",
 		"settled 1 0", "settled 2 0", "settled 3 0", "settled 4 0", "settled 5 0", "settled 6 0", "settled 7 0", "settled 8 0", "settled 11 0",
+		"settled 9 0", "settled 9 99", "settled 10 0", "settled 10 50",
 	} {
 		if seen[must] == 0 {
 			t.Errorf("%q never happened: %v", must, seen)

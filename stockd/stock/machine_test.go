@@ -22,6 +22,7 @@ type machine struct {
 	s       *Segment
 	layout  *Layout
 	m       *model
+	home    SegmentNo // of an area
 	now     int64
 	ids     int
 	pending []*Op
@@ -72,7 +73,8 @@ func newMachine(t *rapid.T) *machine {
 	if rapid.IntRange(0, 3).Draw(t, "area") == 0 {
 		capacity := rapid.IntRange(0, 30).Draw(t, "capacity")
 		mc.m = newModel(nil, capacity)
-		mc.s = NewArea(testEvent, testSegment, int32(capacity))
+		mc.home = rapid.SampledFrom([]SegmentNo{testSegment, testSegment, testSegment - 1}).Draw(t, "home")
+		mc.s = NewShare(testEvent, testSegment, mc.home, int32(capacity))
 		return mc
 	}
 	specs := drawSpecs(t)
@@ -137,12 +139,13 @@ func (mc *machine) Hold(t *rapid.T) {
 func (mc *machine) holdUnits(t *rapid.T, cmd Command) {
 	effect := mc.s.Apply(cmd, mc.now)
 	c := mc.m.counts()
+	sold := c.Sold == c.Capacity && mc.home == testSegment
 	switch fits := c.Free >= cmd.Ask.Quantity; {
 	case fits && effect.Op == nil:
 		t.Fatalf("%d free, asked %d, refused with %d", c.Free, cmd.Ask.Quantity, effect.Answer.Code)
-	case !fits && effect.Op == nil && (effect.Answer.Code != CodeAllHeld || c.Sold == c.Capacity):
+	case !fits && effect.Op == nil && (effect.Answer.Code != CodeAllHeld || sold):
 		t.Fatalf("refused with %d at %+v", effect.Answer.Code, c)
-	case !fits && effect.Op != nil && (effect.Op.Refused != CodeSoldOut || c.Sold != c.Capacity):
+	case !fits && effect.Op != nil && (effect.Op.Refused != CodeSoldOut || !sold):
 		t.Fatalf("op %+v at %+v", effect.Op, c)
 	}
 	mc.admit(t, &cmd, effect)

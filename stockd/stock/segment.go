@@ -18,7 +18,7 @@ type Segment struct {
 	no     SegmentNo
 	layout *Layout // nil for an area
 
-	capacity int32
+	capacity int32 // what tentative grants give away is taken off
 	held     int32 // tentative holds included
 	paying   int32
 	sold     int32
@@ -31,6 +31,8 @@ type Segment struct {
 
 	// Areas only: the next unit. Units are never used twice; those of a refused hold are left out.
 	nextUnit int32
+	home     SegmentNo              // the segment where the last places of the area are sold; no itself when the area has one segment
+	grants   map[uuid.UUID]transfer // under way
 
 	slab       []*[slabChunk]hold // place 0 is not used
 	places     uint32             // how many were made, with place 0
@@ -78,9 +80,14 @@ func NewSegment(layout *Layout, event EventID, no SegmentNo) *Segment {
 	return s
 }
 
-// NewArea makes a segment of capacity units without seats.
+// NewArea makes a segment of capacity units without seats: an area that has this segment alone.
 func NewArea(event EventID, no SegmentNo, capacity int32) *Segment {
-	s := &Segment{event: event, no: no, capacity: capacity}
+	return NewShare(event, no, no, capacity)
+}
+
+// NewShare makes a segment of an area that has several: capacity is its share now. home is the area's first segment.
+func NewShare(event EventID, no, home SegmentNo, capacity int32) *Segment {
+	s := &Segment{event: event, no: no, home: home, capacity: capacity}
 	s.reset()
 	return s
 }
@@ -89,7 +96,7 @@ func NewArea(event EventID, no SegmentNo, capacity int32) *Segment {
 func (s *Segment) reset() {
 	s.held, s.paying, s.sold, s.nextUnit, s.generation = 0, 0, 0, 1, 0
 	s.slab, s.places, s.freeHold, s.byID = nil, 1, 0, map[uuid.UUID]uint32{}
-	s.timers, s.overdue, s.pins = nil, 0, 0
+	s.timers, s.overdue, s.pins, s.grants = nil, 0, 0, nil
 	if s.layout == nil {
 		return
 	}

@@ -11,9 +11,12 @@ const retryAfter = 1000
 // CodeReplay without a hold means that the ledger knows the request and this segment does not (its hold has ended, or the request was of
 // another kind): the ledger's record of the request says what to answer.
 func (s *Segment) Settle(op *Op, outcome Outcome, now int64) Answer {
+	if op.Kind == KindGrantOut || op.Kind == KindGrantIn {
+		return s.settleGrant(op, outcome)
+	}
 	slot, found := s.byID[op.Hold]
 	if op.Kind == KindNote {
-		return s.settleNote(op, outcome, slot, found)
+		return s.settleNote(op, outcome, slot, found, now)
 	}
 	if !found || s.at(slot).busy != op.Kind || s.at(slot).generation != op.Generation {
 		// The segment was loaded anew since: what it has now is the truth.
@@ -136,9 +139,11 @@ func (s *Segment) undo(op *Op, outcome Outcome, slot uint32, h *hold, now int64)
 }
 
 // settleNote answers what was decided without moving a seat.
-func (s *Segment) settleNote(op *Op, outcome Outcome, slot uint32, found bool) Answer {
+func (s *Segment) settleNote(op *Op, outcome Outcome, slot uint32, found bool, now int64) Answer {
 	var answer Answer
 	switch outcome {
+	case OutcomeNotSold:
+		return Answer{Code: CodeAllHeld, FreeEstimate: s.freeEstimate(now)}
 	case OutcomeApplied:
 		answer.Code = op.Refused
 	case OutcomeReplay:
@@ -165,7 +170,7 @@ func refusal(op *Op, outcome Outcome) Answer {
 		return Answer{Code: CodeKeyReused}
 	case OutcomeHoldGone:
 		return Answer{Code: CodeNoHold}
-	case OutcomeOrderNo, OutcomeOrderOpen:
+	case OutcomeOrderNo, OutcomeOrderOpen, OutcomeGrantGone:
 		return Answer{Code: CodeIllegal}
 	case OutcomeLimit:
 		answer := Answer{Code: CodeLimitReached}
