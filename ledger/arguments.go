@@ -21,6 +21,7 @@ func arguments(f *Flush) ([]any, error) {
 	var s seatArrays
 	var n orderArrays
 	var l lineArrays
+	var g grantArrays
 	index, lastPart := int32(0), int32(-1)
 	for i := range f.Works {
 		work := &f.Works[i]
@@ -39,6 +40,7 @@ func arguments(f *Flush) ([]any, error) {
 			o.add(op, int32(i)+1, int32(q.op.n))
 			q.add(op, index)
 			s.add(op, index)
+			g.add(op, index)
 			if op.Kind == kindOrder {
 				if err := checkOrder(op.NewOrder); err != nil {
 					return nil, fmt.Errorf("flush: operation %d of partition %d: %w", j, work.Part, err)
@@ -56,7 +58,7 @@ func arguments(f *Flush) ([]any, error) {
 		c.int4(n)
 	}
 	args := []any{f.Session, f.Batch.String(), f.Now.Truncate(time.Microsecond), c.argument()}
-	for _, list := range [][]*array{w.list(), o.list(), q.list(), s.list(), n.list(), l.list()} {
+	for _, list := range [][]*array{w.list(), o.list(), q.list(), s.list(), n.list(), l.list(), g.list()} {
 		for _, a := range list {
 			args = append(args, a.argument())
 		}
@@ -64,8 +66,12 @@ func arguments(f *Flush) ([]any, error) {
 	return args, nil
 }
 
-// kindOrder is the kind that opens an order.
-const kindOrder = 11
+// Kinds that this package treats apart: of grants, and the one that opens an order.
+const (
+	kindGrantOut = 9
+	kindGrantIn  = 10
+	kindOrder    = 11
+)
 
 // checkOrder refuses what the server would refuse with the whole batch.
 func checkOrder(o *NewOrder) error {
@@ -193,3 +199,14 @@ func (a *lineArrays) add(o *NewOrder, index int32) {
 func (a *lineArrays) list() []*array {
 	return []*array{&a.op, &a.seat, &a.kind, &a.face, &a.fee, &a.tax}
 }
+
+type grantArrays struct{ op, other array }
+
+func (a *grantArrays) add(op *Op, index int32) {
+	if op.Kind == kindGrantOut || op.Kind == kindGrantIn {
+		a.op.int4(index)
+		a.other.int4(op.Other)
+	}
+}
+
+func (a *grantArrays) list() []*array { return []*array{&a.op, &a.other} }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -68,7 +69,8 @@ type SegmentInfo struct {
 	Name     string
 	Area     bool
 	Score    float64
-	Capacity int32
+	Home     int32 // of an area: its first segment, which is Segment when it has one; 0 in EventInsert: Segment
+	Capacity int32 // as it was put on sale; what a segment of an area has now is its owner's business
 }
 
 // SeatInfo is a seat as it is put on sale.
@@ -155,6 +157,7 @@ func (l *DB) insertPlan(ctx context.Context, tx *sql.Tx, id int32, e Event) erro
 		segments.Names = append(segments.Names, s.Name)
 		segments.Areas = append(segments.Areas, s.Area)
 		segments.Scores = append(segments.Scores, s.Score)
+		segments.Homes = append(segments.Homes, cmp.Or(s.Home, s.Segment))
 		segments.Capacities = append(segments.Capacities, s.Capacity)
 	}
 	tiers := db.TierInsertParams{Event: id}
@@ -249,7 +252,7 @@ func (l *DB) Events(ctx context.Context) ([]Event, error) {
 	}
 	for _, s := range segments {
 		if i, ok := index[s.Event]; ok { // an event may have been added between the statements
-			events[i].Segments = append(events[i].Segments, SegmentInfo{Segment: s.Segment, Part: s.Part, Section: s.Section, Name: s.Name, Area: s.Area, Score: s.Score, Capacity: s.Capacity})
+			events[i].Segments = append(events[i].Segments, SegmentInfo{Segment: s.Segment, Part: s.Part, Section: s.Section, Name: s.Name, Area: s.Area, Score: s.Score, Home: s.Home, Capacity: s.Opened})
 		}
 	}
 	return events, nil

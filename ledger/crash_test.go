@@ -188,7 +188,7 @@ func TestLimitsOverLanes(t *testing.T) {
 	b := newBench(t, database(t).DSN)
 	b.exec(`UPDATE ledger.part SET session = $1, epoch = 1 WHERE part BETWEEN 200 AND 203`, b.session)
 	b.exec(`INSERT INTO ledger.part_epochs(part, epoch, session, start_seq) SELECT p, 1, $1, 0 FROM generate_series(200, 203) p`, b.session)
-	b.exec(`INSERT INTO ledger.segments(event, segment, part, section, name, area, score, capacity) SELECT $1, 10 + i, 200 + i, 'F', 'zone ' || i, true, 0, 5000 FROM generate_series(0, 3) i`, b.event)
+	b.exec(`INSERT INTO ledger.segments(event, segment, part, section, name, area, score, home, opened, capacity) SELECT $1, 10 + i, 200 + i, 'F', 'zone ' || i, true, 0, 10 + i, 5000, 5000 FROM generate_series(0, 3) i`, b.event)
 	buyers := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
 	const limit, rounds = 7, 25
 	var wg sync.WaitGroup

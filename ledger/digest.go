@@ -51,6 +51,7 @@ func appendOp(b []byte, op *Op) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(op.Kind))
 	b = binary.BigEndian.AppendUint32(b, uint32(op.Event))
 	b = binary.BigEndian.AppendUint32(b, uint32(op.Segment))
+	b = binary.BigEndian.AppendUint32(b, uint32(op.Other))
 	b = append(b, flag(op.Area), flag(op.Free))
 	for _, id := range [][16]byte{op.Hold, op.Scope, op.Key, op.Fingerprint, op.Order} {
 		b = append(b, id[:]...)

@@ -12,9 +12,9 @@ import (
 
 // Kinds, states and outcomes as the journal has them.
 const (
-	hold, extend, pin, unpin, release, expire, sell, refund, order, note                               = 1, 2, 3, 4, 5, 6, 7, 8, 11, 12
-	applied, replay, keyReused, holdGone, notExpired, orderNo, orderLocked, orderOpen, overLimit       = 0, 10, 11, 20, 21, 30, 31, 32, 40
-	available, held, paying, sold                                                                int16 = 0, 1, 2, 3
+	hold, extend, pin, unpin, release, expire, sell, refund, grantOut, grantIn, order, note                                = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+	applied, replay, keyReused, holdGone, notExpired, orderNo, orderLocked, orderOpen, overLimit, grantGone, notSold       = 0, 10, 11, 20, 21, 30, 31, 32, 40, 50, 51
+	available, held, paying, sold                                                                                    int16 = 0, 1, 2, 3
 )
 
 const (

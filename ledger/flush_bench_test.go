@@ -66,7 +66,7 @@ type wave struct {
 func newWave(g *bench) *wave {
 	w := &wave{bench: g}
 	for part, segment := range map[int32]int64{testPart: 3, 100: 4} {
-		g.exec(`INSERT INTO ledger.segments(event, segment, part, section, name, area, score, capacity) VALUES ($1, $2, $3, 'A', $4, false, 0, 20000)`, g.event, segment, part, fmt.Sprint("bench ", segment))
+		g.exec(`INSERT INTO ledger.segments(event, segment, part, section, name, area, score, home, opened, capacity) VALUES ($1, $2, $3, 'A', $4, false, 0, $2, 20000, 20000)`, g.event, segment, part, fmt.Sprint("bench ", segment))
 		g.exec(`INSERT INTO ledger.seats(event, seat, segment, label, category) SELECT $1, ($2::bigint << 24) + i, $2, $2 || '-' || i, 0 FROM generate_series(0, 19999) i`, g.event, segment)
 	}
 	g.exec(`ANALYZE`)

@@ -22,6 +22,7 @@ type Loaded struct {
 type SegmentRow struct {
 	Event, Segment, Part         int32
 	Area                         bool
+	Home                         int32 // of an area: its first segment
 	Capacity, Held, Paying, Sold int32
 	NextUnit                     int32 // of an area: the first unit number that was never used
 }
@@ -68,7 +69,7 @@ func (l *DB) Load(ctx context.Context, parts []int32) (*Loaded, error) {
 	}
 	loaded := &Loaded{}
 	for _, r := range rows {
-		loaded.Segments = append(loaded.Segments, SegmentRow{Event: r.Event, Segment: r.Segment, Part: r.Part, Area: r.Area, Capacity: r.Capacity, Held: r.Held, Paying: r.Paying, Sold: r.Sold})
+		loaded.Segments = append(loaded.Segments, SegmentRow{Event: r.Event, Segment: r.Segment, Part: r.Part, Area: r.Area, Home: r.Home, Capacity: r.Capacity, Held: r.Held, Paying: r.Paying, Sold: r.Sold})
 	}
 	return loaded, l.loadSeats(ctx, loaded)
 }
@@ -81,7 +82,7 @@ func (l *DB) LoadSegments(ctx context.Context, event int32, segments []int32) (*
 	}
 	loaded := &Loaded{}
 	for _, r := range rows {
-		loaded.Segments = append(loaded.Segments, SegmentRow{Event: r.Event, Segment: r.Segment, Part: r.Part, Area: r.Area, Capacity: r.Capacity, Held: r.Held, Paying: r.Paying, Sold: r.Sold})
+		loaded.Segments = append(loaded.Segments, SegmentRow{Event: r.Event, Segment: r.Segment, Part: r.Part, Area: r.Area, Home: r.Home, Capacity: r.Capacity, Held: r.Held, Paying: r.Paying, Sold: r.Sold})
 	}
 	return loaded, l.loadSeats(ctx, loaded)
 }

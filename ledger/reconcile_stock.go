@@ -17,6 +17,7 @@ var stockChecks = []check{
 	{"sales", "sold seats are the live sales, and sales are the journal's", checkSales},
 	{"holds", "live holds have their seats, ended ones have none", checkHolds},
 	{"limits", "each buyer's counter is what they hold, pay for and bought", checkQuota},
+	{"grants", "the capacities of an area's segments and the grants under way between them are what the area was put on sale with", checkGrants},
 }
 
 // stateNames are the names of a seat's states.

@@ -38,6 +38,10 @@ func busy(t testing.TB, dsn string) *bench {
 	o.Area, o.Segment = true, areaSegment
 	b.want(b.flush(o), applied)
 	b.orderTo(orderID, "pay_start", 2, 1)
+	b.shared()
+	given, under := uuid.New(), uuid.New()
+	b.want(b.flush(b.grant(grantOut, given, areaSegment, shareSegment, 5), b.grant(grantOut, under, areaSegment, shareSegment, 3)), applied, applied)
+	b.want(b.flushAt(sharePart, b.grant(grantIn, given, shareSegment, areaSegment, 5)), applied)
 	b.want(b.flush(b.paid(pin, pinned, orderID, held, paying, unitID(1), unitID(2))), applied)
 	return b
 }
@@ -70,7 +74,7 @@ func (b *bench) reconcile(options ledger.ReconcileOptions) *ledger.Report {
 }
 
 // stockChecks are the checks of stock; those of money have tests of their own.
-var stockChecks = []string{"segments", "seats", "movements", "sequences", "epochs", "chain", "sales", "holds", "limits"}
+var stockChecks = []string{"segments", "seats", "movements", "sequences", "epochs", "chain", "sales", "holds", "limits", "grants"}
 
 func brokenStock(r *ledger.Report) map[string][]ledger.Break {
 	found := map[string][]ledger.Break{}
@@ -98,7 +102,7 @@ func TestReconcileClean(t *testing.T) {
 	if broken := brokenStock(r); len(broken) > 0 {
 		t.Fatalf("breaks: %+v", broken)
 	}
-	want := ledger.Totals{Capacity: testSeats + areaPlaces, Available: testSeats + areaPlaces - 7, Held: 2, Paying: 2, Sold: 3}
+	want := ledger.Totals{Capacity: testSeats + areaPlaces + sharePlaces, Available: testSeats + areaPlaces + sharePlaces - 7, Held: 2, Paying: 2, Sold: 3}
 	if r.Totals != want {
 		t.Errorf("totals are %+v, want %+v", r.Totals, want)
 	}
@@ -152,6 +156,10 @@ func TestReconcileFindsTampering(t *testing.T) {
 		"a hold ended":                  {`UPDATE ledger.holds SET state = 3 WHERE state = 1 AND segment = 1`, "holds", "holds "},
 		"a hold's size":                 {`UPDATE ledger.holds SET quantity = 9 WHERE state = 1 AND segment = 2`, "holds", "holds "},
 		"a hold removed":                {`DELETE FROM ledger.holds WHERE state = 1 AND segment = 2`, "holds", "(event 1 segment 2)"},
+		"a grant's size":                {`UPDATE ledger.grants SET n = n + 1 WHERE taken_part IS NULL`, "grants", "segments event 1 segment 2"},
+		"a grant taken by hand":         {`UPDATE ledger.grants SET taken_part = 9, taken_seq = 77 WHERE taken_part IS NULL`, "grants", "segments event 1 of home 2"},
+		"a grant taken by a stranger":   {`UPDATE ledger.grants SET taken_part = 7, taken_seq = 1 WHERE taken_part = 9`, "grants", "grants "},
+		"a grant removed":               {`DELETE FROM ledger.grants WHERE taken_part IS NULL`, "grants", "segments event 1 of home 2"},
 		"a limit's counter":             {`UPDATE ledger.quota SET n = 0 WHERE n = 2`, "limits", "quota event 1 dimension 1 key"},
 		"a limit's counter removed":     {`DELETE FROM ledger.quota WHERE n = 2`, "limits", "quota event 1 dimension 1 key"},
 	} {

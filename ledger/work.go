@@ -29,7 +29,8 @@ type Op struct {
 	Event       int32
 	Segment     int32
 	Area        bool
-	Hold        uuid.UUID
+	Hold        uuid.UUID // of a grant: its id
+	Other       int32     // of a grant: the segment at its other end
 	Generation  int32
 	Quantity    int32
 	Scope       uuid.UUID // zero: no idempotency row

@@ -38,12 +38,12 @@ SELECT @event::int, unnest(@categories::smallint[]), unnest(@types::smallint[]),
 SELECT event, category, type, category_name, type_name, face, fee, tax FROM ledger.price_tiers ORDER BY event, category, type;
 
 -- name: SegmentInsert :exec
-INSERT INTO ledger.segments(event, segment, part, section, name, area, score, capacity)
+INSERT INTO ledger.segments(event, segment, part, section, name, area, score, home, opened, capacity)
 SELECT @event::int, unnest(@segments::int[]), unnest(@parts::int[]), unnest(@sections::text[]), unnest(@names::text[]), unnest(@areas::boolean[]),
-       unnest(@scores::double precision[]), unnest(@capacities::int[]);
+       unnest(@scores::double precision[]), unnest(@homes::int[]), unnest(@capacities::int[]), unnest(@capacities::int[]);
 
 -- name: SegmentList :many
-SELECT event, segment, part, section, name, area, score, capacity FROM ledger.segments ORDER BY event, segment;
+SELECT event, segment, part, section, name, area, score, home, opened FROM ledger.segments ORDER BY event, segment;
 
 -- name: SeatInsert :exec
 INSERT INTO ledger.seats(event, seat, segment, label, category)

@@ -10,7 +10,8 @@ SELECT ledger.flush(
     sqlc.arg(o_q_lo)::int[], sqlc.arg(o_q_hi)::int[], sqlc.arg(q_op)::int[], sqlc.arg(q_dimension)::int[], sqlc.arg(q_key)::uuid[], sqlc.arg(q_limit)::int[],
     sqlc.arg(s_op)::int[], sqlc.arg(s_seat)::bigint[], sqlc.arg(s_ver)::int[], sqlc.arg(s_from)::smallint[], sqlc.arg(s_to)::smallint[], sqlc.arg(s_type)::smallint[],
     sqlc.arg(n_op)::int[], sqlc.arg(n_buyer)::text[], sqlc.arg(n_currency)::text[], sqlc.arg(n_ip)::text[],
-    sqlc.arg(l_op)::int[], sqlc.arg(l_seat)::bigint[], sqlc.arg(l_type)::smallint[], sqlc.arg(l_face)::bigint[], sqlc.arg(l_fee)::bigint[], sqlc.arg(l_tax)::bigint[])::bytea;
+    sqlc.arg(l_op)::int[], sqlc.arg(l_seat)::bigint[], sqlc.arg(l_type)::smallint[], sqlc.arg(l_face)::bigint[], sqlc.arg(l_fee)::bigint[], sqlc.arg(l_tax)::bigint[],
+    sqlc.arg(g_op)::int[], sqlc.arg(g_other)::int[])::bytea;
 
 -- name: FlushConflictInsert :exec
 INSERT INTO ledger.flush_conflicts(batch, reason, work) VALUES (sqlc.arg(batch), sqlc.arg(reason), sqlc.arg(work));

@@ -166,8 +166,46 @@ SELECT count(*) FROM ledger.flush_conflicts;
 
 -- name: ReconcileTotals :one
 SELECT clock_timestamp()::timestamptz AS at,
-       coalesce(sum(g.capacity), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
+       coalesce(sum(g.opened), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
   FROM ledger.segments g WHERE @event::int = 0 OR g.event = @event;
 
 -- name: ReconcilePartsRows :one
 SELECT count(*) FROM ledger.part WHERE epoch > 0;
+
+-- A segment's capacity is what it opened with, without what it gave, with what it took; and the capacities of an area and its grants under way are
+-- what the area opened with.
+-- name: ReconcileGrants :many
+WITH moved AS (
+    SELECT x.event, x.from_seg AS segment, -x.n AS n FROM ledger.grants x WHERE @event::int = 0 OR x.event = @event
+    UNION ALL
+    SELECT x.event, x.to_seg, x.n FROM ledger.grants x WHERE x.taken_part IS NOT NULL AND (@event::int = 0 OR x.event = @event)),
+net AS (SELECT m.event, m.segment, sum(m.n) AS n FROM moved m GROUP BY m.event, m.segment)
+SELECT g.event, g.segment, g.opened, g.capacity, coalesce(n.n, 0)::bigint AS moved
+  FROM ledger.segments g LEFT JOIN net n ON n.event = g.event AND n.segment = g.segment
+ WHERE (@event::int = 0 OR g.event = @event) AND g.opened + coalesce(n.n, 0) <> g.capacity
+ ORDER BY g.event, g.segment LIMIT @max_rows;
+
+-- name: ReconcileAreas :many
+WITH under AS (
+    SELECT a.event, a.home, sum(x.n) AS n FROM ledger.grants x JOIN ledger.segments a ON a.event = x.event AND a.segment = x.to_seg
+     WHERE x.taken_part IS NULL AND (@event::int = 0 OR x.event = @event) GROUP BY a.event, a.home)
+SELECT g.event, g.home, sum(g.opened)::bigint AS opened, sum(g.capacity)::bigint AS capacity, coalesce(max(u.n), 0)::bigint AS under_way
+  FROM ledger.segments g LEFT JOIN under u ON u.event = g.event AND u.home = g.home
+ WHERE @event::int = 0 OR g.event = @event
+ GROUP BY g.event, g.home HAVING sum(g.capacity) + coalesce(max(u.n), 0) <> sum(g.opened)
+ ORDER BY g.event, g.home LIMIT @max_rows;
+
+-- Each end of a grant was written by a batch that is there, in the partition of the segment at that end.
+-- name: ReconcileGrantBatches :many
+SELECT x.id, x.event, x.from_seg, x.to_seg, x.n FROM ledger.grants x
+  LEFT JOIN ledger.segments a ON a.event = x.event AND a.segment = x.from_seg
+  LEFT JOIN ledger.segments b ON b.event = x.event AND b.segment = x.to_seg
+ WHERE (@event::int = 0 OR x.event = @event)
+   AND (a.segment IS NULL OR b.segment IS NULL OR a.home <> b.home OR a.part <> x.given_part OR b.part <> coalesce(x.taken_part, b.part)
+        OR NOT EXISTS (SELECT 1 FROM ledger.flush_batches f WHERE f.part = x.given_part AND f.seq = x.given_seq)
+        OR (x.taken_part IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger.flush_batches f WHERE f.part = x.taken_part AND f.seq = x.taken_seq)))
+ ORDER BY x.event, x.id LIMIT @max_rows;
+
+-- name: ReconcileGrantsRows :one
+SELECT ((SELECT count(*) FROM ledger.segments g WHERE @event::int = 0 OR g.event = @event)
+      + (SELECT count(*) FROM ledger.grants x WHERE @event::int = 0 OR x.event = @event))::bigint;

@@ -1,10 +1,10 @@
 -- What an owner loads, and reads about holds and requests.
 
 -- name: SegmentsOfParts :many
-SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments WHERE part = ANY(@parts::int[]) ORDER BY event, segment;
+SELECT event, segment, part, area, home, capacity, held, paying, sold FROM ledger.segments WHERE part = ANY(@parts::int[]) ORDER BY event, segment;
 
 -- name: SegmentsByID :many
-SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments
+SELECT event, segment, part, area, home, capacity, held, paying, sold FROM ledger.segments
  WHERE event = @event AND segment = ANY(@segments::int[]) ORDER BY segment;
 
 -- Seats that were ever touched; the others are as the chart says. A unit of an area that is free again is spent, and tells the counter.
@@ -39,3 +39,7 @@ SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, b.outcome
 -- name: SettingsOfServer :one
 SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit, current_setting('server_version_num')::int AS version,
        current_setting('default_transaction_isolation') AS isolation, pg_is_in_recovery() AS recovery;
+
+-- What was given and not taken: a crash came between, or it is on its way just now.
+-- name: GrantsUntaken :many
+SELECT id, event, from_seg, to_seg, n FROM ledger.grants WHERE taken_part IS NULL ORDER BY event, to_seg, id LIMIT @max_rows;

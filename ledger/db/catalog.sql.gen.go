@@ -356,9 +356,9 @@ func (q *Queries) SectionInsert(ctx context.Context, db DBTX, arg SectionInsertP
 }
 
 const SegmentInsert = `-- name: SegmentInsert :exec
-INSERT INTO ledger.segments(event, segment, part, section, name, area, score, capacity)
+INSERT INTO ledger.segments(event, segment, part, section, name, area, score, home, opened, capacity)
 SELECT $1::int, unnest($2::int[]), unnest($3::int[]), unnest($4::text[]), unnest($5::text[]), unnest($6::boolean[]),
-       unnest($7::double precision[]), unnest($8::int[])
+       unnest($7::double precision[]), unnest($8::int[]), unnest($9::int[]), unnest($9::int[])
 `
 
 type SegmentInsertParams struct {
@@ -369,6 +369,7 @@ type SegmentInsertParams struct {
 	Names      []string
 	Areas      []bool
 	Scores     []float64
+	Homes      []int32
 	Capacities []int32
 }
 
@@ -381,24 +382,26 @@ func (q *Queries) SegmentInsert(ctx context.Context, db DBTX, arg SegmentInsertP
 		pq.Array(arg.Names),
 		pq.Array(arg.Areas),
 		pq.Array(arg.Scores),
+		pq.Array(arg.Homes),
 		pq.Array(arg.Capacities),
 	)
 	return err
 }
 
 const SegmentList = `-- name: SegmentList :many
-SELECT event, segment, part, section, name, area, score, capacity FROM ledger.segments ORDER BY event, segment
+SELECT event, segment, part, section, name, area, score, home, opened FROM ledger.segments ORDER BY event, segment
 `
 
 type SegmentListRow struct {
-	Event    int32
-	Segment  int32
-	Part     int32
-	Section  string
-	Name     string
-	Area     bool
-	Score    float64
-	Capacity int32
+	Event   int32
+	Segment int32
+	Part    int32
+	Section string
+	Name    string
+	Area    bool
+	Score   float64
+	Home    int32
+	Opened  int32
 }
 
 func (q *Queries) SegmentList(ctx context.Context, db DBTX) ([]SegmentListRow, error) {
@@ -418,7 +421,8 @@ func (q *Queries) SegmentList(ctx context.Context, db DBTX) ([]SegmentListRow, e
 			&i.Name,
 			&i.Area,
 			&i.Score,
-			&i.Capacity,
+			&i.Home,
+			&i.Opened,
 		); err != nil {
 			return nil, err
 		}

@@ -36,7 +36,8 @@ SELECT ledger.flush(
     $28::int[], $29::int[], $30::int[], $31::int[], $32::uuid[], $33::int[],
     $34::int[], $35::bigint[], $36::int[], $37::smallint[], $38::smallint[], $39::smallint[],
     $40::int[], $41::text[], $42::text[], $43::text[],
-    $44::int[], $45::bigint[], $46::smallint[], $47::bigint[], $48::bigint[], $49::bigint[])::bytea
+    $44::int[], $45::bigint[], $46::smallint[], $47::bigint[], $48::bigint[], $49::bigint[],
+    $50::int[], $51::int[])::bytea
 `
 
 type FlushParams struct {
@@ -89,6 +90,8 @@ type FlushParams struct {
 	LFace        []int64
 	LFee         []int64
 	LTax         []int64
+	GOp          []int32
+	GOther       []int32
 }
 
 // Ownership and the flush. The time of a session is the database's own: a node's clock decides nothing here.
@@ -143,6 +146,8 @@ func (q *Queries) Flush(ctx context.Context, db DBTX, arg FlushParams) ([]byte, 
 		pq.Array(arg.LFace),
 		pq.Array(arg.LFee),
 		pq.Array(arg.LTax),
+		pq.Array(arg.GOp),
+		pq.Array(arg.GOther),
 	)
 	var column_1 []byte
 	err := row.Scan(&column_1)

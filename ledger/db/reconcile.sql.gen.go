@@ -137,6 +137,59 @@ func (q *Queries) MovementRange(ctx context.Context, db DBTX, arg MovementRangeP
 	return items, nil
 }
 
+const ReconcileAreas = `-- name: ReconcileAreas :many
+WITH under AS (
+    SELECT a.event, a.home, sum(x.n) AS n FROM ledger.grants x JOIN ledger.segments a ON a.event = x.event AND a.segment = x.to_seg
+     WHERE x.taken_part IS NULL AND ($1::int = 0 OR x.event = $1) GROUP BY a.event, a.home)
+SELECT g.event, g.home, sum(g.opened)::bigint AS opened, sum(g.capacity)::bigint AS capacity, coalesce(max(u.n), 0)::bigint AS under_way
+  FROM ledger.segments g LEFT JOIN under u ON u.event = g.event AND u.home = g.home
+ WHERE $1::int = 0 OR g.event = $1
+ GROUP BY g.event, g.home HAVING sum(g.capacity) + coalesce(max(u.n), 0) <> sum(g.opened)
+ ORDER BY g.event, g.home LIMIT $2
+`
+
+type ReconcileAreasParams struct {
+	Event   int32
+	MaxRows int32
+}
+
+type ReconcileAreasRow struct {
+	Event    int32
+	Home     int32
+	Opened   int64
+	Capacity int64
+	UnderWay int64
+}
+
+func (q *Queries) ReconcileAreas(ctx context.Context, db DBTX, arg ReconcileAreasParams) ([]ReconcileAreasRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileAreas, arg.Event, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileAreasRow{}
+	for rows.Next() {
+		var i ReconcileAreasRow
+		if err := rows.Scan(
+			&i.Event,
+			&i.Home,
+			&i.Opened,
+			&i.Capacity,
+			&i.UnderWay,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReconcileEpochs = `-- name: ReconcileEpochs :many
 SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(n.start_seq, -1)::bigint AS end_seq
   FROM ledger.flush_batches b
@@ -193,6 +246,128 @@ func (q *Queries) ReconcileEpochsRows(ctx context.Context, db DBTX) (int64, erro
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const ReconcileGrantBatches = `-- name: ReconcileGrantBatches :many
+SELECT x.id, x.event, x.from_seg, x.to_seg, x.n FROM ledger.grants x
+  LEFT JOIN ledger.segments a ON a.event = x.event AND a.segment = x.from_seg
+  LEFT JOIN ledger.segments b ON b.event = x.event AND b.segment = x.to_seg
+ WHERE ($1::int = 0 OR x.event = $1)
+   AND (a.segment IS NULL OR b.segment IS NULL OR a.home <> b.home OR a.part <> x.given_part OR b.part <> coalesce(x.taken_part, b.part)
+        OR NOT EXISTS (SELECT 1 FROM ledger.flush_batches f WHERE f.part = x.given_part AND f.seq = x.given_seq)
+        OR (x.taken_part IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger.flush_batches f WHERE f.part = x.taken_part AND f.seq = x.taken_seq)))
+ ORDER BY x.event, x.id LIMIT $2
+`
+
+type ReconcileGrantBatchesParams struct {
+	Event   int32
+	MaxRows int32
+}
+
+type ReconcileGrantBatchesRow struct {
+	ID      uuid.UUID
+	Event   int32
+	FromSeg int32
+	ToSeg   int32
+	N       int32
+}
+
+// Each end of a grant was written by a batch that is there, in the partition of the segment at that end.
+func (q *Queries) ReconcileGrantBatches(ctx context.Context, db DBTX, arg ReconcileGrantBatchesParams) ([]ReconcileGrantBatchesRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileGrantBatches, arg.Event, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileGrantBatchesRow{}
+	for rows.Next() {
+		var i ReconcileGrantBatchesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.FromSeg,
+			&i.ToSeg,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReconcileGrants = `-- name: ReconcileGrants :many
+WITH moved AS (
+    SELECT x.event, x.from_seg AS segment, -x.n AS n FROM ledger.grants x WHERE $1::int = 0 OR x.event = $1
+    UNION ALL
+    SELECT x.event, x.to_seg, x.n FROM ledger.grants x WHERE x.taken_part IS NOT NULL AND ($1::int = 0 OR x.event = $1)),
+net AS (SELECT m.event, m.segment, sum(m.n) AS n FROM moved m GROUP BY m.event, m.segment)
+SELECT g.event, g.segment, g.opened, g.capacity, coalesce(n.n, 0)::bigint AS moved
+  FROM ledger.segments g LEFT JOIN net n ON n.event = g.event AND n.segment = g.segment
+ WHERE ($1::int = 0 OR g.event = $1) AND g.opened + coalesce(n.n, 0) <> g.capacity
+ ORDER BY g.event, g.segment LIMIT $2
+`
+
+type ReconcileGrantsParams struct {
+	Event   int32
+	MaxRows int32
+}
+
+type ReconcileGrantsRow struct {
+	Event    int32
+	Segment  int32
+	Opened   int32
+	Capacity int32
+	Moved    int64
+}
+
+// A segment's capacity is what it opened with, without what it gave, with what it took; and the capacities of an area and its grants under way are
+// what the area opened with.
+func (q *Queries) ReconcileGrants(ctx context.Context, db DBTX, arg ReconcileGrantsParams) ([]ReconcileGrantsRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileGrants, arg.Event, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileGrantsRow{}
+	for rows.Next() {
+		var i ReconcileGrantsRow
+		if err := rows.Scan(
+			&i.Event,
+			&i.Segment,
+			&i.Opened,
+			&i.Capacity,
+			&i.Moved,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReconcileGrantsRows = `-- name: ReconcileGrantsRows :one
+SELECT ((SELECT count(*) FROM ledger.segments g WHERE $1::int = 0 OR g.event = $1)
+      + (SELECT count(*) FROM ledger.grants x WHERE $1::int = 0 OR x.event = $1))::bigint
+`
+
+func (q *Queries) ReconcileGrantsRows(ctx context.Context, db DBTX, event int32) (int64, error) {
+	row := db.QueryRowContext(ctx, ReconcileGrantsRows, event)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const ReconcileHolds = `-- name: ReconcileHolds :many
@@ -874,7 +1049,7 @@ func (q *Queries) ReconcileSequences(ctx context.Context, db DBTX, maxRows int32
 
 const ReconcileTotals = `-- name: ReconcileTotals :one
 SELECT clock_timestamp()::timestamptz AS at,
-       coalesce(sum(g.capacity), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
+       coalesce(sum(g.opened), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
   FROM ledger.segments g WHERE $1::int = 0 OR g.event = $1
 `
 

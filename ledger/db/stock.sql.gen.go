@@ -12,6 +12,48 @@ import (
 	"github.com/lib/pq"
 )
 
+const GrantsUntaken = `-- name: GrantsUntaken :many
+SELECT id, event, from_seg, to_seg, n FROM ledger.grants WHERE taken_part IS NULL ORDER BY event, to_seg, id LIMIT $1
+`
+
+type GrantsUntakenRow struct {
+	ID      uuid.UUID
+	Event   int32
+	FromSeg int32
+	ToSeg   int32
+	N       int32
+}
+
+// What was given and not taken: a crash came between, or it is on its way just now.
+func (q *Queries) GrantsUntaken(ctx context.Context, db DBTX, maxRows int32) ([]GrantsUntakenRow, error) {
+	rows, err := db.QueryContext(ctx, GrantsUntaken, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []GrantsUntakenRow{}
+	for rows.Next() {
+		var i GrantsUntakenRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.FromSeg,
+			&i.ToSeg,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const HoldGet = `-- name: HoldGet :one
 SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = $1
 `
@@ -310,7 +352,7 @@ func (q *Queries) SeatsOfSegments(ctx context.Context, db DBTX, arg SeatsOfSegme
 }
 
 const SegmentsByID = `-- name: SegmentsByID :many
-SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments
+SELECT event, segment, part, area, home, capacity, held, paying, sold FROM ledger.segments
  WHERE event = $1 AND segment = ANY($2::int[]) ORDER BY segment
 `
 
@@ -324,6 +366,7 @@ type SegmentsByIDRow struct {
 	Segment  int32
 	Part     int32
 	Area     bool
+	Home     int32
 	Capacity int32
 	Held     int32
 	Paying   int32
@@ -344,6 +387,7 @@ func (q *Queries) SegmentsByID(ctx context.Context, db DBTX, arg SegmentsByIDPar
 			&i.Segment,
 			&i.Part,
 			&i.Area,
+			&i.Home,
 			&i.Capacity,
 			&i.Held,
 			&i.Paying,
@@ -364,7 +408,7 @@ func (q *Queries) SegmentsByID(ctx context.Context, db DBTX, arg SegmentsByIDPar
 
 const SegmentsOfParts = `-- name: SegmentsOfParts :many
 
-SELECT event, segment, part, area, capacity, held, paying, sold FROM ledger.segments WHERE part = ANY($1::int[]) ORDER BY event, segment
+SELECT event, segment, part, area, home, capacity, held, paying, sold FROM ledger.segments WHERE part = ANY($1::int[]) ORDER BY event, segment
 `
 
 type SegmentsOfPartsRow struct {
@@ -372,6 +416,7 @@ type SegmentsOfPartsRow struct {
 	Segment  int32
 	Part     int32
 	Area     bool
+	Home     int32
 	Capacity int32
 	Held     int32
 	Paying   int32
@@ -393,6 +438,7 @@ func (q *Queries) SegmentsOfParts(ctx context.Context, db DBTX, parts []int32) (
 			&i.Segment,
 			&i.Part,
 			&i.Area,
+			&i.Home,
 			&i.Capacity,
 			&i.Held,
 			&i.Paying,

@@ -100,15 +100,19 @@ CREATE TABLE ledger.segments (
     name     text NOT NULL,
     area     boolean NOT NULL,
     score    double precision NOT NULL,
-    capacity int NOT NULL CHECK (capacity > 0),
+    home     int NOT NULL,                                   -- where the last places of an area are sold: its first segment; else the segment itself
+    opened   int NOT NULL CHECK (opened > 0),                -- what it was put on sale with
+    capacity int NOT NULL CHECK (capacity >= 0),             -- what it has now: opened, without what it gave to others of its area, with what it took
     held     int NOT NULL DEFAULT 0 CHECK (held >= 0),
     paying   int NOT NULL DEFAULT 0 CHECK (paying >= 0),
     sold     int NOT NULL DEFAULT 0 CHECK (sold >= 0),
     PRIMARY KEY (event, segment),
     FOREIGN KEY (event, section) REFERENCES ledger.sections,
-    CONSTRAINT segments_no_oversell CHECK (held + paying + sold <= capacity)
+    CONSTRAINT segments_no_oversell CHECK (held + paying + sold <= capacity),
+    CHECK (area OR home = segment)
 ) WITH (fillfactor = 40);
 CREATE INDEX segments_part ON ledger.segments (part);
+CREATE INDEX segments_home ON ledger.segments (event, home);
 -- The label of an area's unit is the area's name and the unit's number.
 CREATE UNIQUE INDEX segments_area_name ON ledger.segments (event, name) WHERE area;
 
@@ -183,7 +187,9 @@ CREATE TABLE ledger.idempotency (
     PRIMARY KEY (scope, key)
 );
 
-CREATE TABLE ledger.grants (                                 -- shares of an area moved between segments, double entry
+-- Capacity moved between segments of an area, double entry: given under the donor's fence, taken once under the receiver's. What is given and not
+-- taken is under way, and belongs to the area all the same.
+CREATE TABLE ledger.grants (
     id         uuid PRIMARY KEY,
     event      int NOT NULL,
     from_seg   int NOT NULL,
@@ -193,8 +199,10 @@ CREATE TABLE ledger.grants (                                 -- shares of an are
     given_seq  bigint NOT NULL,
     taken_part int,
     taken_seq  bigint,
-    CHECK ((taken_part IS NULL) = (taken_seq IS NULL))
+    CHECK ((taken_part IS NULL) = (taken_seq IS NULL)),
+    CHECK (from_seg <> to_seg)
 );
+CREATE INDEX grants_untaken ON ledger.grants (event, to_seg) WHERE taken_part IS NULL;
 
 -- ------------------------------------------------------------------ the journal, append-only
 CREATE TABLE ledger.seat_movements (
@@ -323,6 +331,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.seat_mo
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.flush_batches FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.part_epochs FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.audit_log FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON ledger.grants FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+-- The last line: a grant is taken once.
+CREATE TRIGGER taken_once BEFORE UPDATE ON ledger.grants FOR EACH ROW WHEN (OLD.taken_part IS NOT NULL) EXECUTE FUNCTION ledger.forbid_mutation();
 
 -- +goose Down
 DROP SCHEMA ledger CASCADE;

@@ -6,10 +6,12 @@
 -- order checks operation by operation, and writes holds, counters, seats, journal, sales, orders and the hash chain.
 --
 -- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op.
--- o_q_lo..o_q_hi are the limits of an operation, s_* its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines. p_n: how many operations there are of each kind.
+-- o_q_lo..o_q_hi are the limits of an operation, s_* its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
+-- g_other: the segment at the other end of the grant that operation g_op gives or takes. p_n: how many operations there are of each kind.
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
--- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 40 limit, 99 fenced.
--- Outcomes 10-40 are the game's; any other surprise raises, and the whole call is undone.
+-- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 40 limit, 50 grant gone,
+-- 51 not sold out, 99 fenced.
+-- Outcomes 10-51 are the game's; any other surprise raises, and the whole call is undone.
 -- What an order allows to be done with its seats. kind and attempt are the operation's. A pin is for the attempt that is being paid; seats are
 -- sold only when the attempt that pinned them is paid; a pin is given up when a later attempt replaced it or its own has ended, and the seats
 -- go back to the pool only when the order has ended as well; sold seats come back when the order is cancelled or refunded.
@@ -35,7 +37,8 @@ CREATE FUNCTION ledger.flush(
     o_q_lo int[], o_q_hi int[], q_op int[], q_dimension int[], q_key uuid[], q_limit int[],
     s_op int[], s_seat bigint[], s_ver int[], s_from smallint[], s_to smallint[], s_type smallint[],
     n_op int[], n_buyer text[], n_currency text[], n_ip text[],
-    l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[]
+    l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[],
+    g_op int[], g_other int[]
 ) RETURNS bytea LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -258,12 +261,61 @@ BEGIN
          WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0 AND h.id = o.hold AND h.state + 0 = 1;
     END IF;
 
-    -- 7. Segment counters. A segment's partition is locked by this call, so no other call has the row.
+    -- 7. Grants, then segment counters. A segment's partition is locked by this call, so no other call has its row; a grant is written by the owner of
+    -- its donor and, once that has committed, by the one of its receiver.
+    IF p_n[9] + p_n[10] > 0 THEN
+        -- Asked for twice under one id, it was given once.
+        FOR r IN SELECT g.op FROM unnest(g_op) g(op) JOIN ledger.grants x ON x.id = o_hold[g.op] WHERE o_kind[g.op] = 9 AND v_out[g.op] = 0 LOOP
+            v_out[r.op] := 10;
+            v_lost := true;
+        END LOOP;
+        SELECT count(*) INTO v_want FROM unnest(g_op) g(op) WHERE o_kind[g.op] = 9 AND v_out[g.op] = 0;
+        INSERT INTO ledger.grants(id, event, from_seg, to_seg, n, given_part, given_seq)
+            SELECT o_hold[g.op], a.event, a.segment, b.segment, o_quantity[g.op], w_part[o_w[g.op]], w_seq[o_w[g.op]]
+              FROM unnest(g_op, g_other) g(op, other)
+              JOIN ledger.segments a ON a.event = o_event[g.op] AND a.segment = o_segment[g.op]
+              JOIN ledger.segments b ON b.event = a.event AND b.segment = g.other AND b.home = a.home
+             WHERE o_kind[g.op] = 9 AND v_out[g.op] = 0;
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+        IF v_count <> v_want THEN
+            RAISE EXCEPTION 'flush: % grants were given, % asked: the segments are not of one area', v_count, v_want USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        WITH taken AS (
+            UPDATE ledger.grants x SET taken_part = w_part[o_w[g.op]], taken_seq = w_seq[o_w[g.op]]
+              FROM unnest(g_op, g_other) g(op, other)
+             WHERE o_kind[g.op] = 10 AND v_out[g.op] = 0 AND x.id = o_hold[g.op] AND x.taken_part IS NULL
+               AND x.event = o_event[g.op] AND x.from_seg = g.other AND x.to_seg = o_segment[g.op] AND x.n = o_quantity[g.op]
+            RETURNING g.op)
+        SELECT array_agg(t.op) INTO v_ids FROM taken t;
+        FOREACH i IN ARRAY g_op LOOP
+            CONTINUE WHEN o_kind[i] <> 10 OR v_out[i] <> 0 OR i = ANY (coalesce(v_ids, '{}'));
+            v_out[i] := 50;
+            v_lost := true;
+        END LOOP;
+        UPDATE ledger.segments g SET capacity = g.capacity + d.n
+          FROM (SELECT o_event[g.op] AS event, o_segment[g.op] AS segment, sum(CASE WHEN o_kind[g.op] = 9 THEN -o_quantity[g.op] ELSE o_quantity[g.op] END) AS n
+                  FROM unnest(g_op) g(op) WHERE v_out[g.op] = 0 GROUP BY 1, 2) d
+         WHERE g.event = d.event AND g.segment = d.segment;
+    END IF;
     UPDATE ledger.segments g SET held = g.held + d.held, paying = g.paying + d.paying, sold = g.sold + d.sold
       FROM (SELECT o_event[s.op] AS event, o_segment[s.op] AS segment,
                    sum((s.t = 1)::int - (s.f = 1)::int) AS held, sum((s.t = 2)::int - (s.f = 2)::int) AS paying, sum((s.t = 3)::int - (s.f = 3)::int) AS sold
               FROM unnest(s_op, s_from, s_to) s(op, f, t) WHERE v_out[s.op] = 0 GROUP BY 1, 2) d
      WHERE g.event = d.event AND g.segment = d.segment;
+
+    -- "Sold out" is final only when it is so of all segments that sell the same places, and of what is under way between them: one statement sees
+    -- them all at one moment.
+    IF 4 = ANY (o_refused) THEN
+        FOR i IN 1..v_ops LOOP
+            CONTINUE WHEN o_kind[i] <> 12 OR o_refused[i] <> 4 OR v_out[i] <> 0;
+            SELECT sum(x.opened) - sum(x.sold) INTO v_want FROM ledger.segments g JOIN ledger.segments x ON x.event = g.event AND x.home = g.home
+             WHERE g.event = o_event[i] AND g.segment = o_segment[i];
+            IF v_want <> 0 THEN
+                v_out[i] := 51;
+                v_lost := true;
+            END IF;
+        END LOOP;
+    END IF;
 
     -- 8. Seats: each must be at the version and in the state that memory believes, and belong to the hold and its generation, and a pin to its
     -- order and attempt; a pin is replaced by a later attempt of the same order only.

@@ -25,7 +25,7 @@ func flushOf(b *owner.Batch) *ledger.Flush {
 
 func opOf(op *stock.Op) ledger.Op {
 	out := ledger.Op{
-		Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Generation: op.Generation,
+		Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Generation: op.Generation,
 		Quantity: op.Quantity, Scope: op.Request.Scope, Key: op.Request.Key, Fingerprint: op.Request.Fingerprint, Order: op.Order,
 		Attempt: op.Attempt, Free: op.Free, Deadline: moment(op.Deadline), MaxExpires: moment(op.MaxExpires), Refused: int16(op.Refused),
 	}
@@ -122,7 +122,7 @@ func (n *Node) build(ctx context.Context, parts []owner.PartEpoch, loaded *ledge
 // engine makes an empty segment with the layout of its event's chart.
 func (n *Node) engine(ctx context.Context, key segmentKey, row ledger.SegmentRow) (*stock.Segment, error) {
 	if row.Area {
-		return stock.NewArea(key.event, key.no, row.Capacity), nil
+		return stock.NewShare(key.event, key.no, stock.SegmentNo(row.Home), row.Capacity), nil
 	}
 	event, ok := n.eventByNumber(ctx, key.event)
 	if !ok {
