@@ -63,7 +63,9 @@ func eventOf(e *node.Event) *api.Event {
 		out.Tiers = append(out.Tiers, api.Tier(t))
 	}
 	for i := range e.Segments {
-		out.Segments = append(out.Segments, segmentOf(e, &e.Segments[i]))
+		if s := &e.Segments[i]; s.Home == s.No { // the others of an area are a part of their home
+			out.Segments = append(out.Segments, segmentOf(e, s))
+		}
 	}
 	return out
 }
@@ -71,6 +73,13 @@ func eventOf(e *node.Event) *api.Event {
 func segmentOf(e *node.Event, s *node.Segment) api.Segment {
 	out := api.Segment{No: s.No, Section: s.Section, Name: s.Name, Area: s.Area, Capacity: s.Capacity}
 	if s.Area {
+		out.Shares = s.Shares
+		if len(s.Shares) > 0 {
+			out.Capacity = 0
+		}
+		for _, no := range s.Shares {
+			out.Capacity += e.Segment(no).Capacity
+		}
 		if i := slices.IndexFunc(e.Chart.Areas, func(a chart.Area) bool { return a.ID == s.Section }); i >= 0 {
 			area := e.Chart.Areas[i]
 			out.Polygon = area.Polygon
@@ -89,7 +98,7 @@ func segmentOf(e *node.Event, s *node.Segment) api.Segment {
 func (p *nodePort) CreateEvent(ctx context.Context, in api.NewEvent) (*api.Event, error) {
 	want := node.NewEvent{
 		ID: in.ID, ChartID: in.Chart, Slug: in.Slug, Name: in.Name, Venue: in.Venue, OpensAt: in.OpensAt, StartsAt: in.StartsAt, Currency: in.Currency, Room: in.Room,
-		HoldTTL: in.HoldTTL, MaxTTL: in.MaxTTL, LimitTid: in.LimitTid, LimitAccount: in.LimitAccount, LimitDocument: in.LimitDocument, Types: in.Types, OnSale: in.Open,
+		HoldTTL: in.HoldTTL, MaxTTL: in.MaxTTL, LimitTid: in.LimitTid, LimitAccount: in.LimitAccount, LimitDocument: in.LimitDocument, AreaShare: in.AreaShare, Types: in.Types, OnSale: in.Open,
 	}
 	for _, t := range in.Tiers {
 		want.Tiers = append(want.Tiers, node.Tier(t))

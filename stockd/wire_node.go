@@ -96,10 +96,34 @@ func (p *nodePort) Replayed(ctx context.Context, scope, key uuid.UUID) (api.Repl
 	return api.Replay{Found: true, Fingerprint: r.Fingerprint, Hold: r.Hold, Order: r.Order, Outcome: stock.Outcome(r.Outcome), Refused: stock.Code(r.Refused)}, nil
 }
 
-// Counts are an event's totals.
+// DoInArea makes a hold in an area with several segments.
+func (p *nodePort) DoInArea(ctx context.Context, event stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error) {
+	a, err := p.Node.DoInArea(ctx, event, home, command)
+	return a, apiError(err)
+}
+
+// Counts are an event's totals. An area with several segments is one.
 func (p *nodePort) Counts(event stock.EventID) api.Counts {
 	counts, asOf, stale := p.Node.Counts(event)
-	return api.Counts{Segments: counts, AsOf: asOf, Stale: stale}
+	return api.Counts{Segments: p.areas(event, counts, counts), AsOf: asOf, Stale: stale}
+}
+
+// areas replaces the segments of areas, in counts, by their homes with what all of their segments have by the counts in all.
+func (p *nodePort) areas(event stock.EventID, counts, all map[stock.SegmentNo]stock.Counts) map[stock.SegmentNo]stock.Counts {
+	e, ok := p.Catalog().ByNumber(event)
+	if !ok {
+		return counts
+	}
+	out := make(map[stock.SegmentNo]stock.Counts, len(counts))
+	for no, c := range counts {
+		s := e.Segment(no)
+		if s == nil || s.Home == no && len(s.Shares) == 0 {
+			out[no] = c
+		} else if sum, known := e.Area(s.Home, all); known {
+			out[s.Home] = sum
+		}
+	}
+	return out
 }
 
 // Subscribe follows an event's changes. The goroutine that hands them on ends when the node closes its channel, which cancel makes it do.
@@ -110,7 +134,8 @@ func (p *nodePort) Subscribe(event stock.EventID, last string) (<-chan api.Delta
 	go func() {
 		defer close(out)
 		for d := range in {
-			delta := api.Delta{ID: d.ID, Reset: d.Reset, Counts: d.Counts}
+			all, _, _ := p.Node.Counts(event)
+			delta := api.Delta{ID: d.ID, Reset: d.Reset, Counts: p.areas(event, d.Counts, all)}
 			for _, s := range d.Seats {
 				delta.Seats = append(delta.Seats, api.SeatChange{Seat: s.Seat, State: s.State})
 			}

@@ -216,7 +216,7 @@ func (c *cluster) event(slug, chart, contentType, types, prices string) result {
 	ops := bearerKey(opsKey)
 	plan := c.do(0, "POST", "/v1/charts?name="+slug, chart, ops, header("Content-Type", contentType)).want(c.t, 201, "")
 	body := fmt.Sprintf(`{"slug":%q,"name":"Night","chart":%q,"starts_at":"2027-12-24T19:00:00Z","currency":"EUR","room":"e2e","types":[%s],
-		"prices":[%s],"limits":{"tid":6},"open":true}`, slug, plan.string("id"), types, prices)
+		"prices":[%s],"limits":{"tid":6},"area_share":12,"open":true}`, slug, plan.string("id"), types, prices)
 	ev := c.do(0, "POST", "/v1/events", body, ops).want(c.t, 201, "")
 	again := c.do(0, "POST", "/v1/events", body, ops).want(c.t, 200, "")
 	if again.string("id") != ev.string("id") {

@@ -21,6 +21,7 @@ func TestEndToEnd(t *testing.T) {
 	ev := c.event("night", string(chartText()), "application/json", `"adult","child"`, e2ePrices)
 	t.Run("from a hold to tickets", func(t *testing.T) { fromHoldToTickets(t, c) })
 	t.Run("refusals", func(t *testing.T) { refusals(t, c) })
+	t.Run("area", func(t *testing.T) { areaIsOne(t, c) })
 	t.Run("stream", func(t *testing.T) { followStream(t, c) })
 	t.Run("pause", func(t *testing.T) { pause(t, c, ev) })
 	c.reconcile()

@@ -19,12 +19,12 @@ const (
 	stateClosed = "closed"
 )
 
-// segment finds a segment by number; nil when there is none.
+// segment finds a segment by number, for any segment of an area its home; nil when there is none.
 func (ev *Event) segment(no stock.SegmentNo) *Segment {
 	if i := int(no) - 1; i >= 0 && i < len(ev.Segments) && ev.Segments[i].No == no {
 		return &ev.Segments[i]
 	}
-	i := slices.IndexFunc(ev.Segments, func(s Segment) bool { return s.No == no })
+	i := slices.IndexFunc(ev.Segments, func(s Segment) bool { return s.No == no || slices.Contains(s.Shares, no) })
 	if i < 0 {
 		return nil
 	}
@@ -38,12 +38,21 @@ func (ev *Event) label(id stock.SeatID) string {
 		return ""
 	}
 	if seg.Area {
-		return seg.Section + " " + strconv.Itoa(int(id.Index()))
+		return seg.Section + " " + strconv.Itoa(int(seg.unit(id)))
 	}
 	if i := int(id.Index()); i < len(seg.Seats) {
 		return seg.Seats[i].Label
 	}
 	return ""
+}
+
+// unit is the number of a place of an area. Its segments count each by itself, so they take turns: no number is given twice.
+func (seg *Segment) unit(id stock.SeatID) int32 {
+	k := int32(len(seg.Shares))
+	if k == 0 {
+		return id.Index()
+	}
+	return (id.Index()-1)*k + int32(slices.Index(seg.Shares, id.Segment())) + 1
 }
 
 func (ev *Event) labels(ids []stock.SeatID) []string {
@@ -128,7 +137,7 @@ func (ev *Event) item(id stock.SeatID, typ int16, price priceDoc) itemDoc {
 	}
 	doc.Section = seg.Section
 	if seg.Area {
-		doc.Area, doc.Unit = seg.Section, id.Index()
+		doc.Area, doc.Unit = seg.Section, seg.unit(id)
 	} else {
 		doc.Seat = ev.label(id)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"ticketrush/stockd/stock"
 )
 
 type limitsBody struct {
@@ -39,6 +41,7 @@ type eventBody struct {
 	HoldTTL  *int64      `json:"hold_ttl_s,omitempty"`
 	MaxTTL   *int64      `json:"max_hold_ttl_s,omitempty"`
 	Limits   *limitsBody `json:"limits,omitempty"`
+	Share    *int32      `json:"area_share,omitempty"`
 	Open     bool        `json:"open,omitempty"`
 }
 
@@ -73,6 +76,7 @@ const (
 	maxTTLMax      = 86400
 	amountMax      = 1_000_000_000_000
 	limitMax       = 1_000_000
+	shareMax       = stock.MaxIndex
 	typesMax       = 32
 	pricesMax      = 2048
 	nameMax        = 200
@@ -217,6 +221,9 @@ func (s *server) newEvent(r *http.Request, b *eventBody) (NewEvent, error) {
 	if b.Open {
 		ev.State = stateOnSale
 	}
+	if b.Share != nil {
+		ev.AreaShare = *b.Share
+	}
 	if b.Limits != nil {
 		ev.LimitTid, ev.LimitAccount, ev.LimitDocument = b.Limits.Tid, b.Limits.Account, b.Limits.Document
 	}
@@ -298,6 +305,9 @@ func (b *eventBody) check(f *faults) {
 	}
 	between(f, "/hold_ttl_s", b.HoldTTL, ttlMin, holdTTLMax)
 	between(f, "/max_hold_ttl_s", b.MaxTTL, ttlMin, maxTTLMax)
+	if b.Share != nil && (*b.Share < 1 || *b.Share > shareMax) {
+		f.add("/area_share", "1 to %d places.", shareMax)
+	}
 	if l := b.Limits; l != nil {
 		for name, n := range map[string]int32{"tid": l.Tid, "account": l.Account, "document": l.Document} {
 			if n < 0 || n > limitMax {

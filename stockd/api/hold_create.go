@@ -122,7 +122,7 @@ func (s *server) narrow(r *http.Request, ev *Event, want *wish) error {
 		}
 		want.segments = []stock.SegmentNo{no}
 	}
-	if len(want.segments) == 1 {
+	if len(want.segments) == 1 && len(ev.segment(want.segments[0]).Shares) == 0 { // any node finds its way in an area with several owners
 		return s.misdirected(r, stock.PartitionOf(ev.Number, want.segments[0]))
 	}
 	return nil
@@ -347,9 +347,15 @@ func moreUseful(a, b stock.Answer) stock.Answer {
 }
 
 func (s *server) askSegment(ctx context.Context, ev *Event, no stock.SegmentNo, want wish, req stock.Request, who asker) (stock.Answer, error) {
-	return s.Node.Do(ctx, stock.Command{
-		Kind: stock.KindHold, Event: ev.Number, Segment: no,
-		Hold:    stock.NewCoordinatedID(stock.PartitionOf(ev.Number, no), req.Scope, req.Key, "hold"),
-		Request: req, Ask: want.ask, TTL: want.ttl.Milliseconds(), MaxTTL: ev.MaxTTL.Milliseconds(), Quotas: slices.Clone(who.quotas),
-	})
+	command := func(no stock.SegmentNo) stock.Command {
+		return stock.Command{
+			Kind: stock.KindHold, Event: ev.Number, Segment: no,
+			Hold:    stock.NewCoordinatedID(stock.PartitionOf(ev.Number, no), req.Scope, req.Key, "hold"),
+			Request: req, Ask: want.ask, TTL: want.ttl.Milliseconds(), MaxTTL: ev.MaxTTL.Milliseconds(), Quotas: slices.Clone(who.quotas),
+		}
+	}
+	if seg := ev.segment(no); seg != nil && len(seg.Shares) > 0 {
+		return s.Node.DoInArea(ctx, ev.Number, no, command)
+	}
+	return s.Node.Do(ctx, command(no))
 }

@@ -30,6 +30,8 @@ var (
 type Node interface {
 	// Do runs a command at its owner, wherever that is, and answers after the commit.
 	Do(ctx context.Context, cmd stock.Command) (stock.Answer, error)
+	// DoInArea makes a hold in an area that has several segments, wherever there is enough; command makes the command for one of them.
+	DoInArea(ctx context.Context, event stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error)
 	// Owner is who owns a partition, as far as this node knows; here says that it is this node.
 	Owner(part stock.PartitionID) (owner Owner, here, known bool)
 	// Find asks a hold's owner for the hold.
@@ -115,6 +117,7 @@ type Event struct {
 	LimitTid          int32
 	LimitAccount      int32
 	LimitDocument     int32
+	AreaShare         int32    // for a new event: the most places of one segment of an area; 0: the default
 	Types, Categories []string // by index
 	Tiers             []Tier
 	Segments          []Segment // by number, from 1
@@ -132,10 +135,12 @@ type Segment struct {
 	No            stock.SegmentNo
 	Section, Name string
 	Area          bool
-	Capacity      int32
-	Category      int16 // of an area
-	Polygon       [][2]float64
-	Seats         []Seat // by index; nil for an area
+	// Shares are all segments of an area that has several, this one, its home, first. They are one to the outside: only the ids of places tell them.
+	Shares   []stock.SegmentNo
+	Capacity int32 // of an area: of all its segments
+	Category int16 // of an area
+	Polygon  [][2]float64
+	Seats    []Seat // by index; nil for an area
 }
 
 // Seat is one seat of the map.

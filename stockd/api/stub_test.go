@@ -129,6 +129,10 @@ func (n *stubNode) settle(seg *stock.Segment, e stock.Effect, now int64) stock.A
 	return a
 }
 
+func (n *stubNode) DoInArea(ctx context.Context, _ stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error) {
+	return n.Do(ctx, command(home))
+}
+
 func (n *stubNode) Owner(stock.PartitionID) (Owner, bool, bool) {
 	return Owner{APIAddr: "127.0.0.1:7102", Epoch: 3}, !n.foreign, true
 }

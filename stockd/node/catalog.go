@@ -58,7 +58,9 @@ type Segment struct {
 	Section    string // id
 	Name       string
 	Area       bool
-	Capacity   int32
+	Home       stock.SegmentNo   // of an area: its first segment; No itself otherwise
+	Shares     []stock.SegmentNo // at the home of an area with several segments: all of them, itself first
+	Capacity   int32             // as it was put on sale
 	Score      float64
 	Categories uint64               // mask
 	Seats      []chart.CompiledSeat // by index; nil for an area
@@ -165,11 +167,11 @@ func (n *Node) BestSegments(event stock.EventID, ask stock.Ask) []stock.SegmentN
 	var can, all []stock.SegmentNo
 	for _, no := range e.ranked {
 		s := e.Segment(no)
-		if ask.Categories != 0 && s.Categories&ask.Categories == 0 || s.Area && !areas {
+		if ask.Categories != 0 && s.Categories&ask.Categories == 0 || s.Area && !areas || s.Home != no {
 			continue
 		}
 		all = append(all, no)
-		if c, known := counts[no]; !known || c.Free >= quantity {
+		if c, known := e.Area(no, counts); !known || c.Free >= quantity {
 			can = append(can, no)
 		}
 	}
@@ -177,6 +179,26 @@ func (n *Node) BestSegments(event stock.EventID, ask stock.Ask) []stock.SegmentN
 		return can
 	}
 	return all[:min(len(all), 3)]
+}
+
+// Area is what a segment has; of an area with several segments, by its home, what all of them have. What is under way between them counts as free.
+// known says that every one of them was heard of.
+func (e *Event) Area(no stock.SegmentNo, counts map[stock.SegmentNo]stock.Counts) (sum stock.Counts, known bool) {
+	s := e.Segment(no)
+	if len(s.Shares) == 0 {
+		sum, known = counts[no]
+		return sum, known
+	}
+	for _, share := range s.Shares {
+		c, ok := counts[share]
+		if !ok {
+			return stock.Counts{}, false
+		}
+		sum.Capacity += e.Segment(share).Capacity
+		sum.Held, sum.Paying, sum.Sold = sum.Held+c.Held, sum.Paying+c.Paying, sum.Sold+c.Sold
+	}
+	sum.Free = sum.Capacity - sum.Held - sum.Paying - sum.Sold
+	return sum, true
 }
 
 // onlyAreas is whether the categories are sold in areas only. Best available means seats where there are any.

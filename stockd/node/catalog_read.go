@@ -146,22 +146,51 @@ func (n *Node) event(ctx context.Context, row *ledger.Event) (*Event, error) {
 		}
 		e.Types[t.Type] = t.TypeName
 	}
-	if len(row.Segments) != len(c.compiled.Segments) {
-		return nil, fmt.Errorf("event %s has %d segments, its chart %d", row.Slug, len(row.Segments), len(c.compiled.Segments))
-	}
-	for i, s := range row.Segments {
-		made := &c.compiled.Segments[i]
-		if stock.SegmentNo(s.Segment) != made.No || s.Capacity != made.Capacity || stock.PartitionOf(e.Number, made.No) != stock.PartitionID(s.Part) {
-			return nil, fmt.Errorf("event %s: segment %d does not fit its chart", row.Slug, s.Segment)
-		}
-		e.Segments = append(e.Segments, Segment{
-			No: made.No, Part: stock.PartitionID(s.Part), Section: s.Section, Name: s.Name, Area: s.Area, Capacity: s.Capacity, Score: s.Score,
-			Categories: made.Categories, Seats: made.Seats, layout: made.Layout,
-		})
-		e.ranked = append(e.ranked, made.No)
+	if err := e.addSegments(row, c.compiled); err != nil {
+		return nil, fmt.Errorf("event %s: %w", row.Slug, err)
 	}
 	slices.SortStableFunc(e.ranked, func(a, b stock.SegmentNo) int { return cmp.Compare(e.Segment(b).Score, e.Segment(a).Score) })
 	return e, nil
+}
+
+// addSegments joins the segments' rows with the chart's. What comes after those of the chart are further segments of its areas.
+func (e *Event) addSegments(row *ledger.Event, made *chart.Compiled) error {
+	if len(row.Segments) < len(made.Segments) {
+		return fmt.Errorf("there are %d segments, the chart has %d", len(row.Segments), len(made.Segments))
+	}
+	left := map[stock.SegmentNo]int32{} // of a segment's capacity in the chart
+	for i, s := range row.Segments {
+		no, home := stock.SegmentNo(s.Segment), stock.SegmentNo(s.Home)
+		if home < 1 || int(home) > len(made.Segments) || int(no) != i+1 || stock.PartitionOf(e.Number, no) != stock.PartitionID(s.Part) {
+			return fmt.Errorf("segment %d does not fit the chart", no)
+		}
+		of := &made.Segments[home-1]
+		if i < len(made.Segments) && home != no || i >= len(made.Segments) && !of.Area {
+			return fmt.Errorf("segment %d is not a part of segment %d", no, home)
+		}
+		if home == no {
+			left[no] = of.Capacity
+		}
+		left[home] -= s.Capacity
+		e.Segments = append(e.Segments, Segment{
+			No: no, Part: stock.PartitionID(s.Part), Section: s.Section, Name: s.Name, Area: s.Area, Home: home, Capacity: s.Capacity, Score: s.Score,
+			Categories: of.Categories, Seats: of.Seats, layout: of.Layout,
+		})
+		e.ranked = append(e.ranked, no)
+		if home != no {
+			first := e.Segment(home)
+			if first.Shares == nil {
+				first.Shares = []stock.SegmentNo{home}
+			}
+			first.Shares = append(first.Shares, no)
+		}
+	}
+	for no, n := range left {
+		if n != 0 {
+			return fmt.Errorf("segment %d does not have the capacity that the chart says: %d are left", no, n)
+		}
+	}
+	return nil
 }
 
 // eventByNumber looks in the catalog, and reads it again when the event is newer.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,10 +99,17 @@ type NewEvent struct {
 	LimitTid          int32
 	LimitAccount      int32
 	LimitDocument     int32
-	Types             []string
-	Tiers             []Tier
-	OnSale            bool // else it is a draft
+	// AreaShare is the most places of one segment of an area; a larger area is sold by several owners. Default AreaShareDefault; an area is kept
+	// whole by as many places as it has.
+	AreaShare int32
+	Types     []string
+	Tiers     []Tier
+	OnSale    bool // else it is a draft
 }
+
+// AreaShareDefault is as many places as the largest segment of seats has: what one owner sells, and what is away while a partition moves, is
+// then the same for areas and for seats.
+const AreaShareDefault = chart.SegmentSeats
 
 // CreateEvent puts an event on sale, or down as a draft, with all its segments and seats, and tells all nodes. ledger.ErrExists when the slug
 // is taken, ledger.ErrNotFound without the chart, ErrBadEvent otherwise.
@@ -137,18 +145,39 @@ func (n *Node) CreateEvent(ctx context.Context, in NewEvent) (*Event, error) {
 		row.SectionName[s.ID] = s.Name
 	}
 	var seats []ledger.SeatInfo
-	for i := range c.compiled.Segments {
-		s := &c.compiled.Segments[i]
-		row.Segments = append(row.Segments, ledger.SegmentInfo{Segment: int32(s.No), Section: s.Section, Name: s.Name, Area: s.Area, Score: s.Score, Capacity: s.Capacity})
-		for _, seat := range s.Seats {
-			seats = append(seats, ledger.SeatInfo{Seat: int64(seat.ID), Label: seat.Label, Category: seat.Category})
-		}
-	}
+	row.Segments, seats = plan(c.compiled, cmp.Or(in.AreaShare, AreaShareDefault))
 	id, err := n.db.EventInsert(ctx, row, seats)
 	if err != nil {
 		return nil, fmt.Errorf("store event %s: %w", in.Slug, err)
 	}
 	return n.published(ctx, stock.EventID(id))
+}
+
+// plan is the segments of a chart, and its seats. Areas of more than share places are split: the first part keeps the chart's number and is the
+// area's home, the others are numbered after all that the chart has.
+func plan(c *chart.Compiled, share int32) (segments []ledger.SegmentInfo, seats []ledger.SeatInfo) {
+	var shares []ledger.SegmentInfo
+	for i := range c.Segments {
+		s := &c.Segments[i]
+		info := ledger.SegmentInfo{Segment: int32(s.No), Home: int32(s.No), Section: s.Section, Name: s.Name, Area: s.Area, Score: s.Score, Capacity: s.Capacity}
+		if s.Area {
+			for part, capacity := range stock.SplitArea(s.Capacity, share) {
+				if info.Capacity = capacity; part == 0 {
+					segments = append(segments, info)
+					continue
+				}
+				info.Segment = int32(len(c.Segments) + len(shares) + 1)
+				info.Name = fmt.Sprintf("%s · %d", s.Name, part+1)
+				shares = append(shares, info)
+			}
+			continue
+		}
+		segments = append(segments, info)
+		for _, seat := range s.Seats {
+			seats = append(seats, ledger.SeatInfo{Seat: int64(seat.ID), Label: seat.Label, Category: seat.Category})
+		}
+	}
+	return append(segments, shares...), seats
 }
 
 // tiers checks that each category that has seats has a price for the first type at least.

@@ -16,6 +16,7 @@ type metrics struct {
 	misdirected, unknown  prometheus.Counter
 	alarms                *prometheus.CounterVec
 	deltas                prometheus.Counter
+	granted, gathered     prometheus.Counter
 }
 
 var fast = []float64{.0002, .0005, .001, .002, .003, .005, .0075, .01, .015, .025, .05, .1, .25, .5, 1, 2.5}
@@ -43,6 +44,8 @@ func newMetrics(reg prometheus.Registerer, n *Node) (*metrics, error) {
 		unknown:     counter("flush_unknown_total", "Flushes whose outcome was unknown and that were sent again."),
 		alarms:      prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "stockd", Name: "alarms_total", Help: "What people should look at."}, []string{"kind"}),
 		deltas:      counter("availability_deltas_total", "Changes of availability that were merged."),
+		granted:     counter("area_places_moved_total", "Places that this node had moved from one segment of an area to another."),
+		gathered:    counter("area_gatherings_total", "How often the rest of an area was brought to its home for somebody who found too little elsewhere."),
 	}
 	members := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "stockd", Name: "members", Help: "Living nodes, as this one sees them."},
 		func() float64 { return float64(len(n.table.ids())) })
@@ -50,7 +53,7 @@ func newMetrics(reg prometheus.Registerer, n *Node) (*metrics, error) {
 		return m, nil
 	}
 	var problems []error
-	for _, c := range []prometheus.Collector{m.flush, m.batch, m.renewal, m.do, m.waiting, m.served, m.misdirected, m.unknown, m.alarms, m.deltas, members} {
+	for _, c := range []prometheus.Collector{m.flush, m.batch, m.renewal, m.do, m.waiting, m.served, m.misdirected, m.unknown, m.alarms, m.deltas, m.granted, m.gathered, members} {
 		problems = append(problems, reg.Register(c))
 	}
 	return m, errors.Join(problems...)

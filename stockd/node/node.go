@@ -35,6 +35,7 @@ type Node struct {
 	refresh sync.Mutex // one refresh of the catalog at a time
 	charts  charts
 	boards  boards
+	shares  shares
 	peers   *peers
 	alarms  alarms
 
@@ -153,6 +154,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.tasks.Go(n.followOwners)
 	n.tasks.Go(n.pushChanges)
 	n.tasks.Go(n.pushAnnouncements)
+	n.tasks.Go(n.runShares)
 	n.give(owner.Segments{All: n.Catalog().segments()})
 	return nil
 }
