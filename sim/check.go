@@ -303,6 +303,7 @@ func (c *checker) changed(e owner.Changed) {
 var kindNames = map[stock.Kind]string{
 	stock.KindHold: "hold", stock.KindExtend: "extend", stock.KindPin: "pin", stock.KindUnpin: "unpin", stock.KindRelease: "release", stock.KindExpire: "expire",
 	stock.KindSell: "sell", stock.KindRefund: "refund", stock.KindOrder: "order", stock.KindNote: "note",
+	stock.KindGrantOut: "grant", stock.KindGrantIn: "taking",
 }
 
 func kindName(k stock.Kind) string { return kindNames[k] }

@@ -33,7 +33,7 @@ func (c *checker) committed(p *process, b *owner.Batch, results FlushResult, own
 			}
 			if outcome == stock.OutcomeApplied {
 				applied++
-				c.operation(b, op)
+				c.operation(op)
 			} else {
 				refused++
 				c.refused(op, outcome)
@@ -52,6 +52,10 @@ func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
 		c.w.some[SawOrderLocked]++
 	case stock.OutcomeOrderNo:
 		c.w.some[SawOrderNo]++
+	case stock.OutcomeGrantGone:
+		c.w.some[SawGrantGone]++
+	case stock.OutcomeNotSold:
+		c.w.some[SawNotSold]++
 	case stock.OutcomeLimit:
 		if op.Quantity > op.Quotas[0].Limit {
 			c.w.some[SawOverLimitAtFirst]++
@@ -61,7 +65,7 @@ func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
 }
 
 // operation checks one operation that was written, against the orders and the promises of this moment.
-func (c *checker) operation(b *owner.Batch, op *stock.Op) {
+func (c *checker) operation(op *stock.Op) {
 	if op.Request.Key != noID && op.Kind != stock.KindNote {
 		if f := c.fateOf(op.Request); f.effects > 0 {
 			c.w.fail("I9: a request had an effect twice: %s of hold %.8v", kindName(op.Kind), op.Hold)
@@ -106,32 +110,28 @@ func (c *checker) operation(b *owner.Batch, op *stock.Op) {
 			c.w.fail("I2: seats of order %.8v come back without a refund", op.Order)
 		}
 	case stock.KindNote:
-		c.soldOut(b, op)
+		c.soldOut(op)
+	case stock.KindGrantOut:
+		c.w.some[SawGrantGiven]++
+	case stock.KindGrantIn:
+		c.w.some[SawGrantTaken]++
 	default:
 	}
 }
 
-// soldOut checks that nobody is told so while a seat may still come.
-func (c *checker) soldOut(b *owner.Batch, op *stock.Op) {
+// soldOut checks that nobody is told so while a place may still come: in this segment, in another of its area, or on its way between them.
+func (c *checker) soldOut(op *stock.Op) {
 	s := c.w.ledger.segments[segmentKey{op.Event, op.Segment}]
-	if op.Refused != stock.CodeSoldOut || s.sold == s.capacity {
-		return
+	if op.Refused == stock.CodeSoldOut && !soldTogether(c.w.ledger.areaOf(op.Event, s.home)) {
+		c.w.fail("segment %d is called sold out with %d of %d sold, and there are places in its area", op.Segment, s.sold, s.capacity)
 	}
-	for i := range b.Works {
-		for _, other := range b.Works[i].Ops {
-			if other.Kind == stock.KindRefund && other.Segment == op.Segment {
-				return
-			}
-		}
-	}
-	c.w.fail("segment %d is called sold out with %d of %d sold", op.Segment, s.sold, s.capacity)
 }
 
 // after checks what a flush touched: the seats against the counters, and the counters of buyers against their holds.
 func (c *checker) after(b *owner.Batch) {
 	for i := range b.Works {
 		for _, op := range b.Works[i].Ops {
-			if len(op.Moves) > 0 {
+			if len(op.Moves) > 0 || op.Kind == stock.KindGrantOut || op.Kind == stock.KindGrantIn {
 				c.conserved(c.w.ledger.segments[segmentKey{op.Event, op.Segment}])
 			}
 			for _, q := range op.Quotas {
@@ -153,6 +153,25 @@ func (c *checker) conserved(s *segmentRow) {
 	taken := n[stock.Held] + n[stock.Paying] + n[stock.Sold]
 	if n[stock.Held] != s.held || n[stock.Paying] != s.paying || n[stock.Sold] != s.sold || taken > s.capacity {
 		c.w.fail("I8: segment %d counts %d, %d, %d; its seats say %v", s.ref.Segment, s.held, s.paying, s.sold, n)
+	}
+	if refs := c.w.refs(s.ref.Event, s.ref.Segment); refs != nil {
+		c.constant(s.ref.Event, s.home)
+	}
+}
+
+// constant checks I1 for an area: the capacities of its segments and what is on its way between them make what it was put on sale with.
+func (c *checker) constant(event stock.EventID, home stock.SegmentNo) {
+	var opened, capacity, under int32
+	for _, s := range c.w.ledger.areaOf(event, home) {
+		opened, capacity = opened+s.opened, capacity+s.capacity
+	}
+	for _, g := range c.w.ledger.GrantsUntaken() {
+		if g.Event == event && c.w.ledger.segments[segmentKey{event, g.To}].home == home {
+			under += g.Quantity
+		}
+	}
+	if capacity+under != opened {
+		c.w.fail("I1: the area of segment %d has %d places and %d on their way, and was put on sale with %d", home, capacity, under, opened)
 	}
 }
 
@@ -273,6 +292,9 @@ func (c *checker) quiet() string {
 			return "hold " + slices.SortedFunc(maps.Keys(s.live), byID)[0].String()[:8] + " lives"
 		}
 	}
+	if len(l.GrantsUntaken()) > 0 {
+		return "a grant is on its way"
+	}
 	for _, ref := range c.w.provider.order {
 		if p := c.w.provider.payments[ref]; p.state == order.PaymentAuthorized && l.byRef[ref] != noID {
 			return "payment " + ref[:8] + " is authorized"
@@ -340,8 +362,8 @@ func (c *checker) settled() {
 			if err := engine.Check(); err != nil {
 				c.w.fail("I8: segment %d in the memory of %s: %v", s.ref.Segment, p.name, err)
 			}
-			if n := engine.Counts(); n.Held != s.held || n.Paying != s.paying || n.Sold != s.sold {
-				c.w.fail("I8: segment %d has %+v in the memory of %s, the ledger says %d, %d, %d", s.ref.Segment, n, p.name, s.held, s.paying, s.sold)
+			if n := engine.Counts(); n.Held != s.held || n.Paying != s.paying || n.Sold != s.sold || n.Capacity != s.capacity {
+				c.w.fail("I8: segment %d has %+v in the memory of %s, the ledger says %d, %d, %d of %d", s.ref.Segment, n, p.name, s.held, s.paying, s.sold, s.capacity)
 			}
 			for i, state := range engine.States(nil) {
 				if seat := s.seats[int32(i)]; seat.State != state {

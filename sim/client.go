@@ -64,7 +64,10 @@ func (c *client) wish() {
 // ask draws what to ask for.
 func (c *client) ask(no stock.SegmentNo) stock.Ask {
 	ask := stock.Ask{Quantity: 1 + c.w.rng.Int32N(c.w.plan.partyMax), Together: stock.Together(c.w.rng.IntN(3)), Orphans: stock.Orphans(c.w.rng.IntN(3))}
-	if c.w.plan.area && int(no) == c.w.plan.segments {
+	if c.w.plan.area && int(no) >= c.w.plan.segments {
+		if c.w.plan.shares > 1 {
+			return stock.Ask{Quantity: ask.Quantity}
+		}
 		return stock.Ask{Quantity: min(ask.Quantity, 2)}
 	}
 	if c.w.chance(3) { // a named seat, and perhaps its neighbour
@@ -118,7 +121,7 @@ func (c *client) once(cmd stock.Command, then func(t told, sent time.Duration)) 
 	if p := w.anybody(); p != nil {
 		w.after(w.hop(), func() {
 			p.deliver(func() {
-				p.do(cmd, func(t told) {
+				p.serve(cmd, func(t told) {
 					p.leave(func() {
 						w.check.heard(c, &cmd, t, sent)
 						answer(t)
@@ -128,6 +131,17 @@ func (c *client) once(cmd stock.Command, then func(t told, sent time.Duration)) 
 		})
 	}
 	w.after(w.plan.patience, func() { answer(told{problem: owner.ProblemLedgerAway}) })
+}
+
+// serve runs a client's command: a hold in an area with several segments wherever there is enough.
+func (p *process) serve(cmd stock.Command, then func(told)) {
+	if cmd.Kind == stock.KindHold {
+		if refs := p.w.refs(cmd.Event, cmd.Segment); refs != nil {
+			p.doInArea(cmd, refs, then)
+			return
+		}
+	}
+	p.do(cmd, then)
 }
 
 // holding is what a client does with a hold.

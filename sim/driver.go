@@ -209,7 +209,7 @@ func (p *process) build(parts []owner.PartEpoch, loaded []LoadedSegment) []owner
 	now := p.wall()
 	for _, s := range loaded {
 		part := &out[index[s.Part]]
-		engine := stock.NewArea(s.Event, s.Segment, s.Capacity)
+		engine := stock.NewShare(s.Event, s.Segment, s.Home, s.Capacity)
 		if !s.Area {
 			engine = stock.NewSegment(hallOf(s.Segment), s.Event, s.Segment)
 		}

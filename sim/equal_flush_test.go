@@ -76,6 +76,13 @@ func (p *pair) flush() {
 			if op.Kind == stock.KindHold && outcome == stock.OutcomeApplied {
 				p.holds = append(p.holds, heldBy{op.Hold, op.Segment})
 			}
+			if op.Kind == stock.KindGrantOut && outcome == stock.OutcomeApplied {
+				p.grants = append(p.grants, Untaken{op.Hold, op.Event, stock.Grant{From: op.Segment, To: op.Other, Quantity: op.Quantity}})
+				p.seen["granted"]++
+			}
+			if op.Kind == stock.KindGrantIn && outcome == stock.OutcomeApplied {
+				p.seen["taken"]++
+			}
 			if op.Kind == stock.KindOrder && outcome == stock.OutcomeApplied {
 				p.orders = append(p.orders, op.NewOrder.ID)
 			}
@@ -92,6 +99,9 @@ func (p *pair) wrong(ref owner.SegmentRef, now int64, ops []*stock.Op) *stock.Op
 	row := p.sim.holds[h.id]
 	if h.segment != ref.Segment || slices.ContainsFunc(ops, func(op *stock.Op) bool { return op.Hold == h.id }) {
 		return nil
+	}
+	if rapid.IntRange(0, 2).Draw(p.T, "believes to be sold out") == 0 {
+		return &stock.Op{Kind: stock.KindNote, Event: ref.Event, Segment: ref.Segment, Area: ref.Segment >= 3, Hold: p.id(), Refused: stock.CodeSoldOut, Deadline: now, MaxExpires: now}
 	}
 	op := &stock.Op{Kind: stock.KindExpire, Event: ref.Event, Segment: ref.Segment, Hold: h.id, Generation: row.Generation, Quantity: row.Quantity, Deadline: now, MaxExpires: now}
 	if row.state == holdEnded {
@@ -143,6 +153,9 @@ func (p *pair) command(ref owner.SegmentRef) stock.Command {
 		payload := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, rapid.IntRange(0, 3).Draw(p.T, "payload")/3))
 		cmd.Request = stock.Request{Scope: number(1, 1), Key: key, Fingerprint: payload}
 	}
+	if ref.Segment >= 3 && rapid.IntRange(0, 3).Draw(p.T, "grants") == 0 {
+		return p.grant(cmd, ref)
+	}
 	mine := slices.DeleteFunc(slices.Clone(p.holds), func(h heldBy) bool { return h.segment != ref.Segment })
 	if len(mine) == 0 || rapid.IntRange(0, 3).Draw(p.T, "new") == 0 {
 		return p.newHold(cmd, ref)
@@ -175,6 +188,22 @@ func (p *pair) command(ref owner.SegmentRef) stock.Command {
 				cmd.NewOrder.Lines = append(cmd.NewOrder.Lines, stock.OrderLine{Seat: s.Seat, Type: s.Type, Face: 1000, Fee: 90})
 			}
 		}
+	}
+	return cmd
+}
+
+// grant gives capacity to the other segment of the area, under a new id or one that was used, or takes what was given to either, again perhaps.
+func (p *pair) grant(cmd stock.Command, ref owner.SegmentRef) stock.Command {
+	cmd.Request = stock.Request{}
+	cmd.Kind, cmd.Hold, cmd.Other = stock.KindGrantOut, p.id(), 7-ref.Segment
+	cmd.Ask.Quantity = rapid.Int32Range(0, 3).Draw(p.T, "places")
+	if len(p.grants) == 0 || rapid.IntRange(0, 2).Draw(p.T, "gives") == 0 {
+		return cmd
+	}
+	g := rapid.SampledFrom(p.grants).Draw(p.T, "grant")
+	cmd.Hold = g.ID
+	if rapid.IntRange(0, 5).Draw(p.T, "gives again") > 0 || g.From != ref.Segment {
+		cmd.Kind, cmd.Ask.Quantity = stock.KindGrantIn, g.Quantity
 	}
 	return cmd
 }
@@ -218,7 +247,7 @@ func flushOf(b *owner.Batch) *ledger.Flush {
 		work := ledger.Work{Part: int32(w.Part), Epoch: w.Epoch, Seq: w.Seq}
 		for _, op := range w.Ops {
 			out := ledger.Op{
-				Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Generation: op.Generation,
+				Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Generation: op.Generation,
 				Quantity: op.Quantity, Scope: op.Request.Scope, Key: op.Request.Key, Fingerprint: op.Request.Fingerprint, Order: op.Order,
 				Attempt: op.Attempt, Free: op.Free, Deadline: time.UnixMilli(op.Deadline), MaxExpires: time.UnixMilli(op.MaxExpires), Refused: int16(op.Refused),
 			}

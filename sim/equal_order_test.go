@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/stock"
 )
 
 const bank = "bank"
@@ -219,6 +220,36 @@ func (p *pair) compareRows() {
 			fmt.Sprint(row.fingerprint, int16(row.kind), row.hold, row.order, int16(outcome), int16(row.refused)))
 	}
 	p.compareOutbox()
+	p.compareGrants()
+}
+
+func (p *pair) compareGrants() {
+	theirs := map[uuid.UUID]string{}
+	p.rows(`SELECT id, from_seg, to_seg, n, given_part, given_seq, coalesce(taken_part, -1), coalesce(taken_seq, -1) FROM ledger.grants WHERE event = $1`, func(r *sql.Rows) error {
+		var id uuid.UUID
+		var from, to, n, givenPart, givenSeq, takenPart, takenSeq int64
+		err := r.Scan(&id, &from, &to, &n, &givenPart, &givenSeq, &takenPart, &takenSeq)
+		theirs[id] = fmt.Sprint(from, to, n, givenPart, givenSeq, takenPart, takenSeq)
+		return err
+	}, int32(p.event))
+	simulated := map[uuid.UUID]string{}
+	for id, g := range p.sim.grants {
+		takenPart, takenSeq := int64(-1), int64(-1)
+		if g.taken != nil {
+			takenPart, takenSeq = int64(g.taken.part), g.taken.seq
+		}
+		simulated[id] = fmt.Sprint(g.from, g.to, g.n, g.given.part, g.given.seq, takenPart, takenSeq)
+	}
+	p.same("grants", theirs, simulated)
+	left, err := p.db.GrantsUntaken(p.ctx, 1000)
+	p.must(err)
+	var untaken []Untaken
+	for _, g := range left {
+		if g.Event == int32(p.event) {
+			untaken = append(untaken, Untaken{g.ID, p.event, stock.Grant{From: stock.SegmentNo(g.From), To: stock.SegmentNo(g.To), Quantity: g.N}})
+		}
+	}
+	p.same("grants on their way", untaken, p.sim.GrantsUntaken())
 }
 
 func (p *pair) compareOutbox() {

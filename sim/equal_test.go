@@ -32,6 +32,7 @@ type pair struct {
 	engines  map[stock.SegmentNo]*stock.Segment
 	holds    []heldBy
 	orders   []uuid.UUID
+	grants   []Untaken
 	refs     []Payment
 	sent     []*owner.Batch
 	sessions map[string]int64
@@ -83,7 +84,7 @@ func TestLedgerEqualsPostgres(t *testing.T) {
 		p.compareRows()
 	})
 	for _, must := range []string{
-		"outcome 0", "outcome 10", "outcome 11", "outcome 20", "outcome 21", "outcome 30", "outcome 40", "fenced", "resent", "claimed", "not claimed",
+		"outcome 0", "outcome 10", "outcome 11", "outcome 20", "outcome 21", "outcome 30", "outcome 40", "outcome 50", "outcome 51", "granted", "taken", "fenced", "resent", "claimed", "not claimed",
 		"verdict 0", "verdict 1", "verdict 2", "verdict 3", "verdict 5", "verdict 7", "verdict 8", "issued 0", "loaded",
 	} {
 		if seen[must] == 0 {
@@ -117,17 +118,17 @@ func (p *pair) begin() {
 		HoldTTL: time.Hour, MaxHoldTTL: time.Hour, SectionName: map[string]string{"A": "Hall"}, Tiers: []ledger.Tier{{CategoryName: "A", TypeName: "adult", Face: 1}},
 	}
 	var seats []ledger.SeatInfo
-	for no := stock.SegmentNo(1); no <= 3; no++ {
+	for no := stock.SegmentNo(1); no <= 4; no++ {
 		ref := owner.SegmentRef{Event: p.event, Segment: no, Part: stock.PartitionOf(p.event, no)}
-		area, places := no == 3, hallOf(no).Capacity()
+		area, places, home := no >= 3, hallOf(no).Capacity(), min(no, 3)
 		p.engines[no] = stock.NewSegment(hallOf(no), p.event, no)
 		if area {
 			places = 6
-			p.engines[no] = stock.NewArea(p.event, no, places)
+			p.engines[no] = stock.NewShare(p.event, no, home, places)
 		}
 		p.segments = append(p.segments, ref)
-		p.sim.AddSegment(ref, area, places)
-		e.Segments = append(e.Segments, ledger.SegmentInfo{Segment: int32(no), Part: int32(ref.Part), Section: "A", Name: fmt.Sprint("S", no), Area: area, Capacity: places})
+		p.sim.AddSegment(ref, home, area, places)
+		e.Segments = append(e.Segments, ledger.SegmentInfo{Segment: int32(no), Part: int32(ref.Part), Section: "A", Name: fmt.Sprint("S", no), Area: area, Home: int32(home), Capacity: places})
 		for i := range places {
 			if !area {
 				seats = append(seats, ledger.SeatInfo{Seat: int64(stock.NewSeatID(no, i)), Label: fmt.Sprintf("%d-%d", no, i)})
@@ -259,7 +260,7 @@ func (p *pair) load() {
 	p.same("load", theirs, simulated)
 	for i := range simulated {
 		s := &simulated[i]
-		engine := stock.NewArea(s.Event, s.Segment, s.Capacity)
+		engine := stock.NewShare(s.Event, s.Segment, s.Home, s.Capacity)
 		if !s.Area {
 			engine = stock.NewSegment(hallOf(s.Segment), s.Event, s.Segment)
 		}
@@ -275,7 +276,7 @@ func (p *pair) load() {
 
 func loadedFrom(loaded *ledger.Loaded, s ledger.SegmentRow) LoadedSegment {
 	out := LoadedSegment{
-		SegmentRef: owner.SegmentRef{Event: stock.EventID(s.Event), Segment: stock.SegmentNo(s.Segment), Part: stock.PartitionID(s.Part)}, Area: s.Area,
+		SegmentRef: owner.SegmentRef{Event: stock.EventID(s.Event), Segment: stock.SegmentNo(s.Segment), Part: stock.PartitionID(s.Part)}, Area: s.Area, Home: stock.SegmentNo(s.Home),
 		Capacity: s.Capacity, Held: s.Held, Paying: s.Paying, Sold: s.Sold, NextUnit: s.NextUnit,
 	}
 	for _, r := range loaded.Seats {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ticketrush/stockd/owner"
+	"ticketrush/stockd/stock"
 )
 
 // fault is something that goes wrong.
@@ -57,6 +58,11 @@ func (w *World) kill() {
 		return
 	}
 	w.some[SawKill]++
+	for _, g := range w.ledger.GrantsUntaken() {
+		if p.on[stock.PartitionOf(g.Event, g.From)] > 0 || p.on[stock.PartitionOf(g.Event, g.To)] > 0 {
+			w.some[SawGrantAtKill]++
+		}
+	}
 	w.say(p.name, "is killed")
 	p.end()
 	if !w.chance(5) {

@@ -43,6 +43,7 @@ type Ledger struct {
 	facts    map[string]int16     // what became of what a provider told, by its id
 	outbox   map[string]*Job      // by dedup
 	refunds  map[uuid.UUID]bool   // by payment
+	grants   map[uuid.UUID]*grantRow
 	jobs     int
 
 	flushing map[stock.PartitionID]int // partitions whose row is locked by a flush on its way
@@ -82,6 +83,8 @@ type partRow struct {
 type segmentRow struct {
 	ref                          owner.SegmentRef
 	area                         bool
+	home                         stock.SegmentNo
+	opened                       int32 // what it was put on sale with
 	capacity, held, paying, sold int32
 	seats                        map[int32]*seatRow
 	live                         map[uuid.UUID]*holdRow
@@ -135,13 +138,13 @@ func NewLedger(clock func() int64) *Ledger {
 		Clock: clock, OrphanGrace: 30_000, sessions: map[int64]*sessionRow{}, parts: map[stock.PartitionID]*partRow{}, segments: map[segmentKey]*segmentRow{},
 		holds: map[uuid.UUID]*holdRow{}, quota: map[quotaKey]int32{}, keys: map[requestKey]keyRow{}, batches: map[batchKey]*batchRow{},
 		orders: map[uuid.UUID]*Order{}, payments: map[uuid.UUID]*Payment{}, byRef: map[string]uuid.UUID{}, facts: map[string]int16{},
-		outbox: map[string]*Job{}, refunds: map[uuid.UUID]bool{}, flushing: map[stock.PartitionID]int{}, locked: map[uuid.UUID]int{},
+		outbox: map[string]*Job{}, refunds: map[uuid.UUID]bool{}, grants: map[uuid.UUID]*grantRow{}, flushing: map[stock.PartitionID]int{}, locked: map[uuid.UUID]int{},
 	}
 }
 
-// AddSegment puts a segment on sale; places is the number of seats, or the capacity of an area.
-func (l *Ledger) AddSegment(ref owner.SegmentRef, area bool, places int32) {
-	s := &segmentRow{ref: ref, area: area, capacity: places, seats: map[int32]*seatRow{}, live: map[uuid.UUID]*holdRow{}}
+// AddSegment puts a segment on sale; places is the number of seats, or of an area the segment's share; home is the area's first segment.
+func (l *Ledger) AddSegment(ref owner.SegmentRef, home stock.SegmentNo, area bool, places int32) {
+	s := &segmentRow{ref: ref, home: home, area: area, opened: places, capacity: places, seats: map[int32]*seatRow{}, live: map[uuid.UUID]*holdRow{}}
 	if !area {
 		for i := range places {
 			s.seats[i] = &seatRow{SeatRow: stock.SeatRow{Seat: stock.NewSeatID(ref.Segment, i)}}
@@ -237,6 +240,7 @@ type LoadedHold struct {
 type LoadedSegment struct {
 	owner.SegmentRef
 	Area                         bool
+	Home                         stock.SegmentNo
 	Capacity, Held, Paying, Sold int32
 	NextUnit                     int32
 	Seats                        []stock.SeatRow // those that were ever touched
@@ -261,7 +265,7 @@ func (l *Ledger) sortedSegments() []*segmentRow {
 }
 
 func (l *Ledger) loadSegment(s *segmentRow) LoadedSegment {
-	out := LoadedSegment{SegmentRef: s.ref, Area: s.area, Capacity: s.capacity, Held: s.held, Paying: s.paying, Sold: s.sold, NextUnit: 1}
+	out := LoadedSegment{SegmentRef: s.ref, Area: s.area, Home: s.home, Capacity: s.capacity, Held: s.held, Paying: s.paying, Sold: s.sold, NextUnit: 1}
 	sold := map[uuid.UUID]bool{}
 	for _, i := range slices.Sorted(maps.Keys(s.seats)) {
 		seat := s.seats[i]

@@ -46,7 +46,8 @@ func (l *Ledger) Fits(b *owner.Batch) []bool {
 	return fits
 }
 
-// Flush commits a batch, step by step as the function does: fence, requests, holds, orders, limits, rows, counters, seats, sales, orders, chain.
+// Flush commits a batch, step by step as the function does: fence, requests, holds, orders, limits, rows, grants, counters, seats, sales,
+// orders, chain.
 func (l *Ledger) Flush(b *owner.Batch) (FlushResult, error) { return l.flushFenced(b, l.Fits(b)) }
 
 // flushFenced is Flush with the fence's answer, which a mutant reads too early.
@@ -59,7 +60,7 @@ func (l *Ledger) flushFenced(b *owner.Batch, fits []bool) (FlushResult, error) {
 	}
 	f.out = make([]stock.Outcome, len(f.ops))
 	f.fence(fits)
-	for _, step := range []func() error{f.requests, f.liveHolds, f.ordersAllow, f.limits, f.writeHolds, f.writeSeats, f.openOrders, f.chain} {
+	for _, step := range []func() error{f.requests, f.liveHolds, f.ordersAllow, f.limits, f.writeHolds, f.moveGrants, f.writeSeats, f.soldOut, f.openOrders, f.chain} {
 		if err := step(); err != nil {
 			return FlushResult{}, err
 		}

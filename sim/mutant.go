@@ -21,10 +21,13 @@ const (
 	CounterLeaked          Mutant = "counter-leaked"            // a hold that is refused keeps its count
 	RefusalsLost           Mutant = "refusals-lost-on-resend"   // a resend is told that everything was applied
 	ResendBySeqOnly        Mutant = "resend-by-seq-only"        // a resend is recognised by its number and not by its batch
+	GrantTakenTwice        Mutant = "grant-taken-twice"         // capacity is credited whenever it is asked for
+	SoldOutOfOneSegment    Mutant = "sold-out-of-one-segment"   // the home speaks for the area, and nobody looks at the others
 )
 
 // Mutants are all of them.
 var Mutants = []Mutant{
 	NoFence, FenceWithoutLock, LoadBeforeBump, WallClockExpiry, FullLifeOnReplay, UnpinWithoutOrderCheck, PinWithoutAttempt, SellWithoutOrderCheck,
-	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly,
+	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly, GrantTakenTwice,
+	SoldOutOfOneSegment,
 }

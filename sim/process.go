@@ -21,6 +21,7 @@ const (
 	flushGiveUp = 400 * time.Millisecond
 	callGiveUp  = 450 * time.Millisecond // sessions, claims, loads
 	hopPause    = 20 * time.Millisecond
+	stragglers  = 50 * time.Millisecond
 )
 
 // process is one run of a node. It drives a core as stockd/node does: the same effects lead to the same calls in the same order.
@@ -49,6 +50,9 @@ type process struct {
 	waiters  map[uint64]func(owner.Reply)
 	follow   map[uuid.UUID]bool
 	session  int64
+	untaken  map[uuid.UUID]bool           // grants that were on their way at the last look
+	pause    map[segmentKey]time.Duration // a segment's grants wait until then
+	gathers  map[segmentKey][]func()      // who waits for the next gathering of an area
 }
 
 // loadedKey names an engine: that of a segment as it was loaded under an epoch.
@@ -80,6 +84,7 @@ func (w *World) boot(id string) *process {
 		w: w, id: id, name: fmt.Sprintf("%s.%d", id, len(w.procs)+1), core: core, boot: w.now, drift: w.rng.Int64N(9) - 4,
 		clock: owner.NewClock(time.UnixMilli(wallStart).Add(w.now + wrong)), wrong: wrong, on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
 		engines: map[loadedKey]*stock.Segment{}, waiters: map[uint64]func(owner.Reply){}, follow: map[uuid.UUID]bool{},
+		untaken: map[uuid.UUID]bool{}, pause: map[segmentKey]time.Duration{}, gathers: map[segmentKey][]func(){},
 	}
 	// A node asks for the time before it does anything else.
 	trip := w.between(time.Millisecond, 20*time.Millisecond)
@@ -88,6 +93,7 @@ func (w *World) boot(id string) *process {
 	w.say(p.name, "starts")
 	p.give(owner.Segments{All: w.catalog})
 	w.after(w.between(0, tidyEvery), p.tidy)
+	w.after(w.between(0, sharesEvery), p.keepShares)
 	return p
 }
 
@@ -188,12 +194,13 @@ func (p *process) execute(effect owner.Effect) {
 		p.nudge(e)
 	case owner.Changed:
 		p.w.check.changed(e)
+		p.tellCounts(e)
 	case owner.Alarm:
 		p.w.fail("alarm %q of %s on partition %d: %s", e.Kind, p.name, e.Part, e.Text)
 	case owner.Stopped:
 		p.w.say(p.name, "has handed everything off and stops")
 		p.w.some[SawDrained]++
-		p.w.after(stragglers, p.end) // so that the end of the session still leaves
+		p.w.after(stragglers, func() { p.deliver(p.end) }) // until then the end of its session leaves
 	}
 }
 

@@ -103,9 +103,7 @@ func (w *World) overlong() (extra time.Duration) {
 // addEvent puts another event on sale; the nodes hear of it each in their time.
 func (w *World) addEvent() {
 	w.say("catalog", "a second event is on sale")
-	for no := 1; no <= w.plan.segments; no++ {
-		w.putOnSale(2, stock.SegmentNo(no))
-	}
+	w.putOnSale(2)
 	for _, p := range w.alive() {
 		w.after(w.between(0, 300*time.Millisecond), func() { p.give(owner.Segments{All: w.catalog}) })
 	}

@@ -28,7 +28,10 @@ type World struct {
 	procs    []*process
 	clients  []*client
 	catalog  []owner.SegmentRef
-	calm     bool // the faults have ended
+	calm     bool                              // the faults have ended
+	areas    map[segmentKey][]owner.SegmentRef // of each segment of an area with several: all of them
+	counts   map[segmentKey]stock.Counts       // of segments of areas, as owners have told them: hints, and late
+	ids      uint64                            // of grants
 
 	check *checker
 	some  Counts
@@ -173,7 +176,7 @@ func (w *World) commitTime() time.Duration {
 
 // newWorld makes the world of a seed. Nothing has happened in it yet.
 func newWorld(seed uint64, wrong Mutant, trace *[]string) *World {
-	w := &World{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x7469636b6574)), wrong: wrong, trace: trace}
+	w := &World{seed: seed, counts: map[segmentKey]stock.Counts{}, areas: map[segmentKey][]owner.SegmentRef{}, rng: rand.New(rand.NewPCG(seed, 0x7469636b6574)), wrong: wrong, trace: trace}
 	w.plan = newPlan(w.rng, seed)
 	w.ledger = NewLedger(w.clock)
 	w.ledger.wrong = wrong
@@ -186,9 +189,7 @@ func newWorld(seed uint64, wrong Mutant, trace *[]string) *World {
 	}
 	w.check = newChecker(w)
 	w.provider = &provider{w: w, payments: map[string]*charge{}}
-	for no := 1; no <= w.plan.segments; no++ {
-		w.putOnSale(1, stock.SegmentNo(no))
-	}
+	w.putOnSale(1)
 	for i := range w.plan.nodes {
 		w.boot(fmt.Sprintf("n%d", i+1))
 	}
@@ -199,17 +200,39 @@ func newWorld(seed uint64, wrong Mutant, trace *[]string) *World {
 	return w
 }
 
-// putOnSale adds a segment to the ledger and to the catalog. The last one of an event may be an area.
-func (w *World) putOnSale(ev stock.EventID, no stock.SegmentNo) {
-	ref := owner.SegmentRef{Event: ev, Segment: no, Part: stock.PartitionOf(ev, no)}
-	area := w.plan.area && int(no) == w.plan.segments
-	places := w.plan.places
-	if !area {
-		places = hallOf(no).Capacity()
+// putOnSale adds an event's segments to the ledger and to the catalog. The last of them may be an area, and further ones shares of it.
+func (w *World) putOnSale(ev stock.EventID) {
+	for no := stock.SegmentNo(1); int(no) <= w.plan.segments; no++ {
+		if w.plan.area && int(no) == w.plan.segments {
+			for i, n := range stock.SplitArea(w.plan.places, (w.plan.places-1)/w.plan.shares+1) {
+				w.addSegment(ev, no+stock.SegmentNo(i), no, true, n)
+			}
+			continue
+		}
+		w.addSegment(ev, no, no, false, hallOf(no).Capacity())
 	}
-	w.ledger.AddSegment(ref, area, places)
+}
+
+func (w *World) addSegment(ev stock.EventID, no, home stock.SegmentNo, area bool, places int32) {
+	ref := owner.SegmentRef{Event: ev, Segment: no, Part: stock.PartitionOf(ev, no)}
+	w.ledger.AddSegment(ref, home, area, places)
 	w.catalog = append(w.catalog, ref)
 	w.check.stocked(ref)
+	if home != no {
+		all := w.refs(ev, home)
+		if all == nil {
+			all = []owner.SegmentRef{{Event: ev, Segment: home, Part: stock.PartitionOf(ev, home)}}
+		}
+		all = append(slices.Clone(all), ref)
+		for _, r := range all {
+			w.areas[segmentKey{ev, r.Segment}] = all
+		}
+	}
+}
+
+// refs are the segments of an area with several, the home first; nothing for any other segment.
+func (w *World) refs(ev stock.EventID, no stock.SegmentNo) []owner.SegmentRef {
+	return w.areas[segmentKey{ev, no}]
 }
 
 // alive are the processes that run, paused ones as well.

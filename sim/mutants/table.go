@@ -62,6 +62,16 @@ var table = []mutant{
 		new: "	s.dropHold(slot)\n	return answer",
 	},
 	{
+		name: "refused-grant-is-lost", file: "stockd/stock/share.go", // what the ledger did not let go is gone all the same
+		old: "	if (outcome == OutcomeApplied) == (op.Kind == KindGrantIn) {",
+		new: "	if outcome == OutcomeApplied && op.Kind == KindGrantIn {",
+	},
+	{
+		name: "given-and-kept", file: "stockd/stock/share.go", // what is given away is sold here as well
+		old: "		s.capacity -= n\n",
+		new: "",
+	},
+	{
 		name: "pin-of-any-attempt", file: "stockd/stock/apply.go", // memory sells and unpins whatever attempt has pinned
 		old: "cmd.Kind != KindPin && cmd.Attempt != h.attempt:",
 		new: "cmd.Kind != KindPin && cmd.Attempt > h.attempt:",
