@@ -48,6 +48,10 @@ func (c *checker) committed(p *process, b *owner.Batch, results FlushResult, own
 
 func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
 	switch outcome {
+	case stock.OutcomeReplay:
+		if op.Kind == stock.KindGrantOut {
+			c.w.some[SawGrantAgain]++
+		}
 	case stock.OutcomeOrderLocked:
 		c.w.some[SawOrderLocked]++
 	case stock.OutcomeOrderNo:

@@ -82,6 +82,7 @@ const (
 	SawGrantGiven
 	SawGrantTaken
 	SawGrantGone
+	SawGrantAgain
 	SawGrantLeft
 	SawGrantAtKill
 	SawGathered
@@ -101,7 +102,7 @@ var sightNames = [sights]string{
 	"order says no", "paid", "issued", "payment declined", "payment resumed by another call", "second attempt", "loose pin", "sold before",
 	"order expired unpaid", "order stuck", "provider silent", "webhook long after", "webhook sent twice", "webhook late", "late payment",
 	"money of a payment not written down", "void", "refund", "capture refused", "sold seats given back", "payment before the pin",
-	"provider asked before the pin", "speculative follow", "late internal command", "capacity given", "capacity taken", "capacity asked for that was taken", "grant left on its way found",
+	"provider asked before the pin", "speculative follow", "late internal command", "capacity given", "capacity taken", "capacity asked for that was taken", "capacity asked for twice and given once", "grant left on its way found",
 	"grant on its way at a kill", "area gathered", "called sold out by its home, and not so",
 }
 

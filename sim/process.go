@@ -204,9 +204,6 @@ func (p *process) execute(effect owner.Effect) {
 	}
 }
 
-// stragglers is how long a process answers after it has handed everything off.
-const stragglers = 150 * time.Millisecond
-
 // end is the end of the process, orderly or not.
 func (p *process) end() {
 	p.dead = true

@@ -70,7 +70,11 @@ func (p *process) balance(ref owner.SegmentRef, refs []owner.SegmentRef) {
 func (p *process) grant(event stock.EventID, g stock.Grant, then func()) {
 	p.w.ids++
 	id := number(7, p.w.ids)
-	p.do(stock.Command{Kind: stock.KindGrantOut, Event: event, Segment: g.From, Hold: id, Other: g.To, Ask: stock.Ask{Quantity: g.Quantity}}, func(t told) {
+	cmd := stock.Command{Kind: stock.KindGrantOut, Event: event, Segment: g.From, Hold: id, Other: g.To, Ask: stock.Ask{Quantity: g.Quantity}}
+	if p.w.plan.duplicates && p.w.chance(4) { // a second copy, as of a call that broke off
+		p.w.after(p.w.between(0, 300*time.Millisecond), func() { p.deliver(func() { p.do(cmd, func(told) {}) }) })
+	}
+	p.do(cmd, func(t told) {
 		if t.problem != owner.ProblemNone || t.Code != stock.CodeOK {
 			then()
 			return

@@ -173,6 +173,9 @@ func (n *Node) gather(e *Event, home *Segment) {
 	defer cancel()
 	var all sync.WaitGroup
 	for _, no := range home.Shares[1:] {
+		if !n.reachable(e.Segment(no).Part) {
+			continue // what it has free is not lost: it comes home when it has an owner again
+		}
 		all.Go(func() { n.grant(ctx, e.Number, stock.Grant{From: no, To: home.No, Quantity: stock.All}) })
 	}
 	all.Wait()
@@ -221,12 +224,22 @@ func sooner(a, b stock.Answer) stock.Answer {
 	return a
 }
 
+// reachable is whether a partition has an owner that is alive, as far as this node has heard. While one has none, its session running out, the
+// other segments of an area are sold.
+func (n *Node) reachable(part stock.PartitionID) bool {
+	if n.Local(part) {
+		return true
+	}
+	o, known := n.table.owner(part)
+	return known && slices.Contains(n.table.ids(), o.NodeID)
+}
+
 // likely are the segments of an area that have enough by the last counts, a few at most: those of this node first, then those with most.
 func (n *Node) likely(e *Event, home *Segment, quantity int32) []stock.SegmentNo {
 	counts, _, _ := n.Counts(e.Number)
 	list := slices.DeleteFunc(slices.Clone(home.Shares), func(no stock.SegmentNo) bool {
 		c, known := counts[no]
-		return known && c.Free < quantity
+		return known && c.Free < quantity || !n.reachable(e.Segment(no).Part)
 	})
 	slices.SortStableFunc(list, func(a, b stock.SegmentNo) int {
 		hereA, hereB := n.Local(e.Segment(a).Part), n.Local(e.Segment(b).Part)

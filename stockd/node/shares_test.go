@@ -248,6 +248,44 @@ func TestSegmentsOfAnAreaKeepInBalance(t *testing.T) {
 	g.reconcile()
 }
 
+// While the stock of a node that was killed is away, the other segments of an area are sold, and nobody waits for it.
+func TestAnAreaIsSoldWhileAnOwnerIsAway(t *testing.T) {
+	t.Parallel()
+	g := newGang(t, database(t), 3)
+	e, home := g.putAreaOnSale("away", 300, 20)
+	m := g.nodes[0]
+	until(t, "the counts are known", func() bool {
+		sum, known := e.Area(home.No, func() map[stock.SegmentNo]stock.Counts { c, _, _ := m.Counts(e.Number); return c }())
+		return known && sum.Free == 300
+	})
+	g.nodes[2].kill()
+	until(t, "its end is known", func() bool { return len(m.table.ids()) == 2 })
+	away := 0
+	for _, no := range home.Shares {
+		if !m.reachable(e.Segment(no).Part) {
+			away++
+		}
+	}
+	if away == 0 {
+		t.Error("the node that was killed had none of the area, or was replaced before its session was over")
+	}
+	for range 20 {
+		request := stock.Request{Scope: uuid.New(), Key: uuid.New(), Fingerprint: uuid.New()}
+		a, err := m.DoInArea(t.Context(), e.Number, home.No, func(no stock.SegmentNo) stock.Command {
+			cmd := newHold(e, no, 1)
+			cmd.Request = request
+			cmd.Hold = stock.NewCoordinatedID(stock.PartitionOf(e.Number, no), request.Scope, request.Key, "hold")
+			return cmd
+		})
+		if err != nil || a.Code != stock.CodeOK {
+			t.Fatalf("with %d of %d segments away: %+v, %v", away, len(home.Shares), a, err)
+		}
+	}
+	g.settle(2)
+	g.areasHold()
+	g.reconcile()
+}
+
 // A grant is not lost and not taken twice when the node that gives, or the one that takes, ends.
 func TestGrantsOutliveTheirNodes(t *testing.T) {
 	t.Parallel()
