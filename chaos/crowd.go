@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -106,9 +105,4 @@ func (c *crowd) soldOut(segment int, labels []string) {
 			}
 		}
 	}
-}
-
-// rate tells how fast the crowd is, for people.
-func (c *crowd) rate(since time.Time, ops int64) string {
-	return fmt.Sprintf("%.0f/s", float64(c.ops.Load()-ops)/time.Since(since).Seconds())
 }

@@ -77,26 +77,26 @@ func TestHistoriesOfARealSeatAreExplained(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var lines []line
-		now, real := 1, seat{}
+		now, truth := 1, seat{}
 		holds := []uuid.UUID{{1}, {2}, {3}}
 		for range rapid.IntRange(1, 40).Draw(t, "operations") {
 			now += 2
 			o := op{verb: verb(rapid.IntRange(int(verbHold), int(verbGone)).Draw(t, "verb")), hold: rapid.SampledFrom(holds).Draw(t, "hold")}
-			may, next := step(real, o)
+			may, next := step(truth, o)
 			answered := rapid.IntRange(0, 9).Draw(t, "answered") > 0
 			change := o.verb == verbHold || o.verb == verbDrop || o.verb == verbSell
 			switch {
 			case may && answered:
-				real = next
+				truth = next
 				lines = append(lines, line{now - rapid.IntRange(0, 3).Draw(t, "before"), now + rapid.IntRange(0, 3).Draw(t, "after"), o})
 			case change && !answered: // the client gave up: it may have happened or not
 				if may && rapid.Bool().Draw(t, "happened") {
-					real = next
+					truth = next
 				}
 				lines = append(lines, line{now, 0, o})
 			}
 		}
-		lines = append(lines, line{now + 9, now + 9, op{verb: verbFind, find: real}})
+		lines = append(lines, line{now + 9, now + 9, op{verb: verbFind, find: truth}})
 		if err := historyOf(lines...).check(); err != nil {
 			t.Fatal(err)
 		}

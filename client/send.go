@@ -35,7 +35,7 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 	timer := time.AfterFunc(c.wait(k), func() { cancel(errSlow) })
 	unwatch := c.watch(k, addr, cancel)
 	resp, err := c.transport.RoundTrip(out)
-	if inTime, same := timer.Stop(), unwatch(); err == nil && !(inTime && same) {
+	if inTime, same := timer.Stop(), unwatch(); err == nil && (!inTime || !same) {
 		resp.Body.Close()
 		err = context.Cause(ctx)
 	}

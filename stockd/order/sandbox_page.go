@@ -144,7 +144,12 @@ func (s *Sandbox) deliver(ctx context.Context, action string, body []byte, now t
 	case paypage.ActionLost:
 		return true
 	case paypage.ActionDouble:
-		return s.told(ctx, body, now) && s.told(ctx, body, now)
+		for range 2 {
+			if !s.told(ctx, body, now) {
+				return false
+			}
+		}
+		return true
 	}
 	return s.told(ctx, body, now)
 }
