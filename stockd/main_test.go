@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
 )
 
@@ -107,7 +108,16 @@ func TestEachMistakeIsSaidWithWhatToDo(t *testing.T) {
 }
 
 func TestATakenPortNamesTheSettingToChange(t *testing.T) {
-	db := pgdev.Test(t, "empty", func(context.Context, string) error { return nil })
+	// The ports open when the ledger has been read, so there has to be one that a node takes.
+	server, err := pgdev.Start(t.Context(), pgdev.Options{Durable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	dsn := server.DSN("postgres")
+	if _, err := ledger.Migrate(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
 	for setting, port := range map[string]string{"api_addr": "17101", "internal_addr": "17301"} {
 		l, err := listen(t.Context(), "127.0.0.1:"+port, "test")
 		if err != nil {
@@ -118,7 +128,7 @@ func TestATakenPortNamesTheSettingToChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path = write(t, "stockd.toml", strings.Replace(string(text), "host=/nowhere user=x dbname=x sslmode=disable", db.DSN, 1))
+		path = write(t, "stockd.toml", strings.Replace(string(text), "host=/nowhere user=x dbname=x sslmode=disable", dsn, 1))
 		code, _, errs := stockd(t, "serve", "--config", path)
 		if code != exitMissing || !strings.Contains(errs, "127.0.0.1:"+port) || !strings.Contains(errs, "change "+setting) {
 			t.Errorf("%s: exit code %d:\n%s", setting, code, errs)
