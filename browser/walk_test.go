@@ -3,175 +3,193 @@
 package browser
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
-// patience is how long a step may take. It only catches what hangs.
-const patience = 2 * time.Minute
+// roomBytesMax is what the waiting room's page may cost over the wire, everything included: a crowd loads it at once.
+const roomBytesMax = 30 << 10
 
-// ready is the line that the demo prints for programs.
-type ready struct {
-	Ready  bool   `json:"ready"`
-	Site   string `json:"site"`
-	APIKey string `json:"api_key"`
-}
-
-// startDemo runs the real demo with room for a few people, on free ports, and ends it with the test.
-func startDemo(t *testing.T, inside int) ready {
-	t.Helper()
-	cmd := exec.Command("../bin/stockd", "demo", "--max-active", fmt.Sprint(inside), "--http-port", "18080", "--https-port", "18443",
-		"--api-port", "17501", "--gossip-port", "17601", "--internal-port", "17701", "--site-port", "17801")
-	cmd.Dir = "."
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGINT)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the demo ended with %v", err)
-		}
-	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var r ready
-		if json.Unmarshal(lines.Bytes(), &r) == nil && r.Ready {
-			return r
-		}
-	}
-	t.Fatal("the demo did not get ready")
-	return ready{}
-}
-
-// newBrowser starts Chromium.
-func newBrowser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1440, 900))
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		options = append(options, chromedp.ExecPath(path))
-	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
-	return ctx
-}
-
-// person opens a browser profile of its own. An exception in one of its pages fails the test.
-func person(t *testing.T, browser context.Context, name string) context.Context {
-	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("open a profile for %s: %v", name, err)
-	}
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		for m, err := range chromedp.Console(ctx) {
-			if err != nil {
-				return
-			}
-			if m.IsException() {
-				t.Errorf("the console of %s: %s", name, m)
-			}
-		}
-	})
-	t.Cleanup(func() { cancel(); watching.Wait() })
-	return ctx
-}
-
-func personWithoutJavaScript(t *testing.T, browser context.Context, name string) context.Context {
-	t.Helper()
-	ctx := person(t, browser, name)
-	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
-
-// do takes steps in a browser, and tells on which page it came to a halt.
-func do(t *testing.T, ctx context.Context, what string, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(limited, steps...); err != nil {
-		short, stop := context.WithTimeout(ctx, 5*time.Second)
-		defer stop()
-		where, _ := chromedp.Run(short, chromedp.Location())
-		page, _ := chromedp.Run(short, chromedp.Text("body"))
-		t.Fatalf("%s: %v\nat %s:\n%s", what, err, where, page)
-	}
-}
-
-// text is what an element says.
-func text(t *testing.T, ctx context.Context, selector string) string {
-	t.Helper()
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := chromedp.Run(limited, chromedp.Text(selector))
-	if err != nil {
-		t.Fatalf("read %s: %v", selector, err)
-	}
-	return strings.TrimSpace(out)
-}
-
-// TestWalk buys two tickets as a person would, while somebody without JavaScript is let in, and a third person waits in line.
+// TestWalk is one evening at the box office. One person fits inside: Ada has the place, Ben waits, Cleo waits without JavaScript.
 func TestWalk(t *testing.T) {
-	demo := startDemo(t, 2)
-	browser := newBrowser(t)
+	demo := startDemo(t, "--nodes", "2", "--max-active", "1", "--rate", "20")
+	chromium := startChromium(t)
 
-	buyer := person(t, browser, "the buyer")
-	do(t, buyer, "be let in and see the map", chromedp.Navigate(demo.Site+"buy/"), chromedp.WaitVisible("#map svg .section"))
-	do(t, buyer, "hold the best seats", chromedp.Click("#best .primary"), chromedp.WaitVisible("#held"))
+	ada := newFan(t, chromium, "Ada", 0)
+	ada.do("open the site", chromedp.Navigate(demo.Site+"/"))
+	ada.says("#state", "Now")
+	ada.sane("the landing page")
+	ada.do("ask for tickets", click(`a[href="/buy/"]`))
+	ada.until("see the map", `document.querySelectorAll('#map .section').length > 50`)
+	ada.sane("the shop")
 
-	plain := personWithoutJavaScript(t, browser, "the person without JavaScript")
-	do(t, plain, "be let in without JavaScript", chromedp.Navigate(demo.Site+"buy/"), chromedp.WaitVisible("main.plain h1"))
-	if heading := text(t, plain, "main.plain h1"); heading != "Choosing seats needs JavaScript" {
-		t.Errorf("who is let in without JavaScript reads %q", heading)
+	ben := newFan(t, chromium, "Ben", 320)
+	ben.waits(demo)
+	cleo := newFan(t, chromium, "Cleo", 0)
+	cleo.waitsWithoutJavaScript(demo)
+
+	ada.choosesByKeyboard()
+	ada.holds()
+	ada.sharesTheHoldWithASecondTab(demo)
+	ada.pays()
+	ada.findsTheOrderAgain(demo)
+
+	ada.leavesTheShop(demo)
+	ben.until("be let in by himself", `location.pathname === '/buy/' && document.querySelectorAll('#map .section').length > 50`)
+	ben.sane("the shop at 320 pixels")
+	ben.watchesOpsPauseTheSale(demo, chromium)
+	ben.leavesTheShop(demo)
+	cleo.isLetInWithoutJavaScript()
+}
+
+func (f *fan) waits(demo place) {
+	f.t.Helper()
+	f.do("come to the shop", chromedp.Navigate(demo.Site+"/buy/"))
+	f.says("#heading", "You are in line")
+	f.says("#lead", "You are next")
+	f.says("#wait", "not known yet") // the house is full, and nobody can say when somebody leaves
+	f.until("see that the page follows the line", `document.querySelector('#live-text').textContent === 'Live'`)
+	f.sane("the room")
+	if n := f.loaded("/.wr/") + f.loaded("/buy/"); n == 0 || n > roomBytesMax {
+		f.t.Errorf("the room's page came in %.0f bytes, at most %d", n, roomBytesMax)
 	}
-
-	late := person(t, browser, "the person who waits")
-	do(t, late, "wait in line", chromedp.Navigate(demo.Site+"buy/"), chromedp.WaitVisible("#leave"))
-	if heading := text(t, late, "#heading"); heading != "You are in line" {
-		t.Errorf("who waits reads %q", heading)
+	policy := header(f.t, demo.Site+"/buy/").Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(policy, "unsafe") {
+		f.t.Errorf("the room's policy is %q", policy)
 	}
-	patient := personWithoutJavaScript(t, browser, "the person who waits without JavaScript")
-	do(t, patient, "wait in line without JavaScript", chromedp.Navigate(demo.Site+"buy/"), chromedp.WaitVisible("h1"))
-	if page := text(t, patient, "body"); !strings.Contains(page, "You are in line") {
-		t.Errorf("who waits without JavaScript reads:\n%s", page)
-	}
+	f.do("think about giving up", click("#leave"), seen("#leave-dialog"))
+	f.sane("the question whether to give up")
+	f.do("stay", chromedp.KeyEvent(kb.Escape), notSeen("#leave-dialog"))
+}
 
-	do(t, buyer, "go to the bank", chromedp.SendKeys("[name=name]", "Ada Lovelace"),
-		chromedp.SendKeys("[name=email]", "ada@example.org"), chromedp.Click("#pay"))
-	do(t, buyer, "pay", chromedp.WaitVisible(".pay"), chromedp.Click(".pay"))
-	do(t, buyer, "see the tickets", chromedp.WaitVisible(".ticket img"))
-	if codes, err := chromedp.Run(buyer, chromedp.Evaluate[int]("document.querySelectorAll('.ticket img').length")); err != nil || codes != 2 {
-		t.Errorf("%d tickets have a code, 2 were bought (%v)", codes, err)
-	}
+func (f *fan) waitsWithoutJavaScript(demo place) {
+	f.t.Helper()
+	f.do("come to the shop", withoutJavaScript(), chromedp.Navigate(demo.Site+"/buy/"))
+	f.says("h1", "You are in line")
+	f.sane("the room without JavaScript")
+	f.do("stop the page from loading itself", click(`noscript a[href*="refresh=0"]`))
+	f.until("read that it stopped", `location.search === '?refresh=0' && !document.querySelector('meta[http-equiv=refresh]')`)
+	f.do("look again by hand", click("noscript a.primary"))
+	f.says("h1", "You are in line")
+	f.sane("the room without JavaScript, standing still")
+}
 
-	ops := person(t, browser, "ops")
-	do(t, ops, "sign in as ops with a wrong key", chromedp.Navigate(demo.Site+"admin"), chromedp.SendKeys("#key", "wrong\n"),
-		chromedp.WaitVisible("#sign-error"))
-	do(t, ops, "sign in as ops", chromedp.Navigate(demo.Site+"admin"), chromedp.SendKeys("#key", demo.APIKey+"\n"),
-		chromedp.WaitVisible("#board .event .state"))
+// choosesByKeyboard takes two seats side by side with Enter, an arrow and Space.
+func (f *fan) choosesByKeyboard() {
+	f.t.Helper()
+	f.do("open a section", chromedp.Focus(chromedp.CSS(`[data-section="105"]`)), chromedp.KeyEvent(kb.Enter))
+	f.until("stand on a seat", `document.activeElement?.dataset?.seat?.startsWith('105-')`)
+	f.do("choose two seats", chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(" "))
+	f.says("#picked-hold", "Hold these 2 seats")
+	f.do("go to the button", chromedp.Focus(chromedp.CSS("#picked-hold")))
+	f.until("see it under nothing", `(() => { const b = document.querySelector('#picked-hold'); const r = b.getBoundingClientRect();
+		return b.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)); })()`)
+	f.sane("the choice")
+}
+
+func (f *fan) holds() {
+	f.t.Helper()
+	f.do("hold them", click("#picked-hold"), seen("#held"))
+	f.until("see the clock", `/^9:5\d$|^10:00$/.test(document.querySelector('#time').textContent)`)
+	f.until("see the seats on the map", `document.querySelectorAll('.seat.mine').length === 2`)
+	if !ask[bool](f, `document.querySelector('#notice').hidden`) {
+		f.t.Errorf("one's own hold is announced: %s", f.picture())
+	}
+	f.sane("the hold")
+}
+
+func (f *fan) sharesTheHoldWithASecondTab(demo place) {
+	f.t.Helper()
+	tab := f.secondTab("Ada's second tab")
+	tab.do("open the shop again", chromedp.Navigate(demo.Site+"/buy/"), seen("#held"))
+	tab.do("ask for more time", click("#extend"))
+	tab.until("have more time", `document.querySelector('#notice').hidden`)
+	tab.do("let the seats go", click("#release"), seen("#best"))
+	f.do("see it in the first tab", seen("#best"))
+	f.do("take the best that there is", click("#best .primary"), seen("#held"))
+	tab.do("see it in the second tab", seen("#held"))
+	tab.quiet("the shop in a second tab")
+}
+
+// pays meets a bank that declines, then one that tells the shop late.
+func (f *fan) pays() {
+	f.t.Helper()
+	f.do("pay", write(`[name="name"]`, "Ada Lovelace"), write(`[name="email"]`, "ada@example.org"), click("#pay"), seen("button.pay"))
+	f.sane("the bank")
+	f.do("decline", click(`button[value="decline"]`))
+	f.says("#heading", "The bank declined the payment")
+	f.says("#lead", "still held until")
+	f.sane("a declined payment")
+	f.do("try again", click("#buttons button"), seen("button.pay"))
+	bank := ask[string](f, `location.href`)
+	f.do("pay slowly", click(`button[value="slow"]`))
+	f.says("#heading", "Confirming your payment")
+	f.until("see two tickets with codes", `[...document.querySelectorAll('.ticket img')].filter((i) => i.naturalWidth > 0).length === 2`)
+	f.says(".ticket .when", "Harbour Arena")
+	f.says("#receipt", "Total paid")
+	f.sane("the tickets")
+	f.do("go back to the bank", chromedp.Navigate(bank))
+	f.says(".done", "You have paid.")
+	f.sane("a settled payment")
+	f.do("follow a broken link", chromedp.Navigate(bank+"0"))
+	f.says("h1", "There is no such payment")
+	f.sane("a payment that is not there")
+}
+
+func (f *fan) findsTheOrderAgain(demo place) {
+	f.t.Helper()
+	f.do("look for the tickets", chromedp.Navigate(demo.Site+"/tickets"))
+	f.until("find them without an address", `location.search.startsWith('?order=ord_') && document.querySelectorAll('.ticket').length === 2`)
+	f.do("open another one's order", chromedp.Navigate(demo.Site+"/tickets?order=ord_0190f000-0000-7000-8000-000000000000"))
+	f.says("#heading", "We cannot show this order here")
+	f.sane("an order of somebody else")
+}
+
+func (f *fan) leavesTheShop(demo place) {
+	f.t.Helper()
+	f.do("leave the shop", chromedp.Navigate(demo.Site+"/"))
+	status := ask[int](f, `fetch('/.wr/v1/demo/leave', {method: 'POST', headers: {'Content-Type': 'application/json', Accept: 'application/json'}, body: '{}'})
+		.then((r) => r.status)`)
+	if status/100 != 2 {
+		f.t.Fatalf("%s cannot leave: status %d", f.name, status)
+	}
+}
+
+// watchesOpsPauseTheSale has ops press the button on the admin page, while somebody looks at the map.
+func (f *fan) watchesOpsPauseTheSale(demo place, chromium context.Context) {
+	f.t.Helper()
+	ops := newFan(f.t, chromium, "ops", 0)
+	ops.do("open the admin page", chromedp.Navigate(demo.Site+"/admin"), write("#key", "wrong"+kb.Enter))
+	ops.says("#sign-error", "This key is not known")
+	ops.sane("the admin page's door")
+	ops.do("sign in", write("#key", demo.APIKey+kb.Enter), seen("#board"))
+	ops.until("see both nodes", `document.querySelectorAll('#nodes tbody tr').length === 2`)
+	ops.sane("the admin page")
+	ops.do("pause the sale", click(".event .buttons button"), seen("#confirm"), click("#confirm-yes"))
+	ops.says(".event .state", "Paused")
+	f.says("#notice", "Sales are paused for a moment")
+	f.do("try all the same", chromedp.ScrollIntoView(chromedp.CSS("#best .primary")), click("#best .primary"))
+	f.until("be refused in words", `document.querySelector('#notice').classList.contains('bad') && document.querySelector('#notice').textContent.includes('Sales are paused')`)
+	ops.do("go on", click(".event button.primary"), seen("#confirm"), click("#confirm-yes"))
+	ops.says(".event .state", "On sale")
+	f.says("#notice", "Sales go on")
+	ops.do("look from a phone", chromedp.EmulateViewport(320, 640))
+	ops.sane("the admin page at 320 pixels")
+	f.quiet("the shop while ops paused it")
+}
+
+func (f *fan) isLetInWithoutJavaScript() {
+	f.t.Helper()
+	f.do("look again", chromedp.Reload())
+	f.until("have the turn", `document.querySelector('form[action$="/claim"] button') !== null || document.querySelector('h1').textContent.includes('needs JavaScript')`)
+	if ask[bool](f, `document.querySelector('form[action$="/claim"] button') !== null`) {
+		f.do("enter", click(`form[action$="/claim"] button`))
+	}
+	f.says("main.plain h1", "Choosing seats needs JavaScript")
+	f.until("see nothing that needs scripts", `!document.querySelector('.shop').checkVisibility()`)
+	f.sane("the shop without JavaScript")
 }

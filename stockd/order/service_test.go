@@ -358,6 +358,23 @@ func TestDecideNeedsEverySeatPinned(t *testing.T) {
 	}
 }
 
+// TestLostMessage: the bank has the money and never says so; the shop asks when the attempt's time is up.
+func TestLostMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, p := w.begun(1, time.Minute)
+	w.buyer(p, "lost")
+	w.set(20*time.Second, false) // longer than the bank waits before it tells again
+	w.tidy(w.service)
+	if got := w.state(o.ID); got != order.Paying {
+		t.Fatalf("the order is %v: somebody told the shop", got)
+	}
+	w.set(2*time.Minute, false)
+	w.tidy(w.service)
+	w.becomes(o.ID, order.Issued)
+	w.reconciles()
+}
+
 func TestPayPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

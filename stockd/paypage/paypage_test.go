@@ -18,7 +18,7 @@ func render(t *testing.T, d Data) string {
 func TestOpenPaymentHasEveryAction(t *testing.T) {
 	t.Parallel()
 	html := render(t, Data{Payment: "pay_1", Order: "ord_1", Amount: "194.50", Currency: "EUR", ReturnURL: "/tickets?order=ord_1"})
-	for _, action := range []string{ActionSuccess, ActionDecline, ActionSlow, ActionDouble} {
+	for _, action := range []string{ActionSuccess, ActionDecline, ActionSlow, ActionDouble, ActionLost} {
 		if !strings.Contains(html, `name="action" value="`+action+`"`) {
 			t.Errorf("no button for %s", action)
 		}
@@ -32,9 +32,13 @@ func TestOpenPaymentHasEveryAction(t *testing.T) {
 
 func TestSettledPaymentHasNoForm(t *testing.T) {
 	t.Parallel()
-	html := render(t, Data{Payment: "pay_1", State: "succeeded", ReturnURL: "/tickets"})
-	if strings.Contains(html, "<form") || !strings.Contains(html, "succeeded") {
-		t.Error("a settled payment can be decided again, or does not say how it ended")
+	for state, want := range map[string]string{
+		"authorized": "You have paid.", "captured": "You have paid.", "failed": "You have declined", "voided": "nothing was taken", "refunded": "sent your money back", "odd": "already: odd.",
+	} {
+		html := render(t, Data{Payment: "pay_1", State: state, ReturnURL: "/tickets"})
+		if strings.Contains(html, "<form") || !strings.Contains(html, want) {
+			t.Errorf("a payment that is %s can be decided again, or does not say how it ended", state)
+		}
 	}
 }
 
@@ -51,5 +55,18 @@ func TestWorksUnderCSP(t *testing.T) {
 	html := render(t, Data{Payment: "pay_1"})
 	if found := regexp.MustCompile(`<script|<style|\sstyle=|\son[a-z]+=`).FindString(html); found != "" {
 		t.Errorf("the page holds %q, which the policy blocks", found)
+	}
+}
+
+func TestTroubleSaysWhatToDoAndStaysText(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	if err := RenderTrouble(&b, Trouble{Heading: "There is no such payment", Text: "<b>Start again.</b>"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<h1 class="words">There is no such payment</h1>`, "&lt;b&gt;Start again.", `href="/sandbox/paypage.css"`, `href="/"`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in the page", want)
+		}
 	}
 }

@@ -246,11 +246,12 @@ export class SeatMap {
     if (e.key === 'Enter' || e.key === ' ') {
       e.preventDefault();
       this.#act(hit);
-      if (hit.section) this.#seatNodes.values().next().value?.focus();
+      // The map is in sight already: without preventScroll the page would slide under its own header.
+      if (hit.section) this.#seatNodes.values().next().value?.focus({preventScroll: true});
     } else if (e.key === 'Escape' && this.#open) {
       const back = this.#drawn.get(this.#open.id).group;
       this.show(null);
-      back.focus();
+      back.focus({preventScroll: true});
     } else if (hit.seat && e.key.startsWith('Arrow')) {
       e.preventDefault();
       this.#walk(hit.seat, e.key);
@@ -273,7 +274,7 @@ export class SeatMap {
     this.#seatNodes.get(from.id).setAttribute('tabindex', -1);
     const node = this.#seatNodes.get(best.id);
     node.setAttribute('tabindex', 0);
-    node.focus();
+    node.focus({preventScroll: true});
   }
 
   #point(e) {
