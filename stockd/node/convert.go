@@ -136,7 +136,8 @@ func (n *Node) engine(ctx context.Context, key segmentKey, row ledger.SegmentRow
 }
 
 // holdRow decides how long a loaded hold has: what was left at a hand-off; after a crash its full life anew, because the row's existence is
-// the truth and its time only advice. Never past its maximum and one session, and never shorter than the row says.
+// the truth and its time only advice. Never past its maximum and one session, two after a hand-off, and never
+// shorter than the row says.
 func (n *Node) holdRow(event *Event, r *ledger.HoldRow, now time.Time) stock.HoldRow {
 	deadline, latest := r.Deadline, r.MaxExpires.Add(n.cfg.SessionTTL)
 	switch {

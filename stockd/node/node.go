@@ -133,7 +133,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.started = time.Now()
 	n.clock = owner.NewClock(n.started.Round(0))
 	if err = n.readClock(ctx); err != nil {
-		return errors.Join(fmt.Errorf("read the ledger's clock: %w", err), n.db.Close())
+		return errors.Join(fmt.Errorf("read the ledger's clock: %w", err), n.Close())
 	}
 	gossip := n.cfg.cluster()
 	gossip.Log = n.log
