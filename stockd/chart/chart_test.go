@@ -157,6 +157,20 @@ func TestEncodeParsesToTheSame(t *testing.T) {
 	}
 }
 
+func TestDecodeRefusesWhatEncodeDidNotWrite(t *testing.T) {
+	t.Parallel()
+	for want, body := range map[string]string{
+		"cannot be read":   `{"format": "ticketrush-chart/1", "name": 7}`,
+		"unexpected end":   `{"format": "ticketrush-chart/1"`,
+		`has the format "`: `{"format": "ticketrush-chart/9"}`,
+		"not in blocks":    `{"format": "ticketrush-chart/1", "sections": [{"id": "N", "rows": [{"name": "1", "seats": [{"name": "1"}]}]}]}`,
+	} {
+		if c, err := Decode([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, %v", want, c, err)
+		}
+	}
+}
+
 func TestCSV(t *testing.T) {
 	t.Parallel()
 	body := "\xef\xbb\xbfSection;Row;Seat;Category;X;Y;Flags\r\n" +

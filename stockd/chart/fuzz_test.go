@@ -52,8 +52,12 @@ func mustCompile(t *testing.T, c *Chart, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Parse(body); err != nil {
+	again, _, err := Parse(body)
+	if err != nil {
 		t.Fatalf("what was accepted is refused when it is written out: %v", err)
+	}
+	if decoded, err := Decode(body); err != nil || !reflect.DeepEqual(decoded, again) {
+		t.Fatalf("what is decoded is not what is parsed: %v\n%+v\n%+v", err, decoded, again)
 	}
 }
 

@@ -56,7 +56,7 @@ func (n *Node) chart(ctx context.Context, number int32) (*storedChart, error) {
 }
 
 func compile(row ledger.Chart) (*storedChart, error) {
-	parsed, _, err := chart.Parse(row.Body)
+	parsed, err := chart.Decode(row.Body)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s as stored: %w", row.UID, err)
 	}
@@ -121,9 +121,7 @@ func (n *Node) refreshCatalog(ctx context.Context) error {
 		next.Version = 0 // read again
 	}
 	n.catalog.Store(next)
-	if !n.started.IsZero() {
-		n.give(owner.Segments{All: next.segments()})
-	}
+	n.give(owner.Segments{All: next.segments()})
 	return errors.Join(problems...)
 }
 

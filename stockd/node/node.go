@@ -100,8 +100,8 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Node, error)
 	return n, nil
 }
 
-// Open connects to the ledger and reads the catalog, which takes a while and makes no promise to anybody. Who opens its ports after it and before
-// Start never lets a client wait for a node that cannot answer yet. ctx bounds the opening only.
+// Open connects to the ledger and reads the catalog, the owners and the time, which takes a while and makes no promise to anybody. Who opens its
+// ports after it and before Start never lets a client wait for a node that cannot answer yet. ctx bounds the opening only.
 func (n *Node) Open(ctx context.Context) (err error) {
 	if n.db, err = ledger.Open(ctx, n.cfg.Postgres, ledger.Options{AllowNoFsync: n.cfg.AllowNoFsync}); err != nil {
 		return fmt.Errorf("open the ledger: %w", err)
@@ -109,8 +109,26 @@ func (n *Node) Open(ctx context.Context) (err error) {
 	for _, w := range n.db.Warnings() {
 		n.log.Warn(w)
 	}
-	if err = n.refreshCatalog(ctx); err != nil {
-		return errors.Join(fmt.Errorf("read the catalog: %w", err), n.Close())
+	n.started = time.Now()
+	n.clock = owner.NewClock(n.started.Round(0))
+	var reads sync.WaitGroup // at once: each waits for a connection of its own, and fans may wait for this node
+	var catalog, clock error
+	reads.Go(func() { catalog = n.refreshCatalog(ctx) })
+	reads.Go(func() { clock = n.readClock(ctx) })
+	reads.Go(func() { n.readOwners(ctx) })
+	reads.Wait()
+	if catalog != nil && len(n.Catalog().Events()) > 0 { // one event that cannot be read does not keep the others from being sold
+		n.log.Error("a part of the catalog cannot be read", "error", catalog)
+		catalog = nil
+	}
+	if catalog != nil {
+		catalog = fmt.Errorf("read the catalog: %w", catalog)
+	}
+	if clock != nil {
+		clock = fmt.Errorf("read the ledger's clock: %w", clock)
+	}
+	if err := errors.Join(catalog, clock); err != nil {
+		return errors.Join(err, n.Close())
 	}
 	return nil
 }
@@ -130,17 +148,11 @@ func (n *Node) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	n.started = time.Now()
-	n.clock = owner.NewClock(n.started.Round(0))
-	if err = n.readClock(ctx); err != nil {
-		return errors.Join(fmt.Errorf("read the ledger's clock: %w", err), n.Close())
-	}
 	gossip := n.cfg.cluster()
 	gossip.Log = n.log
 	if n.gossip, err = cluster.Start(gossip); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	n.readOwners(ctx)
 	for i := range n.cfg.Lanes {
 		jobs := make(chan owner.SendFlush, 4)
 		n.lanes = append(n.lanes, jobs)
@@ -155,7 +167,6 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.tasks.Go(n.pushChanges)
 	n.tasks.Go(n.pushAnnouncements)
 	n.tasks.Go(n.runShares)
-	n.give(owner.Segments{All: n.Catalog().segments()})
 	return nil
 }
 

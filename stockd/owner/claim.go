@@ -6,27 +6,37 @@ import (
 	"ticketrush/stockd/stock"
 )
 
-// claimWanted asks for the partitions that this node wants and does not have, one Claim at a time.
+// claimWanted asks for the partitions that this node wants and does not have, one Claim at a time: first for those with stock, which somebody may be
+// waiting for, and for the others when those are there.
 func (c *Core) claimWanted() {
 	if c.claiming || c.closing || !c.promising() || c.now.Mono < c.claimAt {
 		return
 	}
-	var parts []stock.PartitionID
+	var stocked, empty []stock.PartitionID
 	next := c.now.Mono + c.claimGap
 	for p := range c.parts {
 		part := &c.parts[p]
-		if part.state != idle || !part.ours && !c.wanted(stock.PartitionID(p)) {
-			continue
-		}
-		if part.retryAt > c.now.Mono {
+		switch id := stock.PartitionID(p); {
+		case part.state != idle || !part.ours && !c.wanted(id):
+		case part.retryAt > c.now.Mono:
 			next = min(next, part.retryAt)
-			continue
+		case len(c.catalog[id]) > 0:
+			stocked = append(stocked, id)
+		default:
+			empty = append(empty, id)
 		}
-		part.state = claiming
-		parts = append(parts, stock.PartitionID(p))
 	}
 	c.claimAt = next
+	parts := stocked
+	if len(stocked) == 0 {
+		parts = empty
+	} else if len(empty) > 0 {
+		c.claimAt = c.now.Mono // as soon as this claim has been answered
+	}
 	if len(parts) > 0 {
+		for _, p := range parts {
+			c.parts[p].state = claiming
+		}
 		c.claiming = true
 		c.emit(ClaimParts{Session: c.session.id, Parts: parts})
 	}
