@@ -35,7 +35,12 @@ var errNotOwner = errors.New("this node does not own the partition")
 // errOvertaken ends a wait for an owner that has been followed by another.
 var errOvertaken = errors.New("the partition has another owner by now")
 
-const hopPause = 20 * time.Millisecond
+// hopPause is after how long an owner that did not answer is asked again at first, hopPauseMax later on. Who waits for a node that is gone must not
+// keep those busy that are to replace it; the word of a new owner wakes all of them at once.
+const (
+	hopPause    = 20 * time.Millisecond
+	hopPauseMax = 8 * hopPause
+)
 
 // Do runs a command at its owner, here or with one hop, and answers when that is safe: what is positive or final after its commit. A
 // command may name only its hold; the owner finds the segment. While the partition moves Do waits for up to QueueWait, then *ErrMoving.
@@ -68,7 +73,7 @@ func partOf(cmd *stock.Command) stock.PartitionID {
 // route tries the owner until there is an answer, or the time is up. A try ends when the partition has another owner by now: this node may be cut
 // from the ledger and not know that it owns nothing any more, or the other may be frozen.
 func (n *Node) route(ctx context.Context, part stock.PartitionID, until time.Time, try func(context.Context, Owner, bool) (stock.Answer, error)) (stock.Answer, error) {
-	for {
+	for pause := hopPause; ; pause = min(2*pause, hopPauseMax) {
 		target, known := n.table.owner(part)
 		here := !known || target.NodeID == n.cfg.NodeID || n.Local(part) && n.local[part].Load() >= target.Epoch
 		if here {
@@ -89,11 +94,11 @@ func (n *Node) route(ctx context.Context, part stock.PartitionID, until time.Tim
 			return stock.Answer{}, &ErrMoving{RetryAfter: hopPause}
 		}
 		n.lookForOwner(ctx)
-		select {
-		case <-time.After(hopPause):
-		case <-ctx.Done():
+		n.table.await(ctx, part, target.Epoch, min(pause, time.Until(until)))
+		switch {
+		case ctx.Err() != nil:
 			return stock.Answer{}, context.Cause(ctx)
-		case <-n.ctx.Done():
+		case n.ctx.Err() != nil:
 			return stock.Answer{}, ErrStopped
 		}
 	}

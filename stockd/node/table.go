@@ -132,6 +132,27 @@ func (t *table) watch(ctx context.Context, part stock.PartitionID, at string, ov
 	}
 }
 
+// await waits until a partition has an owner under a newer epoch, at most for wait.
+func (t *table) await(ctx context.Context, part stock.PartitionID, epoch int64, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		t.mu.RLock()
+		now, changed := t.parts[part].epoch, t.changed
+		t.mu.RUnlock()
+		if now > epoch {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (t *table) member(id string) client.Node {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
