@@ -57,7 +57,7 @@ type config struct {
 	SessionTTL duration `toml:"session_ttl"`
 	// Lanes is the number of connections that flush at the same time; 2 keep one core of Postgres busy. Default: 2.
 	Lanes int `toml:"lanes"`
-	// Linger is how long a batch waits for company. Default: 300µs.
+	// Linger is how long a batch waits for company. Default: 0s, for what comes at the same time.
 	Linger duration `toml:"linger"`
 	// BatchMax is the most operations of a batch; p99 grows with it. Default: 128.
 	BatchMax int `toml:"batch_max"`
@@ -127,7 +127,6 @@ func (c config) withDefaults(hostname string) config {
 	span(&c.PaymentDeadline, 15*time.Minute)
 	span(&c.SessionTTL, 3*time.Second)
 	number(&c.Lanes, 2)
-	span(&c.Linger, 300*time.Microsecond)
 	number(&c.BatchMax, 128)
 	number(&c.QueueMax, 256)
 	span(&c.QueueWait, 2*time.Second)

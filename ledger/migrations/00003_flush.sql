@@ -122,13 +122,14 @@ BEGIN
     END IF;
 
     -- 3. The hold rows: extend, release, expire and order need a live one. Locked in order, then compared. (state + 0: the index of live holds
-    -- must not be thought of, only the primary key.)
+    -- must not be thought of, only the primary key. = ANY: a plan that was made while the table was small would read all of it for ever.)
     IF p_n[2] + p_n[5] + p_n[6] + p_n[11] > 0 THEN
         SELECT array_agg(f.i), array_agg(coalesce(f.order_id, c_none)) INTO v_ids, v_ords FROM (
             SELECT o.i, h.order_id
               FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
               JOIN ledger.holds h ON h.id = o.hold
-             WHERE o.kind IN (2, 5, 6, 11) AND v_out[o.i] = 0 AND h.state + 0 = 1 AND (o.kind <> 6 OR h.deadline <= clock_timestamp())
+             WHERE o.kind IN (2, 5, 6, 11) AND v_out[o.i] = 0 AND h.id = ANY (o_hold) AND h.state + 0 = 1
+               AND (o.kind <> 6 OR h.deadline <= clock_timestamp())
              ORDER BY h.id FOR NO KEY UPDATE OF h) f;
         IF coalesce(cardinality(v_ids), 0) <> p_n[2] + p_n[5] + p_n[6] + p_n[11] THEN
             FOR r IN
@@ -174,7 +175,7 @@ BEGIN
             SELECT o.i
               FROM unnest(o_kind, o_order, o_attempt) WITH ORDINALITY o(kind, id, attempt, i)
               JOIN ledger.orders x ON x.id = o.id
-             WHERE o.kind IN (3, 4, 7, 8) AND v_out[o.i] = 0
+             WHERE o.kind IN (3, 4, 7, 8) AND v_out[o.i] = 0 AND x.id = ANY (o_order)
                AND ledger.order_allows(o.kind, o.attempt, o_free[o.i], x.state, x.attempt)
              FOR SHARE OF x SKIP LOCKED) f;
         IF coalesce(cardinality(v_ids), 0) <> p_n[3] + p_n[4] + p_n[7] + p_n[8] THEN
@@ -248,17 +249,18 @@ BEGIN
     IF p_n[2] > 0 THEN
         UPDATE ledger.holds h SET deadline = o.deadline, remaining_ms = NULL
           FROM unnest(o_kind, o_hold, o_deadline) WITH ORDINALITY o(kind, hold, deadline, i)
-         WHERE o.kind = 2 AND v_out[o.i] = 0 AND h.id = o.hold;
+         WHERE o.kind = 2 AND v_out[o.i] = 0 AND h.id = o.hold AND h.id = ANY (o_hold);
     END IF;
     IF p_n[3] > 0 THEN
         UPDATE ledger.holds h SET attempt = o.attempt
           FROM unnest(o_kind, o_hold, o_attempt) WITH ORDINALITY o(kind, hold, attempt, i)
-         WHERE o.kind = 3 AND v_out[o.i] = 0 AND h.id = o.hold;
+         WHERE o.kind = 3 AND v_out[o.i] = 0 AND h.id = o.hold AND h.id = ANY (o_hold);
     END IF;
     IF p_n[4] + p_n[5] + p_n[6] + p_n[7] > 0 THEN
         UPDATE ledger.holds h SET state = 3
-          FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
-         WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0 AND h.id = o.hold AND h.state + 0 = 1;
+         WHERE h.state + 0 = 1 AND h.id = ANY (ARRAY(
+            SELECT o.hold FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
+             WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0));
     END IF;
 
     -- 7. Grants, then segment counters. A segment's partition is locked by this call, so no other call has its row; a grant is written by the owner of

@@ -36,7 +36,7 @@ type Config struct {
 
 	// SessionTTL is after how long without a sign of life the stock is taken over. Default 3 s.
 	SessionTTL time.Duration
-	// Lanes, Linger, BatchMax, QueueMax and QueueWait are those of owner.Config: 2, 300 µs, 128, 256, 2 s.
+	// Lanes, Linger, BatchMax, QueueMax and QueueWait are those of owner.Config: 2, none, 128, 256, 2 s.
 	Lanes     int
 	Linger    time.Duration
 	BatchMax  int

@@ -38,6 +38,9 @@ func (n *Node) ask(question func(*owner.Core)) bool {
 	}
 }
 
+// burstMax bounds what is handled under one time.
+const burstMax = 128
+
 // loop drives the core. It never waits for anything but its inbox and the clock. A broken invariant of the core panics and ends the process:
 // the ledger has the truth, and a restart reads it.
 func (n *Node) loop() {
@@ -49,18 +52,21 @@ func (n *Node) loop() {
 		case <-n.ctx.Done():
 			return
 		case <-timer.C:
-			n.step(owner.Tick{}, waiters)
+			n.step(owner.Tick{}, time.Since(n.started), waiters)
 		case m := <-n.inbox:
-			n.handle(m, waiters)
-			for range len(n.inbox) { // what has come meanwhile, before the timer is set anew
-				n.handle(<-n.inbox, waiters)
+			// What has come together has one time, so that its operations share a batch.
+			mono := time.Since(n.started)
+			n.handle(m, mono, waiters)
+			for range min(len(n.inbox), burstMax) {
+				n.handle(<-n.inbox, mono, waiters)
 			}
+			n.step(owner.Tick{}, time.Since(n.started), waiters)
 		}
 		timer.Reset(n.core.NextWake() - time.Since(n.started))
 	}
 }
 
-func (n *Node) handle(m message, waiters map[uint64]chan<- owner.Reply) {
+func (n *Node) handle(m message, mono time.Duration, waiters map[uint64]chan<- owner.Reply) {
 	if m.ask != nil {
 		m.ask(n.core)
 		return
@@ -68,11 +74,10 @@ func (n *Node) handle(m message, waiters map[uint64]chan<- owner.Reply) {
 	if r, ok := m.in.(owner.Request); ok {
 		waiters[r.ID] = m.reply
 	}
-	n.step(m.in, waiters)
+	n.step(m.in, mono, waiters)
 }
 
-func (n *Node) step(in owner.Input, waiters map[uint64]chan<- owner.Reply) {
-	mono := time.Since(n.started)
+func (n *Node) step(in owner.Input, mono time.Duration, waiters map[uint64]chan<- owner.Reply) {
 	for _, effect := range n.core.Step(owner.Now{Mono: mono, Wall: n.clock.At(mono).UnixMilli()}, in) {
 		if r, ok := effect.(owner.Reply); ok {
 			waiters[r.ID] <- r // has room for one

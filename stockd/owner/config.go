@@ -18,7 +18,8 @@ type Config struct {
 	Guard time.Duration
 	// Lanes is the number of flush lanes. Default 2; a partition's lane is its number modulo Lanes.
 	Lanes int
-	// Linger is how long the first operation of a batch waits for more. Default 300 µs; longer for fewer commits and more latency.
+	// Linger is how long the first operation of a batch waits for more. Default: for what comes at the same time and no longer. While a batch is in
+	// flight the next one gathers anyway; an operating system's timer makes a millisecond or two out of any shorter wait.
 	Linger time.Duration
 	// BatchMax is the most operations of a batch. Default 128.
 	BatchMax int
@@ -69,7 +70,7 @@ func (c Config) withDefaults() (Config, error) {
 		at   *time.Duration
 		def  time.Duration
 	}{
-		{"session TTL", &c.SessionTTL, 3 * time.Second}, {"linger", &c.Linger, 300 * time.Microsecond},
+		{"session TTL", &c.SessionTTL, 3 * time.Second}, {"linger", &c.Linger, time.Nanosecond},
 		{"queue wait", &c.QueueWait, 2 * time.Second}, {"claim interval", &c.ClaimEvery, 100 * time.Millisecond},
 		{"balance delay", &c.BalanceAfter, 10 * time.Second}, {"empty delay", &c.EmptyAfter, 300 * time.Millisecond},
 		{"move cooldown", &c.MoveCooldown, time.Minute}, {"changed interval", &c.ChangedEvery, 200 * time.Millisecond},
