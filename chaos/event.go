@@ -73,7 +73,8 @@ func putOnSale(ctx context.Context, place demo.Place) error {
 type places struct {
 	segments map[int][]string
 	at       map[string]int64 // label → the ledger's seat id
-	standing int              // the area's segment
+	standing int              // the area's home
+	shares   []int            // the area's segments, the home first
 }
 
 func readPlaces(ctx context.Context, w *wire) (*places, error) {
@@ -85,7 +86,8 @@ func readPlaces(ctx context.Context, w *wire) (*places, error) {
 			} `json:"seats"`
 		} `json:"segments"`
 		Areas []struct {
-			Segment int `json:"segment"`
+			Segment  int   `json:"segment"`
+			Segments []int `json:"segments"`
 		} `json:"areas"`
 	}
 	a, err := w.ask(ctx, call{method: http.MethodGet, path: "/v1/events/" + eventSlug + "/map", into: &m})
@@ -100,10 +102,20 @@ func readPlaces(ctx context.Context, w *wire) (*places, error) {
 		}
 	}
 	for _, area := range m.Areas {
-		p.standing = area.Segment
+		p.standing, p.shares = area.Segment, area.Segments
 	}
 	return p, nil
 }
 
 // unitLabel names a unit of the area.
 func unitLabel(unit int) string { return standing + " " + strconv.Itoa(unit) }
+
+// seatID is the ledger's id of a seat, or of a unit of the area: its segments take turns with the numbers that people see.
+func (p *places) seatID(label string) int64 {
+	if id, ok := p.at[label]; ok {
+		return id
+	}
+	unit, k := 0, len(p.shares)
+	_, _ = fmt.Sscanf(label, standing+" %d", &unit) // our own label
+	return int64(stock.NewSeatID(stock.SegmentNo(p.shares[(unit-1)%k]), int32((unit-1)/k+1)))
+}

@@ -33,7 +33,7 @@ func (d *deployment) find(ctx context.Context, db *ledger.DB, r *Report) error {
 		rows[row.Seat] = row
 	}
 	for _, label := range d.history.labels() {
-		row := rows[d.seatID(label)]
+		row := rows[d.crowd.places.seatID(label)]
 		found := seat{}
 		switch row.State {
 		case ledgerHeld:
@@ -50,14 +50,4 @@ func (d *deployment) find(ctx context.Context, db *ledger.DB, r *Report) error {
 		d.history.add([]string{label}, op{verb: verbFind, find: found}, from, to)
 	}
 	return nil
-}
-
-// seatID is the ledger's id of a seat, or of a unit of the area.
-func (d *deployment) seatID(label string) int64 {
-	if id, ok := d.crowd.places.at[label]; ok {
-		return id
-	}
-	var unit int32
-	_, _ = fmt.Sscanf(label, standing+" %d", &unit) // our own label
-	return int64(stock.NewSeatID(stock.SegmentNo(d.crowd.places.standing), unit))
 }

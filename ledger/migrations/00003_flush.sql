@@ -107,7 +107,10 @@ BEGIN
          ORDER BY o.scope, o.key, o.i -- of one request twice in a batch the first stands
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;
-    SELECT count(*) INTO v_want FROM unnest(o_key) WITH ORDINALITY k(key, i) WHERE k.key <> c_none AND v_out[k.i] = 0;
+    v_want := cardinality(array_remove(o_key, c_none));
+    IF v_lost THEN
+        SELECT count(*) INTO v_want FROM unnest(o_key) WITH ORDINALITY k(key, i) WHERE k.key <> c_none AND v_out[k.i] = 0;
+    END IF;
     IF v_count <> v_want THEN
         FOR r IN
             SELECT o.i, x.fingerprint = o.fingerprint AS same
@@ -337,12 +340,15 @@ BEGIN
            ELSE true END;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     -- Units of an area are born when they are held; the primary key refuses a number that was used before.
-    INSERT INTO ledger.seats(event, seat, segment, label, category, state, ver, type, hold, generation)
-        SELECT g.event, s.seat, g.segment, g.name || '#' || (s.seat & 16777215), 0, 1, s.ver, s.type, o_hold[s.op], o_generation[s.op]
-          FROM unnest(s_op, s_seat, s_ver, s_type) s(op, seat, ver, type)
-          JOIN ledger.segments g ON g.event = o_event[s.op] AND g.segment = o_segment[s.op]
-         WHERE v_out[s.op] = 0 AND o_kind[s.op] = 1 AND o_area[s.op] AND s.ver = 1;
-    GET DIAGNOSTICS i = ROW_COUNT;
+    i := 0;
+    IF true = ANY (o_area) THEN
+        INSERT INTO ledger.seats(event, seat, segment, label, category, state, ver, type, hold, generation)
+            SELECT g.event, s.seat, g.segment, g.name || '#' || (s.seat & 16777215), 0, 1, s.ver, s.type, o_hold[s.op], o_generation[s.op]
+              FROM unnest(s_op, s_seat, s_ver, s_type) s(op, seat, ver, type)
+              JOIN ledger.segments g ON g.event = o_event[s.op] AND g.segment = o_segment[s.op]
+             WHERE v_out[s.op] = 0 AND o_kind[s.op] = 1 AND o_area[s.op] AND s.ver = 1;
+        GET DIAGNOSTICS i = ROW_COUNT;
+    END IF;
     v_want := cardinality(s_op);
     IF v_lost THEN
         SELECT count(*) INTO v_want FROM unnest(s_op) s(op) WHERE v_out[s.op] = 0;
