@@ -74,7 +74,6 @@ type places struct {
 	segments map[int][]string
 	at       map[string]int64 // label → the ledger's seat id
 	standing int              // the area's home
-	shares   []int            // the area's segments, the home first
 }
 
 func readPlaces(ctx context.Context, w *wire) (*places, error) {
@@ -86,8 +85,7 @@ func readPlaces(ctx context.Context, w *wire) (*places, error) {
 			} `json:"seats"`
 		} `json:"segments"`
 		Areas []struct {
-			Segment  int   `json:"segment"`
-			Segments []int `json:"segments"`
+			Segment int `json:"segment"`
 		} `json:"areas"`
 	}
 	a, err := w.ask(ctx, call{method: http.MethodGet, path: "/v1/events/" + eventSlug + "/map", into: &m})
@@ -102,7 +100,7 @@ func readPlaces(ctx context.Context, w *wire) (*places, error) {
 		}
 	}
 	for _, area := range m.Areas {
-		p.standing, p.shares = area.Segment, area.Segments
+		p.standing = area.Segment
 	}
 	return p, nil
 }
@@ -110,12 +108,12 @@ func readPlaces(ctx context.Context, w *wire) (*places, error) {
 // unitLabel names a unit of the area.
 func unitLabel(unit int) string { return standing + " " + strconv.Itoa(unit) }
 
-// seatID is the ledger's id of a seat, or of a unit of the area: its segments take turns with the numbers that people see.
-func (p *places) seatID(label string) int64 {
+// seatID is the ledger's id of a seat, or of a unit of the area, whose segments, the home first, take turns with the numbers that people see.
+func (p *places) seatID(label string, shares []stock.SegmentNo) int64 {
 	if id, ok := p.at[label]; ok {
 		return id
 	}
-	unit, k := 0, len(p.shares)
+	unit, k := 0, len(shares)
 	_, _ = fmt.Sscanf(label, standing+" %d", &unit) // our own label
-	return int64(stock.NewSeatID(stock.SegmentNo(p.shares[(unit-1)%k]), int32((unit-1)/k+1)))
+	return int64(stock.NewSeatID(shares[(unit-1)%k], int32((unit-1)/k+1)))
 }

@@ -32,8 +32,18 @@ func (d *deployment) find(ctx context.Context, db *ledger.DB, r *Report) error {
 	for _, row := range loaded.Seats {
 		rows[row.Seat] = row
 	}
+	events, err := db.Events(ctx)
+	if err != nil {
+		return fmt.Errorf("read the events: %w", err)
+	}
+	var shares []stock.SegmentNo
+	for _, s := range events[0].Segments { // there is one event
+		if int(s.Home) == d.crowd.places.standing {
+			shares = append(shares, stock.SegmentNo(s.Segment))
+		}
+	}
 	for _, label := range d.history.labels() {
-		row := rows[d.crowd.places.seatID(label)]
+		row := rows[d.crowd.places.seatID(label, shares)]
 		found := seat{}
 		switch row.State {
 		case ledgerHeld:
