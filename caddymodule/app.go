@@ -89,13 +89,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// secretText gives the text of a secret that is named by a path or by a placeholder. A missing or empty one is an error: it would be an empty key.
+// secretText gives the text of a secret that is named by a path, or is what one placeholder stands for. That is never taken for a path: one key in
+// 64 begins with a slash. A missing or empty one is an error: it would be an empty key.
 func secretText(value string) (string, error) {
 	text, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
 	if err != nil {
 		return "", err
 	}
-	if filepath.IsAbs(text) || strings.HasPrefix(text, "./") {
+	placeholder := strings.HasPrefix(value, "{") && strings.IndexByte(value, '}') == len(value)-1
+	if !placeholder && (filepath.IsAbs(text) || strings.HasPrefix(text, "./")) {
 		file, err := os.ReadFile(text)
 		if err != nil {
 			return "", err

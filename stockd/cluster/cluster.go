@@ -64,6 +64,7 @@ type Cluster struct {
 	poke     chan struct{} // by the delegates; room for one
 	seenMu   sync.Mutex
 	seen     map[string]memberlist.Node // alive, by name: copies, for memberlist changes its own under a lock that only delegates run under
+	gone     map[string]int64           // id → the run (started, Unix ms) that has said goodbye; with seenMu
 	changed  chan struct{}
 	members  atomic.Pointer[[]Member]
 	stop     chan struct{}
@@ -119,7 +120,7 @@ func Start(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, started: time.Now().UnixMilli(), poke: make(chan struct{}, 1), changed: make(chan struct{}, 1), stop: make(chan struct{}),
-		seen: map[string]memberlist.Node{},
+		seen: map[string]memberlist.Node{}, gone: map[string]int64{},
 	}
 	if n := len(c.describe(true)); n > memberlist.MetaMaxSize {
 		return nil, fmt.Errorf("node id and addresses take %d bytes of gossip metadata, at most %d: shorten them", n, memberlist.MetaMaxSize)
@@ -200,6 +201,20 @@ func (c *Cluster) Leave(timeout time.Duration) error {
 	return nil
 }
 
+// Started is when this run of the node began, as the others know it (Unix ms).
+func (c *Cluster) Started() int64 { return c.started }
+
+// Gone counts out a run of a node that says itself that it leaves: sooner than the gossip, which takes a round or two.
+func (c *Cluster) Gone(id string, started int64) {
+	c.seenMu.Lock()
+	c.gone[id] = max(c.gone[id], started)
+	c.seenMu.Unlock()
+	select {
+	case c.poke <- struct{}{}:
+	default:
+	}
+}
+
 // Close stops everything. Without Leave before it, it looks like a crash to the others.
 func (c *Cluster) Close() {
 	c.stopOnce.Do(func() {
@@ -225,13 +240,16 @@ func (c *Cluster) watch() {
 
 func (c *Cluster) gather() {
 	c.seenMu.Lock()
-	seen := slices.Collect(maps.Values(c.seen))
+	seen, gone := slices.Collect(maps.Values(c.seen)), maps.Clone(c.gone)
 	c.seenMu.Unlock()
 	var members []Member
 	for _, n := range seen {
 		var m meta
 		if err := json.Unmarshal(n.Meta, &m); err != nil || m.ID == "" {
 			c.cfg.Log.Warn("a member tells nothing about itself", "name", n.Name, "error", err)
+			continue
+		}
+		if m.Started <= gone[m.ID] {
 			continue
 		}
 		members = append(members, Member{client.Node{ID: m.ID, API: m.API, Internal: m.Internal}, n.Address(), time.UnixMilli(m.Started), m.Away})
@@ -286,6 +304,10 @@ func (c *Cluster) note(n *memberlist.Node, alive bool) {
 		c.seen[n.Name] = memberlist.Node{Name: n.Name, Addr: slices.Clone(n.Addr), Port: n.Port, Meta: slices.Clone(n.Meta)}
 	} else {
 		delete(c.seen, n.Name)
+		var m meta
+		if err := json.Unmarshal(n.Meta, &m); err == nil && m.Started <= c.gone[m.ID] {
+			delete(c.gone, m.ID) // the gossip knows now
+		}
 	}
 	c.seenMu.Unlock()
 	select {

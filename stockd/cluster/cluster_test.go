@@ -81,6 +81,26 @@ func TestNodesFindEachOtherLeaveAndComeBack(t *testing.T) {
 	await(t, nodes[0], "n0=n0:1 n2=n2:9")
 }
 
+// Who says that it leaves is counted out before the gossip says so; its next run is another one.
+func TestWhoSaysGoodbyeIsGone(t *testing.T) {
+	t.Parallel()
+	seeds := []string{freeAddr(t), freeAddr(t)}
+	first, second := start(t, "a", seeds[0], seeds, nil), start(t, "b", seeds[1], seeds, nil)
+	await(t, first, "a=a:1 b=b:1")
+	first.Gone("b", second.Started()-1) // an earlier run
+	first.Gone("x", second.Started())
+	await(t, first, "a=a:1 b=b:1")
+	first.Gone("b", second.Started())
+	await(t, first, "a=a:1")
+	if err := second.Leave(2 * time.Second); err != nil {
+		t.Error(err)
+	}
+	second.Close()
+	again := start(t, "b", seeds[1], seeds, func(c *Config) { c.Self.API = "b:2" })
+	await(t, first, "a=a:1 b=b:2")
+	await(t, again, "a=a:1 b=b:2")
+}
+
 func TestSeedsAreJoinedAgain(t *testing.T) {
 	t.Parallel()
 	seeds := []string{freeAddr(t), freeAddr(t)}

@@ -26,6 +26,7 @@ func (n *Node) InternalHandler() http.Handler {
 	mux.HandleFunc("POST /internal/v1/commands", n.serveCommand)
 	mux.HandleFunc("GET /internal/v1/holds/{id}", n.serveHold)
 	mux.HandleFunc("POST /internal/v1/nudge", n.serveNudge)
+	mux.HandleFunc("POST /internal/v1/goodbye", n.serveGoodbye)
 	mux.HandleFunc("POST /internal/v1/announce", n.serveAnnounce)
 	mux.HandleFunc("POST /internal/v1/counts", n.serveCounts)
 	mux.HandleFunc("POST /internal/v1/catalog", n.serveCatalog)
@@ -126,6 +127,13 @@ func (n *Node) serveNudge(w http.ResponseWriter, r *http.Request) {
 	var in nudgeDoc
 	if readJSON(w, r, &in) {
 		n.give(owner.Nudged{Parts: in.Parts})
+	}
+}
+
+func (n *Node) serveGoodbye(w http.ResponseWriter, r *http.Request) {
+	var in goodbyeDoc
+	if readJSON(w, r, &in) && in.Node != n.self.ID {
+		n.gossip.Gone(in.Node, in.Started)
 	}
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"sync"
 	"time"
 
 	"ticketrush/client"
@@ -40,6 +41,22 @@ func (n *Node) look() {
 	n.table.setMembers(alive)
 	n.give(owner.View{Members: ids})
 	n.announceAll()
+}
+
+// goodbyeWait bounds how long the others are waited for that do not answer: the gossip tells them, too.
+const goodbyeWait = 100 * time.Millisecond
+
+// sayGoodbye tells the others that this node leaves, so that they are ready for its stock when it is released.
+func (n *Node) sayGoodbye() {
+	var all sync.WaitGroup
+	for _, other := range n.table.others() {
+		all.Go(func() {
+			if err := n.peers.post(n.ctx, other, "/internal/v1/goodbye", goodbyeDoc{Node: n.self.ID, Started: n.gossip.Started()}, nil, goodbyeWait); err != nil {
+				n.log.Debug("the goodbye was not heard", "by", other.ID, "error", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 const (

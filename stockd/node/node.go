@@ -179,10 +179,11 @@ func (n *Node) HandOff(ctx context.Context) error {
 		return nil
 	}
 	defer n.pollEnd()
+	n.sayGoodbye()
+	n.give(owner.Drain{})
 	if err := n.gossip.Leave(2 * time.Second); err != nil {
 		n.log.Warn("the goodbye may not have reached the others", "error", err)
 	}
-	n.give(owner.Drain{})
 	select {
 	case <-n.stopped:
 		select {

@@ -33,6 +33,10 @@ type (
 	nudgeDoc struct {
 		Parts []stock.PartitionID `json:"parts"`
 	}
+	goodbyeDoc struct {
+		Node    string `json:"node"`
+		Started int64  `json:"started"` // of the run that leaves, Unix ms
+	}
 	announceDoc struct {
 		Node  client.Node       `json:"node"`
 		Parts []owner.PartEpoch `json:"parts"`

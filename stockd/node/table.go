@@ -293,7 +293,9 @@ func (n *Node) hear(node client.Node, parts []owner.PartEpoch) {
 		}
 	}
 	if len(lost) > 0 {
-		n.log.Error("another process serves partitions of this node: does it have the same id?", "partitions", len(lost), "by", node.Internal)
+		if node.ID == n.self.ID {
+			n.log.Error("another process with this node's id serves its partitions", "partitions", len(lost), "by", node.Internal)
+		}
 		n.give(owner.Overtaken{Parts: lost})
 	}
 }

@@ -194,13 +194,25 @@ func TestHandOffReleasesStockFirst(t *testing.T) {
 	}
 	now := Now{w.now, wallStart + w.now.Milliseconds()}
 	var releases []Release
-	for _, e := range slices.Concat(n.core.Step(now, Drain{}), n.core.Step(now, Tick{})) {
-		if r, ok := e.(Release); ok {
-			releases = append(releases, r)
+	step := func(in Input) {
+		for _, e := range n.core.Step(now, in) {
+			if r, ok := e.(Release); ok {
+				releases = append(releases, r)
+			}
 		}
 	}
+	step(Drain{})
+	step(Tick{})
+	if len(releases) != 1 {
+		t.Fatalf("%d releases before those with stock are done", len(releases))
+	}
+	var done Released
+	for _, p := range releases[0].Parts {
+		done.Parts = append(done.Parts, PartEpoch{p.Part, p.Epoch})
+	}
+	step(done)
 	if len(releases) < 2 {
-		t.Fatalf("%d releases", len(releases))
+		t.Fatal("the others are not released")
 	}
 	for _, p := range releases[0].Parts {
 		if !slices.ContainsFunc(w.ledger.segments, func(ref SegmentRef) bool { return ref.Part == p.Part }) {

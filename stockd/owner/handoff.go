@@ -80,7 +80,8 @@ func (c *Core) drain() {
 	}
 }
 
-// releaseDrained releases the partitions that have nothing under way any more.
+// releaseDrained releases the partitions that have nothing under way any more. Of a node that leaves those without stock go last: somebody may wait
+// for the others, and the ledger and the next owners have their hands full.
 func (c *Core) releaseDrained() {
 	if c.draining == 0 {
 		return
@@ -92,6 +93,9 @@ func (c *Core) releaseDrained() {
 			continue
 		}
 		t := part.tenure
+		if c.closing && c.handing > 0 && len(t.segments) == 0 {
+			continue
+		}
 		release := PartRelease{Part: t.part, Epoch: t.epoch}
 		if !c.guard(t, func() {
 			for _, s := range t.segments {
