@@ -146,8 +146,13 @@ func partOf(s *Section, from int) int {
 func (x *compiler) segment(s *Section, from, to int) (stock.SegmentNo, error) {
 	no := stock.SegmentNo(len(x.out.Segments) + 1)
 	segment := CompiledSegment{No: no, Section: s.ID, Name: s.Name}
-	var specs []stock.SeatSpec
-	index := map[string]int32{}
+	n := 0
+	for i := from; i < to; i++ {
+		n += s.Rows[i].count()
+	}
+	specs := make([]stock.SeatSpec, 0, n)
+	segment.Seats = make([]CompiledSeat, 0, n)
+	companions := false
 	distances, categories := 0.0, 0.0
 	block := int32(0)
 	for i := from; i < to; i++ {
@@ -161,7 +166,7 @@ func (x *compiler) segment(s *Section, from, to int) (stock.SegmentNo, error) {
 				}
 				at, label, flags := int32(len(specs)), Label(s.ID, row.Name, seat.Name), flagsOf(seat)
 				distance := x.chart.distance(seat.X, seat.Y)
-				index[label] = at
+				companions = companions || len(seat.Companions) > 0
 				specs = append(specs, stock.SeatSpec{
 					Row: int32(i), Block: block, X: float32(seat.X), Y: float32(seat.Y), Distance: float32(distance), Category: uint8(category),
 					Flags: stock.SeatFlags(flags & (FlagAccessible | FlagCompanion)),
@@ -176,20 +181,25 @@ func (x *compiler) segment(s *Section, from, to int) (stock.SegmentNo, error) {
 			block++
 		}
 	}
-	linkCompanions(s, from, to, specs, index)
+	if companions {
+		linkCompanions(s, from, to, specs, segment.Seats)
+	}
 	layout, err := stock.NewLayout(specs)
 	if err != nil {
 		return 0, err
 	}
-	n := float64(len(specs))
 	segment.Layout, segment.Capacity = layout, int32(len(specs))
-	segment.Score = x.score(categories/n, distances/n)
+	segment.Score = x.score(categories/float64(n), distances/float64(n))
 	x.out.Segments = append(x.out.Segments, segment)
 	return no, nil
 }
 
 // linkCompanions tells the companions of accessible seats; one that fell into another segment is no longer linked.
-func linkCompanions(s *Section, from, to int, specs []stock.SeatSpec, index map[string]int32) {
+func linkCompanions(s *Section, from, to int, specs []stock.SeatSpec, seats []CompiledSeat) {
+	index := make(map[string]int32, len(seats))
+	for i := range seats {
+		index[seats[i].Label] = int32(i)
+	}
 	for i := from; i < to; i++ {
 		row := &s.Rows[i]
 		for j := range row.Blocks {

@@ -64,7 +64,8 @@ func compile(row ledger.Chart) (*storedChart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chart %s as stored: %w", row.UID, err)
 	}
-	c := &storedChart{id: row.UID, digest: row.Digest, chart: parsed, compiled: compiled, labels: map[string]stock.SeatID{}}
+	seats, _ := parsed.Counts()
+	c := &storedChart{id: row.UID, digest: row.Digest, chart: parsed, compiled: compiled, labels: make(map[string]stock.SeatID, seats)}
 	for i := range compiled.Segments {
 		for _, seat := range compiled.Segments[i].Seats {
 			c.labels[seat.Label] = seat.ID

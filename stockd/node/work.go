@@ -65,6 +65,7 @@ func (n *Node) since(mono time.Duration) time.Duration { return time.Since(n.sta
 func (n *Node) claim(e owner.ClaimParts) {
 	ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
 	defer cancel()
+	begin := time.Now()
 	claimed, err := n.db.Claim(ctx, e.Session, n.cfg.NodeID, numbers(e.Parts))
 	if err != nil {
 		n.log.Warn("claim failed", "partitions", len(e.Parts), "error", err)
@@ -76,7 +77,7 @@ func (n *Node) claim(e owner.ClaimParts) {
 		in.Got = append(in.Got, owner.Claim{Part: stock.PartitionID(c.Part), Epoch: c.Epoch, Seq: c.AppliedSeq})
 	}
 	if len(in.Got) > 0 {
-		n.log.Info("partitions claimed", "claimed", len(in.Got), "asked", len(e.Parts))
+		n.log.Info("partitions claimed", "claimed", len(in.Got), "asked", len(e.Parts), "took", time.Since(begin).Round(time.Millisecond))
 	}
 	n.give(in)
 }
@@ -88,13 +89,20 @@ func (n *Node) load(e owner.Load) {
 	for _, pe := range e.Parts {
 		parts = append(parts, int32(pe.Part))
 	}
+	begin := time.Now()
 	loaded, err := n.db.Load(ctx, parts)
 	if err != nil {
 		n.log.Warn("load failed", "partitions", len(parts), "error", err)
 		n.give(owner.LoadFailed{Parts: e.Parts})
 		return
 	}
-	n.give(owner.Loaded{Parts: n.build(ctx, e.Parts, loaded)})
+	read := time.Since(begin)
+	built := n.build(ctx, e.Parts, loaded)
+	if len(loaded.Segments) > 0 {
+		n.log.Info("stock loaded", "partitions", len(parts), "segments", len(loaded.Segments), "seats", len(loaded.Seats), "holds", len(loaded.Holds),
+			"read", read.Round(time.Millisecond), "took", time.Since(begin).Round(time.Millisecond))
+	}
+	n.give(owner.Loaded{Parts: built})
 }
 
 // loadSegments loads segments that came after their partitions, event by event.

@@ -7,16 +7,19 @@ import (
 )
 
 // claimWanted asks for the partitions that this node wants and does not have, one Claim at a time: first for those with stock, which somebody may be
-// waiting for, and for the others when those are there.
+// waiting for, and for the others when those are served.
 func (c *Core) claimWanted() {
 	if c.claiming || c.closing || !c.promising() || c.now.Mono < c.claimAt {
 		return
 	}
 	var stocked, empty []stock.PartitionID
+	loads := false // stock is being loaded
 	next := c.now.Mono + c.claimGap
 	for p := range c.parts {
 		part := &c.parts[p]
 		switch id := stock.PartitionID(p); {
+		case part.state == loading:
+			loads = loads || len(c.catalog[id]) > 0
 		case part.state != idle || !part.ours && !c.wanted(id):
 		case part.retryAt > c.now.Mono:
 			next = min(next, part.retryAt)
@@ -28,10 +31,10 @@ func (c *Core) claimWanted() {
 	}
 	c.claimAt = next
 	parts := stocked
-	if len(stocked) == 0 {
+	if len(stocked) == 0 && !loads {
 		parts = empty
 	} else if len(empty) > 0 {
-		c.claimAt = c.now.Mono // as soon as this claim has been answered
+		c.claimAt = c.now.Mono // look again at the next step
 	}
 	if len(parts) > 0 {
 		for _, p := range parts {
