@@ -127,7 +127,7 @@ func checkSequences(ctx context.Context, r *reconciler) error {
 			r.broken(row, "applied_seq is %d, but flush_batches has %d batches and ends at %d", p.AppliedSeq, p.Batches, p.LastSeq)
 			continue
 		}
-		r.broken(row, "epoch is %d, but part_epochs has %d claims and ends at %d", p.Epoch, p.Claims, p.LastEpoch)
+		r.broken(row, "epoch is %d, of which %d came from restores, but part_epochs has %d claims and ends at %d", p.Epoch, p.Jumped, p.Claims, p.LastEpoch)
 	}
 	return err
 }

@@ -35,10 +35,11 @@ func (l *DB) SessionRenew(ctx context.Context, id int64, ttl time.Duration) (boo
 	return err == nil, explain(err)
 }
 
-// Clock reads the database's clock, the only one that all nodes share.
-func (l *DB) Clock(ctx context.Context) (time.Time, error) {
-	at, err := l.q.Clock(ctx, l.sessions)
-	return at, explain(err)
+// Clock reads the database's clock, the only one that all nodes share. server tells which server that is: it is another text after a failover, and
+// after the database was restored to an earlier time.
+func (l *DB) Clock(ctx context.Context) (at time.Time, server string, err error) {
+	r, err := l.q.Clock(ctx, l.sessions)
+	return r.At, r.Server, explain(err)
 }
 
 // SessionEnd ends a session; its partitions may be claimed at once.

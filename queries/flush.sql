@@ -27,7 +27,19 @@ UPDATE ledger.sess SET expires_at = clock_timestamp() + sqlc.arg(ttl_ms)::bigint
 RETURNING id;
 
 -- name: Clock :one
-SELECT clock_timestamp()::timestamptz;
+SELECT clock_timestamp()::timestamptz AS at, ledger.server_identity()::text AS server;
+
+-- name: SessionsAlive :many
+SELECT node FROM ledger.sess WHERE NOT dead AND expires_at > clock_timestamp() ORDER BY node;
+
+-- name: SessionsForget :exec
+UPDATE ledger.sess SET dead = true WHERE NOT dead;
+
+-- name: SessionNumberJump :one
+SELECT setval(pg_get_serial_sequence('ledger.sess', 'id'), nextval(pg_get_serial_sequence('ledger.sess', 'id')) + sqlc.arg(jump)::bigint)::bigint;
+
+-- name: PartEpochsJump :execrows
+UPDATE ledger.part SET session = 0, epoch = epoch + sqlc.arg(jump)::bigint, jumped = jumped + sqlc.arg(jump)::bigint;
 
 -- name: SessionEnd :exec
 UPDATE ledger.sess SET dead = true WHERE id = sqlc.arg(id);

@@ -59,19 +59,20 @@ WITH batches AS (
     SELECT b.part, count(*) AS n, max(b.seq) AS last FROM ledger.flush_batches b GROUP BY b.part),
 epochs AS (
     SELECT e.part, count(*) AS n, max(e.epoch) AS last FROM ledger.part_epochs e GROUP BY e.part)
-SELECT p.part, p.applied_seq, p.epoch, p.session, coalesce(b.n, 0)::bigint AS batches, coalesce(b.last, 0)::bigint AS last_seq,
+SELECT p.part, p.applied_seq, p.epoch, p.jumped, p.session, coalesce(b.n, 0)::bigint AS batches, coalesce(b.last, 0)::bigint AS last_seq,
        coalesce(e.n, 0)::bigint AS claims, coalesce(e.last, 0)::bigint AS last_epoch
   FROM ledger.part p LEFT JOIN batches b ON b.part = p.part LEFT JOIN epochs e ON e.part = p.part
- WHERE p.applied_seq <> coalesce(b.last, 0) OR p.applied_seq <> coalesce(b.n, 0) OR p.epoch <> coalesce(e.last, 0) OR p.epoch <> coalesce(e.n, 0)
+ WHERE p.applied_seq <> coalesce(b.last, 0) OR p.applied_seq <> coalesce(b.n, 0) OR p.epoch - p.jumped <> coalesce(e.n, 0)
+    OR coalesce(e.last, 0) > p.epoch OR ((p.jumped = 0 OR p.session <> 0) AND coalesce(e.last, 0) <> p.epoch) -- after a restore nobody may have claimed it yet
  ORDER BY p.part LIMIT @max_rows;
 
 -- Each batch was written under the epoch that owned the partition then, and its movements under the same.
 -- name: ReconcileEpochs :many
-SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(n.start_seq, -1)::bigint AS end_seq
-  FROM ledger.flush_batches b
-  LEFT JOIN ledger.part_epochs e ON e.part = b.part AND e.epoch = b.epoch
-  LEFT JOIN ledger.part_epochs n ON n.part = b.part AND n.epoch = b.epoch + 1
- WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > n.start_seq
+WITH tenures AS (
+    SELECT e.part, e.epoch, e.start_seq, lead(e.start_seq) OVER (PARTITION BY e.part ORDER BY e.epoch) AS end_seq FROM ledger.part_epochs e)
+SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(e.end_seq, -1)::bigint AS end_seq
+  FROM ledger.flush_batches b LEFT JOIN tenures e ON e.part = b.part AND e.epoch = b.epoch
+ WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > e.end_seq
  ORDER BY b.part, b.seq LIMIT @max_rows;
 
 -- name: ReconcileEpochsRows :one

@@ -13,3 +13,13 @@ SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_
 
 -- name: EventForTickets :one
 SELECT uid, starts_at FROM ledger.events WHERE id = sqlc.arg(id);
+
+-- Tickets that people hold, beside what the ledger has of them and of their seats.
+-- name: TicketsOutside :many
+SELECT w.n::int AS n, (t.id IS NOT NULL)::boolean AS found, coalesce(t.seat = w.seat AND t.event = e.id, false)::boolean AS same, t.voided_at, e.slug, s.label, s.state, s.hold, s.order_id
+  FROM (SELECT unnest(sqlc.arg(tickets)::uuid[]) AS ticket, unnest(sqlc.arg(events)::uuid[]) AS event, unnest(sqlc.arg(seats)::bigint[]) AS seat,
+               generate_series(1, cardinality(sqlc.arg(tickets)::uuid[])) AS n) w
+  LEFT JOIN ledger.tickets t ON t.id = w.ticket
+  LEFT JOIN ledger.events e ON e.uid = w.event
+  LEFT JOIN ledger.seats s ON s.event = e.id AND s.seat = w.seat
+ ORDER BY w.n;

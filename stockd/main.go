@@ -20,6 +20,7 @@ type commands struct {
 	Apikey    apikeyCommand    `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
 	Event     eventCommand     `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
 	Reconcile reconcileCommand `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
+	Restored  restoredCommand  `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
 	Demo      demoCommand      `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
 	Rush      rushCommand      `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
 	Site      siteCommand      `cmd:"" help:"Serve the demo's shop."`

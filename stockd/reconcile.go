@@ -1,22 +1,34 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 
 	"ticketrush/ledger"
+	"ticketrush/pass"
+	"ticketrush/stockd/order"
 )
 
 type reconcileCommand struct {
 	ledgerAt
-	Event string `help:"Only this event, by slug; default all."`
-	JSON  bool   `help:"Print the report as JSON."`
+	Event   string `help:"Only this event, by slug; default all."`
+	Tickets string `type:"path" placeholder:"FILE" help:"Compare the tickets that people hold too: a file of their codes, one in a line, - for standard input. After a restore to an earlier time it names each that the ledger has lost. The configuration must name the secrets file."`
+	JSON    bool   `help:"Print the report as JSON."`
 }
 
 // reconcileOptions says what to reconcile and how to tell it.
 type reconcileOptions struct {
-	event string
-	json  bool
+	event   string
+	json    bool
+	outside []ledger.OutsideTicket
+	bad     []ledger.Break // lines that are no tickets
+	tickets bool
 }
 
 // Run reconciles and fails when something does not add up.
@@ -25,7 +37,13 @@ func (r *reconcileCommand) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	ok, err := reconcile(ctx, con, dsn, reconcileOptions{event: r.Event, json: r.JSON})
+	o := reconcileOptions{event: r.Event, json: r.JSON, tickets: r.Tickets != ""}
+	if o.tickets {
+		if o.outside, o.bad, err = r.readTickets(); err != nil {
+			return err
+		}
+	}
+	ok, err := reconcile(ctx, con, dsn, o)
 	if err != nil {
 		return err
 	}
@@ -33,6 +51,51 @@ func (r *reconcileCommand) Run(ctx context.Context, con console) error {
 		return told(exitFailed)
 	}
 	return nil
+}
+
+// readTickets reads and verifies the codes of the file. What is no ticket of this system is a break of its own.
+func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []ledger.Break, err error) {
+	c, err := readConfig(r.Config, os.Environ())
+	if err != nil {
+		return nil, nil, misuse(err)
+	}
+	text, err := secret("secrets_file", c.SecretsFile, "STOCKD_SECRETS", os.Environ())
+	if err != nil {
+		return nil, nil, err
+	}
+	if text == nil {
+		return nil, nil, misuse(errors.New("--tickets needs the key of the tickets: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE"))
+	}
+	ring, err := pass.ParseKeyring(text)
+	if err != nil {
+		return nil, nil, misuse(fmt.Errorf("secrets_file %s: %w", c.SecretsFile, err))
+	}
+	key := ticketKey(ring).Public().(ed25519.PublicKey)
+	in := os.Stdin
+	if r.Tickets != "-" {
+		if in, err = os.Open(r.Tickets); err != nil {
+			return nil, nil, misuse(fmt.Errorf("--tickets: %w", err))
+		}
+		defer in.Close()
+	}
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
+			continue
+		}
+		where := fmt.Sprintf("line %d", n)
+		code, err := order.ParseTicketCode(line, key)
+		if err != nil {
+			bad = append(bad, ledger.Break{Row: where, Text: err.Error()})
+			continue
+		}
+		tickets = append(tickets, ledger.OutsideTicket{Where: where, Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, nil, misuse(fmt.Errorf("--tickets %s: %w", r.Tickets, err))
+	}
+	return tickets, bad, nil
 }
 
 // reconcile prints the ledger's report and says whether everything adds up.
@@ -51,6 +114,16 @@ func reconcile(ctx context.Context, con console, dsn string, o reconcileOptions)
 	report, err := db.Reconcile(ctx, options)
 	if err != nil {
 		return false, err
+	}
+	if o.tickets {
+		outside, err := db.ReconcileTickets(ctx, o.outside)
+		if err != nil {
+			return false, err
+		}
+		outside.Rows += int64(len(o.bad))
+		outside.Breaks = slices.Concat(o.bad, outside.Breaks)
+		report.Checks = append(report.Checks, *outside)
+		report.OK = report.OK && len(outside.Breaks) == 0
 	}
 	if o.json {
 		return report.OK, report.WriteJSON(con.out)

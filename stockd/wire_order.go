@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketrush/ledger"
+	"ticketrush/pass"
 	"ticketrush/stockd/api"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
@@ -25,6 +26,11 @@ import (
 
 // keyID numbers the keys that are derived from the secrets file. There is one generation of them.
 const keyID = 1
+
+// ticketKey is the key that tickets are signed with.
+func ticketKey(secrets *pass.Keyring) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(secrets.Derive("stockd/tickets", ed25519.SeedSize))
+}
 
 // orders is the order service with what belongs to it.
 type orders struct {
@@ -49,7 +55,7 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 		providers[sandbox.Name()], o.sandbox = sandbox, sandbox.Handler()
 	}
 	o.service, err = order.New(order.Config{
-		TicketKey: ed25519.NewKeyFromSeed(s.tokens.Derive("stockd/tickets", ed25519.SeedSize)), TicketKeyID: keyID,
+		TicketKey: ticketKey(s.tokens), TicketKeyID: keyID,
 		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now,
 	}, n.Ledger(), n, providers, log, registry)
 	o.port.Service = o.service

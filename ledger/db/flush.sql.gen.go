@@ -15,14 +15,19 @@ import (
 )
 
 const Clock = `-- name: Clock :one
-SELECT clock_timestamp()::timestamptz
+SELECT clock_timestamp()::timestamptz AS at, ledger.server_identity()::text AS server
 `
 
-func (q *Queries) Clock(ctx context.Context, db DBTX) (time.Time, error) {
+type ClockRow struct {
+	At     time.Time
+	Server string
+}
+
+func (q *Queries) Clock(ctx context.Context, db DBTX) (ClockRow, error) {
 	row := db.QueryRowContext(ctx, Clock)
-	var column_1 time.Time
-	err := row.Scan(&column_1)
-	return column_1, err
+	var i ClockRow
+	err := row.Scan(&i.At, &i.Server)
+	return i, err
 }
 
 const Flush = `-- name: Flush :one
@@ -217,6 +222,18 @@ func (q *Queries) PartClaim(ctx context.Context, db DBTX, arg PartClaimParams) (
 	return items, nil
 }
 
+const PartEpochsJump = `-- name: PartEpochsJump :execrows
+UPDATE ledger.part SET session = 0, epoch = epoch + $1::bigint, jumped = jumped + $1::bigint
+`
+
+func (q *Queries) PartEpochsJump(ctx context.Context, db DBTX, jump int64) (int64, error) {
+	result, err := db.ExecContext(ctx, PartEpochsJump, jump)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const PartGet = `-- name: PartGet :one
 SELECT part, session, epoch, applied_seq FROM ledger.part WHERE part = $1
 `
@@ -376,6 +393,17 @@ func (q *Queries) SessionEnd(ctx context.Context, db DBTX, id int64) error {
 	return err
 }
 
+const SessionNumberJump = `-- name: SessionNumberJump :one
+SELECT setval(pg_get_serial_sequence('ledger.sess', 'id'), nextval(pg_get_serial_sequence('ledger.sess', 'id')) + $1::bigint)::bigint
+`
+
+func (q *Queries) SessionNumberJump(ctx context.Context, db DBTX, jump int64) (int64, error) {
+	row := db.QueryRowContext(ctx, SessionNumberJump, jump)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const SessionOpen = `-- name: SessionOpen :one
 INSERT INTO ledger.sess(node, api_addr, internal_addr, expires_at)
 VALUES ($1, $2, $3, clock_timestamp() + $4::bigint * interval '1 millisecond')
@@ -417,4 +445,40 @@ func (q *Queries) SessionRenew(ctx context.Context, db DBTX, arg SessionRenewPar
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const SessionsAlive = `-- name: SessionsAlive :many
+SELECT node FROM ledger.sess WHERE NOT dead AND expires_at > clock_timestamp() ORDER BY node
+`
+
+func (q *Queries) SessionsAlive(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.QueryContext(ctx, SessionsAlive)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var node string
+		if err := rows.Scan(&node); err != nil {
+			return nil, err
+		}
+		items = append(items, node)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SessionsForget = `-- name: SessionsForget :exec
+UPDATE ledger.sess SET dead = true WHERE NOT dead
+`
+
+func (q *Queries) SessionsForget(ctx context.Context, db DBTX) error {
+	_, err := db.ExecContext(ctx, SessionsForget)
+	return err
 }

@@ -191,11 +191,11 @@ func (q *Queries) ReconcileAreas(ctx context.Context, db DBTX, arg ReconcileArea
 }
 
 const ReconcileEpochs = `-- name: ReconcileEpochs :many
-SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(n.start_seq, -1)::bigint AS end_seq
-  FROM ledger.flush_batches b
-  LEFT JOIN ledger.part_epochs e ON e.part = b.part AND e.epoch = b.epoch
-  LEFT JOIN ledger.part_epochs n ON n.part = b.part AND n.epoch = b.epoch + 1
- WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > n.start_seq
+WITH tenures AS (
+    SELECT e.part, e.epoch, e.start_seq, lead(e.start_seq) OVER (PARTITION BY e.part ORDER BY e.epoch) AS end_seq FROM ledger.part_epochs e)
+SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(e.end_seq, -1)::bigint AS end_seq
+  FROM ledger.flush_batches b LEFT JOIN tenures e ON e.part = b.part AND e.epoch = b.epoch
+ WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > e.end_seq
  ORDER BY b.part, b.seq LIMIT $1
 `
 
@@ -997,10 +997,11 @@ WITH batches AS (
     SELECT b.part, count(*) AS n, max(b.seq) AS last FROM ledger.flush_batches b GROUP BY b.part),
 epochs AS (
     SELECT e.part, count(*) AS n, max(e.epoch) AS last FROM ledger.part_epochs e GROUP BY e.part)
-SELECT p.part, p.applied_seq, p.epoch, p.session, coalesce(b.n, 0)::bigint AS batches, coalesce(b.last, 0)::bigint AS last_seq,
+SELECT p.part, p.applied_seq, p.epoch, p.jumped, p.session, coalesce(b.n, 0)::bigint AS batches, coalesce(b.last, 0)::bigint AS last_seq,
        coalesce(e.n, 0)::bigint AS claims, coalesce(e.last, 0)::bigint AS last_epoch
   FROM ledger.part p LEFT JOIN batches b ON b.part = p.part LEFT JOIN epochs e ON e.part = p.part
- WHERE p.applied_seq <> coalesce(b.last, 0) OR p.applied_seq <> coalesce(b.n, 0) OR p.epoch <> coalesce(e.last, 0) OR p.epoch <> coalesce(e.n, 0)
+ WHERE p.applied_seq <> coalesce(b.last, 0) OR p.applied_seq <> coalesce(b.n, 0) OR p.epoch - p.jumped <> coalesce(e.n, 0)
+    OR coalesce(e.last, 0) > p.epoch OR ((p.jumped = 0 OR p.session <> 0) AND coalesce(e.last, 0) <> p.epoch) -- after a restore nobody may have claimed it yet
  ORDER BY p.part LIMIT $1
 `
 
@@ -1008,6 +1009,7 @@ type ReconcileSequencesRow struct {
 	Part       int32
 	AppliedSeq int64
 	Epoch      int64
+	Jumped     int64
 	Session    int64
 	Batches    int64
 	LastSeq    int64
@@ -1028,6 +1030,7 @@ func (q *Queries) ReconcileSequences(ctx context.Context, db DBTX, maxRows int32
 			&i.Part,
 			&i.AppliedSeq,
 			&i.Epoch,
+			&i.Jumped,
 			&i.Session,
 			&i.Batches,
 			&i.LastSeq,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 )
 
 const EventForTickets = `-- name: EventForTickets :one
@@ -116,6 +117,68 @@ func (q *Queries) TicketsOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID
 			&i.Category,
 			&i.Section,
 			&i.SectionName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TicketsOutside = `-- name: TicketsOutside :many
+SELECT w.n::int AS n, (t.id IS NOT NULL)::boolean AS found, coalesce(t.seat = w.seat AND t.event = e.id, false)::boolean AS same, t.voided_at, e.slug, s.label, s.state, s.hold, s.order_id
+  FROM (SELECT unnest($1::uuid[]) AS ticket, unnest($2::uuid[]) AS event, unnest($3::bigint[]) AS seat,
+               generate_series(1, cardinality($1::uuid[])) AS n) w
+  LEFT JOIN ledger.tickets t ON t.id = w.ticket
+  LEFT JOIN ledger.events e ON e.uid = w.event
+  LEFT JOIN ledger.seats s ON s.event = e.id AND s.seat = w.seat
+ ORDER BY w.n
+`
+
+type TicketsOutsideParams struct {
+	Tickets []uuid.UUID
+	Events  []uuid.UUID
+	Seats   []int64
+}
+
+type TicketsOutsideRow struct {
+	N        int32
+	Found    bool
+	Same     bool
+	VoidedAt sql.NullTime
+	Slug     sql.NullString
+	Label    sql.NullString
+	State    sql.NullInt16
+	Hold     uuid.NullUUID
+	OrderID  uuid.NullUUID
+}
+
+// Tickets that people hold, beside what the ledger has of them and of their seats.
+func (q *Queries) TicketsOutside(ctx context.Context, db DBTX, arg TicketsOutsideParams) ([]TicketsOutsideRow, error) {
+	rows, err := db.QueryContext(ctx, TicketsOutside, pq.Array(arg.Tickets), pq.Array(arg.Events), pq.Array(arg.Seats))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TicketsOutsideRow{}
+	for rows.Next() {
+		var i TicketsOutsideRow
+		if err := rows.Scan(
+			&i.N,
+			&i.Found,
+			&i.Same,
+			&i.VoidedAt,
+			&i.Slug,
+			&i.Label,
+			&i.State,
+			&i.Hold,
+			&i.OrderID,
 		); err != nil {
 			return nil, err
 		}

@@ -71,12 +71,18 @@ CREATE TABLE ledger.sess (
     dead          boolean NOT NULL DEFAULT false,
     opened_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
+
+-- Which server this is, and how often one was made the primary, or restored to an earlier time: then what memory has may not be in the ledger.
+CREATE FUNCTION ledger.server_identity() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT c.system_identifier || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system() c
+$$;
 CREATE INDEX sess_live ON ledger.sess (node) WHERE NOT dead;
 
 CREATE TABLE ledger.part (
     part        int PRIMARY KEY CHECK (part BETWEEN 0 AND 4095),
     session     bigint NOT NULL DEFAULT 0,                   -- 0: nobody
     epoch       bigint NOT NULL DEFAULT 0,
+    jumped      bigint NOT NULL DEFAULT 0,                   -- by how much restores have raised the epoch: the rest of it are claims
     applied_seq bigint NOT NULL DEFAULT 0,                   -- gap-free for ever, never reset
     head_hash   bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex') CHECK (length(head_hash) = 32)
 ) WITH (fillfactor = 40);

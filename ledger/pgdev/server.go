@@ -29,6 +29,13 @@ type Options struct {
 	Durable bool
 	// MaxConnections bounds the server's connections; 0 means 100.
 	MaxConnections int
+	// Archive is a folder that gets each file of the server's log when it is full: with it and an older copy of the cluster the server can be
+	// restored to any time since. Empty: none.
+	Archive string
+	// RestoreFrom is the archive that a copy of a cluster is brought forward with when it starts, and RestoreTo the time at which that ends. After it
+	// the server is a primary of a new timeline.
+	RestoreFrom string
+	RestoreTo   time.Time
 	// Log gets what the server says; nil keeps only the last lines, for error messages.
 	Log io.Writer
 }
@@ -156,15 +163,52 @@ func (s *Server) arguments() []string {
 		// After a crash the server syncs every file of the cluster one by one, which takes longer than all of the recovery.
 		args = append(args, "-c", "recovery_init_sync_method=syncfs")
 	}
-	for _, setting := range []string{
+	for _, setting := range append(s.recovery(), []string{
 		"listen_addresses=", "unix_socket_directories=" + s.dir, "unix_socket_permissions=0777",
 		"fsync=" + onOff, "full_page_writes=" + onOff, "synchronous_commit=on",
 		"max_connections=" + strconv.Itoa(connections), "shared_buffers=256MB", "max_wal_size=2GB",
 		"log_min_messages=warning", "log_destination=stderr", "logging_collector=off",
-	} {
+	}...) {
 		args = append(args, "-c", setting)
 	}
 	return args
+}
+
+// recovery are the settings of the archive and of a restore.
+func (s *Server) recovery() (settings []string) {
+	if to := s.options.Archive; to != "" {
+		settings = append(settings, "archive_mode=on", "archive_command=cp %p "+filepath.Join(to, "%f"))
+	}
+	if from := s.options.RestoreFrom; from != "" {
+		settings = append(settings, "restore_command=cp "+filepath.Join(from, "%f")+" %p", "recovery_target_action=promote",
+			"recovery_target_time="+s.options.RestoreTo.UTC().Format("2006-01-02 15:04:05.999999-07"))
+	}
+	return settings
+}
+
+// Copy copies the cluster of a stopped server to a folder that is not there yet, for Options.Dir of another one. With restore it is the copy that
+// Options.RestoreFrom brings forward.
+func (s *Server) Copy(ctx context.Context, to string, restore bool) error {
+	_, done := s.current()
+	select {
+	case <-done:
+	default:
+		return errors.New("copy the private Postgres: stop it first")
+	}
+	if text, err := exec.CommandContext(ctx, "cp", "-a", s.dir, to).CombinedOutput(); err != nil { // -a: with its owner
+		return fmt.Errorf("copy the private Postgres: %w: %s", err, text)
+	}
+	if !restore {
+		return nil
+	}
+	signal := filepath.Join(to, "data", "recovery.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return fmt.Errorf("copy the private Postgres: %w", err)
+	}
+	if s.cred == nil {
+		return nil
+	}
+	return os.Chown(signal, int(s.cred.Uid), int(s.cred.Gid))
 }
 
 func (s *Server) start(ctx context.Context) error {

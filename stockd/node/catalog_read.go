@@ -25,6 +25,13 @@ type charts struct {
 	all map[int32]*storedChart
 }
 
+// forget is for a ledger that has become another: its charts may have other numbers.
+func (c *charts) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = nil
+}
+
 type storedChart struct {
 	id       uuid.UUID
 	digest   [32]byte

@@ -28,16 +28,17 @@ type Node struct {
 	clock   *owner.Clock
 	core    *owner.Core // the loop's
 
-	db      *ledger.DB
-	gossip  *cluster.Cluster
-	table   *table
-	catalog atomic.Pointer[Catalog]
-	refresh sync.Mutex // one refresh of the catalog at a time
-	charts  charts
-	boards  boards
-	shares  shares
-	peers   *peers
-	alarms  alarms
+	db       *ledger.DB
+	gossip   *cluster.Cluster
+	table    *table
+	catalog  atomic.Pointer[Catalog]
+	ledgerID atomic.Pointer[string] // which server the ledger is
+	refresh  sync.Mutex             // one refresh of the catalog at a time
+	charts   charts
+	boards   boards
+	shares   shares
+	peers    *peers
+	alarms   alarms
 
 	inbox    chan message
 	lanes    []chan owner.SendFlush

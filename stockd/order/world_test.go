@@ -58,16 +58,21 @@ func newWorld(t testing.TB) *world {
 // newWorldOf is a world with an event of some segments.
 func newWorldOf(t testing.TB, segments int) *world {
 	t.Helper()
-	database := pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
+	return newWorldAt(t, segments, pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
 		_, err := ledger.Migrate(ctx, dsn)
 		return err
-	})
+	}).DSN)
+}
+
+// newWorldAt is a world on a ledger that is there.
+func newWorldAt(t testing.TB, segments int, dsn string) *world {
+	t.Helper()
 	w := &world{t: t, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
-	w.startNode(database.DSN, segments)
+	w.startNode(dsn, segments)
 	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
 	t.Cleanup(w.shop.Close)
 	var err error
-	if w.ledger, err = ledger.Open(t.Context(), database.DSN, ledger.Options{AllowNoFsync: true}); err != nil {
+	if w.ledger, err = ledger.Open(t.Context(), dsn, ledger.Options{AllowNoFsync: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.ledger.Close() })

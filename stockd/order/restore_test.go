@@ -1,0 +1,151 @@
+package order_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ticketrush/ledger"
+	"ticketrush/ledger/pgdev"
+	"ticketrush/stockd/node"
+	"ticketrush/stockd/order"
+	"ticketrush/stockd/stock"
+)
+
+// A ledger is restored to a time before a ticket was issued: the ticket is named, and what the edges know is older than what the nodes say now.
+func TestALedgerThatIsRestoredToAnEarlierTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	folder, archive := openFolder(t), openFolder(t)
+	first, second := filepath.Join(folder, "a"), filepath.Join(folder, "b")
+	server := startPostgres(t, pgdev.Options{Dir: first, Archive: archive})
+	if err := server.Copy(ctx, second, true); err == nil || !strings.Contains(err.Error(), "stop it first") {
+		t.Errorf("a running cluster was copied: %v", err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Copy(ctx, second, true); err != nil {
+		t.Fatal(err)
+	}
+	server = startPostgres(t, pgdev.Options{Dir: first, Archive: archive})
+	if _, err := ledger.Migrate(ctx, server.DSN("postgres")); err != nil {
+		t.Fatal(err)
+	}
+
+	w := newWorldAt(t, 1, server.DSN("postgres"))
+	kept := w.outside(w.issued(2))
+	at, identity, err := w.ledger.Clock(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := w.outside(w.issued(1))
+	before, _ := w.node.Owner(stock.PartitionOf(w.event.Number, 1))
+	if _, err := w.ledger.Restored(ctx, "ops", "too soon"); err == nil || !strings.Contains(err.Error(), "n1") {
+		t.Errorf("with a node running: %v", err)
+	}
+	w.service.Stop()
+	if err := w.node.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Exec(ctx, "postgres", "SELECT pg_switch_wal()"); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	server = startPostgres(t, pgdev.Options{Dir: second, RestoreFrom: archive, RestoreTo: at})
+	var db *ledger.DB
+	w.until("the restore has ended", func() bool {
+		db, err = ledger.Open(ctx, server.DSN("postgres"), ledger.Options{AllowNoFsync: true})
+		return err == nil
+	})
+	defer db.Close()
+	if _, is, err := db.Clock(ctx); err != nil || is == identity {
+		t.Errorf("the restored server is %s, as before, %v", is, err)
+	}
+	check, err := db.ReconcileTickets(ctx, append(kept, lost...))
+	if err != nil || len(check.Breaks) != 1 || check.Rows != 3 || !strings.Contains(check.Breaks[0].Text, "is free") || !strings.Contains(check.Breaks[0].Row, lost[0].Ticket.String()) {
+		t.Errorf("%+v, %v", check, err)
+	}
+	w.until("the sessions of before are over", func() bool {
+		parts, err := db.Restored(ctx, "ops", "to "+at.String())
+		return err == nil && parts == stock.Partitions
+	})
+	w.servesAgain(server.DSN("postgres"), before.Epoch)
+	if r, err := db.Reconcile(ctx, ledger.ReconcileOptions{}); err != nil || !r.OK {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// openFolder is a folder that the user of a private Postgres can write to; its path is short, for sockets.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "restore") //nolint:usetesting // the path of t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o777); err != nil { //nolint:gosec // another user's server writes there
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func startPostgres(t *testing.T, options pgdev.Options) *pgdev.Server {
+	t.Helper()
+	server, err := pgdev.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	return server
+}
+
+// issued is an order that was paid, with its tickets.
+func (w *world) issued(quantity int32) []ledger.Ticket {
+	w.t.Helper()
+	o, p := w.begun(quantity, time.Minute)
+	w.buyer(p, "success")
+	w.becomes(o.ID, order.Issued)
+	tickets, err := w.ledger.TicketsOfOrder(w.t.Context(), o.ID)
+	if err != nil || len(tickets) != int(quantity) {
+		w.t.Fatalf("%d tickets, %v", len(tickets), err)
+	}
+	return tickets
+}
+
+// outside are tickets as their codes tell them.
+func (w *world) outside(tickets []ledger.Ticket) (list []ledger.OutsideTicket) {
+	w.t.Helper()
+	for _, ticket := range tickets {
+		code, err := w.service.TicketKeys().Verify(ticket.Code, w.now())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		list = append(list, ledger.OutsideTicket{Where: "line 1", Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
+	}
+	return list
+}
+
+// servesAgain starts a node on a restored ledger, whose routes have to win over those that were told before.
+func (w *world) servesAgain(dsn string, before int64) {
+	w.t.Helper()
+	n, err := node.New(node.Config{NodeID: "n1", APIAddr: free(w.t), InternalAddr: free(w.t), GossipAddr: free(w.t), Postgres: dsn, AllowNoFsync: true}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := n.Start(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = n.Stop(context.WithoutCancel(w.t.Context())) }()
+	w.until("the node serves", func() bool { return len(n.Ready()) == 0 })
+	if now, _ := n.Owner(stock.PartitionOf(w.event.Number, 1)); now.Epoch <= before {
+		w.t.Errorf("the partition has epoch %d, it had %d before", now.Epoch, before)
+	}
+}

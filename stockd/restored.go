@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+
+	"ticketrush/ledger"
+)
+
+type restoredCommand struct {
+	ledgerAt
+	Why string `required:"" help:"Why, and to which time: it goes into the audit log."`
+}
+
+// Run makes the ledger fit for nodes.
+func (r *restoredCommand) Run(ctx context.Context, con console) error {
+	dsn, err := r.dsn()
+	if err != nil {
+		return err
+	}
+	db, err := openLedger(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	who := "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	parts, err := db.Restored(ctx, who, r.Why)
+	if errors.Is(err, ledger.ErrNodesRun) {
+		return missing(fmt.Errorf("%w, wait until their sessions are over (3 s), and run this again", err))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(con.out, "%d partitions have new epochs, and the audit log says why. Next:\n", parts)
+	fmt.Fprintln(con.out, "  1. stockd reconcile --tickets FILE names each ticket that people hold and the ledger has lost")
+	fmt.Fprintln(con.out, "  2. pause the events that it names (stockd event pause), then start the nodes")
+	return nil
+}
