@@ -27,6 +27,7 @@ type deployment struct {
 	rates   map[bool]int       // operations per second, by whether the fault is a gentle one
 	cutOff  context.CancelFunc // ends the crowd without its leave
 	disk    *disk
+	before  [nodes]bool // which nodes run the version before
 	spaces  *spaces
 }
 
@@ -48,7 +49,7 @@ func start(ctx context.Context, o Options, needs need) (d *deployment, err error
 		Executable: o.Stockd, Caddy: o.Caddy, Caddyfile: o.Caddyfile, NoEdge: o.Caddy == "", Event: eventSlug, Out: o.Out, Setup: putOnSale, NodeSettings: settings,
 		Ports: demo.Ports{HTTP: 18080, HTTPS: 18443, Site: 17401, API: []int{17101, 17102, 17103}, Gossip: []int{17201, 17202, 17203}, Internal: []int{17301, 17302, 17303}},
 	}
-	if err := d.prepare(ctx, &options, needs); err != nil {
+	if err := d.prepare(ctx, o, &options, needs); err != nil {
 		return d, err
 	}
 	if d.demo, err = demo.Start(ctx, options); err != nil {
@@ -76,7 +77,7 @@ func start(ctx context.Context, o Options, needs need) (d *deployment, err error
 }
 
 // prepare makes what a fault needs and the demo does not have.
-func (d *deployment) prepare(ctx context.Context, o *demo.Options, needs need) (err error) {
+func (d *deployment) prepare(ctx context.Context, run Options, o *demo.Options, needs need) (err error) {
 	switch needs {
 	case needProxies:
 		for range nodes {
@@ -97,6 +98,17 @@ func (d *deployment) prepare(ctx context.Context, o *demo.Options, needs need) (
 			return err
 		}
 		o.NodeHosts, o.NodePrefix = d.spaces.hosts(), d.spaces.prefix
+	case needBefore:
+		if run.Before == "" {
+			return fmt.Errorf("%w: name the program of the version before with -before; scripts/before.sh REF builds it", errNotHere)
+		}
+		d.before = [nodes]bool{true, true, true}
+		o.NodeExecutable = func(node int) string {
+			if d.before[node] {
+				return run.Before
+			}
+			return run.Stockd
+		}
 	case needNothing:
 	}
 	return nil

@@ -15,6 +15,7 @@ const (
 	needProxies
 	needSpaces
 	needSmallDisk
+	needBefore
 )
 
 // errNotHere wraps why a fault cannot be made on this machine.
@@ -63,6 +64,7 @@ func Faults() []Fault {
 		{Name: "cut-db-refused", About: "one node's connections to Postgres are reset and refused for 6 s", bound: boundTakeOver, needs: needProxies, run: refuseDatabase},
 		{Name: "cut-peers", About: "one node cut from the others for 8 s, both ways, without a word", bound: boundTakeOver, needs: needSpaces, run: cutPeers(true)},
 		{Name: "cut-one-way", About: "one node not heard by the others for 8 s", bound: boundTakeOver, needs: needSpaces, run: cutPeers(false)},
+		{Name: "upgrade", About: "nodes of the version before, changed one by one, one of them back and again", bound: boundPlanned, nodes: true, gentle: true, needs: needBefore, run: upgrade},
 		{Name: "disk-full", About: "the ledger's disk full for 5 s", bound: boundLedger, needs: needSmallDisk, nodes: true, run: diskFull},
 	}
 }
@@ -125,6 +127,39 @@ func rolling(ctx context.Context, d *deployment) (time.Duration, error) {
 		if err := d.demo.StopNode(i); err != nil {
 			return 0, err
 		}
+		if err := d.demo.StartNode(i); err != nil {
+			return 0, err
+		}
+		if err := d.demo.WaitNode(ctx, i); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// upgrade changes the program of the nodes while they sell. The ledger has the new schema from the start, as after `stockd migrate`.
+func upgrade(ctx context.Context, d *deployment) (time.Duration, error) {
+	for _, step := range []struct {
+		node int
+		old  bool
+	}{{0, false}, {1, false}, {1, true}, {1, false}, {2, false}} {
+		if err := d.demo.StopNode(step.node); err != nil {
+			return 0, err
+		}
+		d.before[step.node] = step.old
+		if err := d.demo.StartNode(step.node); err != nil {
+			return 0, err
+		}
+		if err := d.demo.WaitNode(ctx, step.node); err != nil {
+			return 0, err
+		}
+	}
+	d.freeze()
+	for i := range nodes { // for the next time
+		if err := d.demo.StopNode(i); err != nil {
+			return 0, err
+		}
+		d.before[i] = true
 		if err := d.demo.StartNode(i); err != nil {
 			return 0, err
 		}

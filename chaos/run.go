@@ -18,6 +18,8 @@ import (
 type Options struct {
 	// Stockd is the program of the nodes. Caddy and Caddyfile are the edge's; without Caddy its part is played by the client that it is made of.
 	Stockd, Caddy, Caddyfile string
+	// Before is the program of the nodes in the version before, for the fault upgrade.
+	Before string
 	// Faults are the names of those to make. Default: all.
 	Faults []string
 	// Seconds is how long the crowd buys at least: the faults are made again until then. Default: 60.
@@ -86,7 +88,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Machine: machine(), Started: time.Now()}
-	for _, needs := range []need{needNothing, needProxies, needSpaces, needSmallDisk} {
+	for _, needs := range []need{needNothing, needProxies, needSpaces, needSmallDisk, needBefore} {
 		group := slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.needs != needs })
 		if len(group) == 0 {
 			continue

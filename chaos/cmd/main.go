@@ -25,6 +25,7 @@ func run(ctx context.Context) int {
 	o := chaos.Options{Out: os.Stderr}
 	var faults string
 	flag.StringVar(&o.Stockd, "stockd", "bin/stockd", "the program of the nodes")
+	flag.StringVar(&o.Before, "before", "", "the program of the nodes in the version before, for the fault upgrade; scripts/before.sh REF builds it")
 	flag.StringVar(&o.Caddy, "caddy", "bin/caddy", "the edge, as ./xcaddy.sh builds it; empty: the client that it is made of plays its part")
 	flag.StringVar(&o.Caddyfile, "caddyfile", "Caddyfile", "the edge's configuration")
 	flag.IntVar(&o.Seconds, "seconds", 60, "how long the crowd buys at least: the faults are made again until then")
@@ -43,7 +44,7 @@ func run(ctx context.Context) int {
 		o.Faults = strings.Split(faults, ",")
 	}
 	var err error
-	for _, path := range []*string{&o.Stockd, &o.Caddy, &o.Caddyfile} {
+	for _, path := range []*string{&o.Stockd, &o.Before, &o.Caddy, &o.Caddyfile} {
 		if *path == "" {
 			continue
 		}

@@ -29,6 +29,8 @@ type Options struct {
 	NodeHosts []string
 	// NodePrefix gives the words that run a node's command line, such as those that enter a network namespace. Default: none.
 	NodePrefix func(node int) []string
+	// NodeExecutable gives the program of a node each time that it starts. Default: Executable.
+	NodeExecutable func(node int) string
 	// NodeDSN gives the connection string that a node gets; dsn is the ledger's own. Default: dsn.
 	NodeDSN func(node int, dsn string) string
 	// NodeSettings are settings of each node's configuration, written as TOML, that are not the demo's own. Default: none.
@@ -84,6 +86,9 @@ func (o Options) withDefaults() Options {
 	}
 	for len(o.NodeHosts) < o.Nodes {
 		o.NodeHosts = append(o.NodeHosts, loopback)
+	}
+	if o.NodeExecutable == nil {
+		o.NodeExecutable = func(int) string { return o.Executable }
 	}
 	if o.NodePrefix == nil {
 		o.NodePrefix = func(int) []string { return nil }

@@ -79,7 +79,7 @@ func (d *Demo) startNode(i int) (*child, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	line := append(slices.Clone(d.options.NodePrefix(i)), d.options.Executable, "serve", "--config", path)
+	line := append(slices.Clone(d.options.NodePrefix(i)), d.options.NodeExecutable(i), "serve", "--config", path)
 	return d.folder.start(spec{name: name, path: line[0], args: line[1:], env: childEnv()})
 }
 
