@@ -142,7 +142,7 @@ func (a *opArrays) list() []*array {
 		&a.attempt, &a.free, &a.deadline, &a.max, &a.refused, &a.quotaLo, &a.quotaHi}
 }
 
-type quotaArrays struct{ op, dimension, key, limit array }
+type quotaArrays struct{ op, dimension, key, limit, seat array }
 
 func (a *quotaArrays) add(op *Op, index int32) {
 	for _, q := range op.Quotas {
@@ -150,10 +150,13 @@ func (a *quotaArrays) add(op *Op, index int32) {
 		a.dimension.int4(int32(q.Dimension))
 		a.key.uuid(q.Key)
 		a.limit.int4(q.Limit)
+		a.seat.int8(q.Seat)
 	}
 }
 
-func (a *quotaArrays) list() []*array { return []*array{&a.op, &a.dimension, &a.key, &a.limit} }
+func (a *quotaArrays) list() []*array {
+	return []*array{&a.op, &a.dimension, &a.key, &a.limit, &a.seat}
+}
 
 type seatArrays struct{ op, seat, ver, from, to, kind array }
 

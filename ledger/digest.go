@@ -67,6 +67,7 @@ func appendOp(b []byte, op *Op) []byte {
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Dimension))
 		b = append(b, q.Key[:]...)
 		b = binary.BigEndian.AppendUint32(b, uint32(q.Limit))
+		b = binary.BigEndian.AppendUint64(b, uint64(q.Seat))
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(op.Moves)))
 	for _, m := range op.Moves {

@@ -13,7 +13,7 @@ import (
 // Kinds, states and outcomes as the journal has them.
 const (
 	hold, extend, pin, unpin, release, expire, sell, refund, grantOut, grantIn, order, note                                = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-	applied, replay, keyReused, holdGone, notExpired, orderNo, orderLocked, orderOpen, overLimit, grantGone, notSold       = 0, 10, 11, 20, 21, 30, 31, 32, 40, 50, 51
+	applied, replay, keyReused, holdGone, notExpired, orderNo, orderLocked, orderOpen, limitBusy, grantGone, notSold       = 0, 10, 11, 20, 21, 30, 31, 32, 41, 50, 51
 	available, held, paying, sold                                                                                    int16 = 0, 1, 2, 3
 )
 
@@ -181,6 +181,9 @@ func keyed(o ledger.Op) ledger.Op {
 	o.Scope, o.Key, o.Fingerprint = uuid.New(), uuid.New(), uuid.New()
 	return o
 }
+
+// overLimit is the outcome of a hold that is over the limit of a dimension of which used seats counted before.
+func overLimit(dimension, used int16) int16 { return 100 + 10000*(dimension-1) + used }
 
 func limited(o ledger.Op, key uuid.UUID, limit int32) ledger.Op {
 	o.Quotas = []ledger.Quota{{Dimension: 1, Key: key, Limit: limit}}

@@ -143,7 +143,7 @@ func TestFlushLimitsOfSeveralDimensionsAndEvents(t *testing.T) {
 	elsewhere.Event, elsewhere.Hold, elsewhere.Quotas = other, uuid.New(), []ledger.Quota{{Dimension: 1, Key: tid, Limit: 2}}
 	elsewhere2 := y
 	elsewhere2.Event, elsewhere2.Hold, elsewhere2.Quotas = other, uuid.New(), elsewhere.Quotas
-	b.want(b.flush(x, y, z, elsewhere, elsewhere2), applied, overLimit, applied, applied, overLimit)
+	b.want(b.flush(x, y, z, elsewhere, elsewhere2), applied, overLimit(2, 2), applied, applied, overLimit(1, 2))
 	for _, c := range []struct {
 		event int32
 		key   uuid.UUID

@@ -48,7 +48,7 @@ func TestFlushResend(t *testing.T) {
 	_, h := b.hold(seatID(0), seatID(1))
 	_, over := b.hold(seatID(2), seatID(3))
 	f := b.batch(limited(keyed(h), buyer, 3), limited(keyed(over), buyer, 3))
-	b.want(b.send(f), applied, overLimit)
+	b.want(b.send(f), applied, overLimit(1, 2))
 	again, err := b.lane.Flush(f)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestFlushResend(t *testing.T) {
 	if !again[0].Resent {
 		t.Error("a resend was not seen as one")
 	}
-	b.want(again[0].Outcomes, applied, overLimit)
+	b.want(again[0].Outcomes, applied, overLimit(1, 2))
 	if n := b.number(`SELECT count(*) FROM ledger.seat_movements`); n != 2 {
 		t.Errorf("%d movements after a resend, want 2", n)
 	}
@@ -181,9 +181,9 @@ func TestFlushRemembersARefusal(t *testing.T) {
 	b := newBench(t, database(t).DSN)
 	_, h := b.hold(seatID(0), seatID(1))
 	h = limited(keyed(h), uuid.New(), 1)
-	b.want(b.flush(h), overLimit)
+	b.want(b.flush(h), overLimit(1, 0))
 	r, err := b.db.Replayed(t.Context(), h.Scope, h.Key)
-	if err != nil || r.Outcome != overLimit {
+	if err != nil || r.Outcome != overLimit(1, 0) {
 		t.Fatalf("the refusal is remembered as %+v, %v", r, err)
 	}
 	n := keyed(b.op(note, uuid.New(), 0, 0))
@@ -205,7 +205,7 @@ func TestFlushLimits(t *testing.T) {
 		ids = append(ids, id)
 		ops = append(ops, limited(h, buyer, 5))
 	}
-	b.want(b.flush(ops...), applied, applied, overLimit, overLimit, overLimit)
+	b.want(b.flush(ops...), applied, applied, overLimit(1, 4), overLimit(1, 4), overLimit(1, 4))
 	count := func() int { return b.number(`SELECT n FROM ledger.quota WHERE key = $1`, buyer) }
 	if n := count(); n != 4 {
 		t.Fatalf("the counter is %d, want 4", n)

@@ -156,7 +156,7 @@ func holdRow(h db.LedgerHold) HoldRow {
 		row.Remaining = time.Duration(h.RemainingMs.Int64) * time.Millisecond
 	}
 	for i := range h.QuotaDims {
-		row.Quotas = append(row.Quotas, Quota{Dimension: int16(h.QuotaDims[i]), Key: h.QuotaKeys[i], Limit: h.QuotaLimits[i]})
+		row.Quotas = append(row.Quotas, Quota{Dimension: int16(h.QuotaDims[i]), Key: h.QuotaKeys[i], Limit: h.QuotaLimits[i], Seat: h.QuotaSeats[i]})
 	}
 	return row
 }

@@ -27,7 +27,7 @@ func busy(t testing.TB, dsn string) *bench {
 	buyer := uuid.New()
 	_, h := b.hold(seatID(4), seatID(5))
 	_, over := b.hold(seatID(6), seatID(7))
-	b.want(b.flush(limited(keyed(h), buyer, 3), limited(keyed(over), buyer, 3)), applied, overLimit)
+	b.want(b.flush(limited(keyed(h), buyer, 3), limited(keyed(over), buyer, 3)), applied, overLimit(1, 2))
 	id, h := b.hold(seatID(8))
 	b.want(b.flush(h), applied)
 	b.want(b.flush(b.op(release, id, held, available, seatID(8))), applied)

@@ -85,7 +85,7 @@ func TestReplyLost(t *testing.T) {
 		if err != nil || !results[0].Resent {
 			t.Fatalf("sent again: %+v, %v", results, err)
 		}
-		b.want(results[0].Outcomes, applied, overLimit)
+		b.want(results[0].Outcomes, applied, overLimit(1, 2))
 	}
 	b.exec(`UPDATE ledger.quota SET n = 2`)
 	b.seq[testPart] = f.Works[0].Seq

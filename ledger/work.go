@@ -47,11 +47,12 @@ type Op struct {
 	NewOrder    *NewOrder
 }
 
-// Quota is one limit that a hold counts against.
+// Quota is one limit that a hold counts against: with its whole quantity, or, when Seat is not 0, with this one seat.
 type Quota struct {
 	Dimension int16
 	Key       uuid.UUID
 	Limit     int32
+	Seat      int64
 }
 
 // Move is one seat of an operation; Ver is its version after the move.

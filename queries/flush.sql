@@ -7,7 +7,7 @@ SELECT ledger.flush(
     sqlc.arg(o_w)::int[], sqlc.arg(o_kind)::smallint[], sqlc.arg(o_event)::int[], sqlc.arg(o_segment)::int[], sqlc.arg(o_area)::boolean[], sqlc.arg(o_quantity)::int[], sqlc.arg(o_hold)::uuid[], sqlc.arg(o_generation)::int[],
     sqlc.arg(o_scope)::uuid[], sqlc.arg(o_key)::uuid[], sqlc.arg(o_fingerprint)::uuid[], sqlc.arg(o_order)::uuid[], sqlc.arg(o_attempt)::int[], sqlc.arg(o_free)::boolean[],
     sqlc.arg(o_deadline)::timestamptz[], sqlc.arg(o_max)::timestamptz[], sqlc.arg(o_refused)::smallint[],
-    sqlc.arg(o_q_lo)::int[], sqlc.arg(o_q_hi)::int[], sqlc.arg(q_op)::int[], sqlc.arg(q_dimension)::int[], sqlc.arg(q_key)::uuid[], sqlc.arg(q_limit)::int[],
+    sqlc.arg(o_q_lo)::int[], sqlc.arg(o_q_hi)::int[], sqlc.arg(q_op)::int[], sqlc.arg(q_dimension)::int[], sqlc.arg(q_key)::uuid[], sqlc.arg(q_limit)::int[], sqlc.arg(q_seat)::bigint[],
     sqlc.arg(s_op)::int[], sqlc.arg(s_seat)::bigint[], sqlc.arg(s_ver)::int[], sqlc.arg(s_from)::smallint[], sqlc.arg(s_to)::smallint[], sqlc.arg(s_type)::smallint[],
     sqlc.arg(n_op)::int[], sqlc.arg(n_buyer)::text[], sqlc.arg(n_currency)::text[], sqlc.arg(n_ip)::text[],
     sqlc.arg(l_op)::int[], sqlc.arg(l_seat)::bigint[], sqlc.arg(l_type)::smallint[], sqlc.arg(l_face)::bigint[], sqlc.arg(l_fee)::bigint[], sqlc.arg(l_tax)::bigint[],

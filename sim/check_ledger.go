@@ -60,11 +60,10 @@ func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
 		c.w.some[SawGrantGone]++
 	case stock.OutcomeNotSold:
 		c.w.some[SawNotSold]++
-	case stock.OutcomeLimit:
-		if op.Quantity > op.Quotas[0].Limit {
+	default:
+		if dimension, used := outcome.Limit(); dimension != 0 && used == 0 {
 			c.w.some[SawOverLimitAtFirst]++
 		}
-	default:
 	}
 }
 
@@ -83,7 +82,9 @@ func (c *checker) operation(op *stock.Op) {
 	case stock.KindHold:
 		for _, q := range op.Quotas {
 			key := quotaKey{op.Event, q.Dimension, q.Key}
-			c.counted[key] = append(c.counted[key], op.Hold)
+			if !slices.Contains(c.counted[key], op.Hold) { // a document may stand for several seats
+				c.counted[key] = append(c.counted[key], op.Hold)
+			}
 		}
 		for _, m := range op.Moves {
 			if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now+c.w.clockError()) && other.hold != op.Hold {
@@ -184,13 +185,23 @@ func (c *checker) limited(key quotaKey, limit int32) {
 	var n int32
 	for _, id := range c.counted[key] {
 		h := c.w.ledger.holds[id]
-		if h.state == holdHeld {
-			n += h.Quantity
-			continue
-		}
-		for _, seat := range c.w.ledger.segments[h.segment].seats {
-			if seat.State == stock.Sold && seat.Hold == id {
-				n++
+		seats := c.w.ledger.segments[h.segment].seats
+		sold := func(seat *seatRow) bool { return seat != nil && seat.State == stock.Sold && seat.Hold == id }
+		for _, q := range h.Quotas {
+			switch {
+			case quotaKey{key.event, q.Dimension, q.Key} != key:
+			case h.state != holdEnded:
+				n += q.Count(h.Quantity)
+			case q.Seat != 0:
+				if sold(seats[q.Seat.Index()]) {
+					n++
+				}
+			default:
+				for _, seat := range seats {
+					if sold(seat) {
+						n++
+					}
+				}
 			}
 		}
 	}

@@ -40,6 +40,9 @@ func (c *client) request() stock.Request {
 	return stock.Request{Scope: number(1, uint64(c.no)), Key: number(2, n), Fingerprint: number(3, n)}
 }
 
+// documentMax is how many tickets one document may stand for.
+const documentMax = 3
+
 // wish is one visit: a hold, and what follows from it. Then comes the next.
 func (c *client) wish() {
 	if c.w.calm {
@@ -52,6 +55,11 @@ func (c *client) wish() {
 	cmd.Quotas = []stock.Quota{{Dimension: stock.DimensionTid, Key: number(4, uint64(c.no)), Limit: c.w.plan.limitTid}}
 	if c.no%3 != 0 {
 		cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: stock.DimensionAccount, Key: number(5, uint64(c.no/2)), Limit: c.w.plan.limitAccount})
+	}
+	if c.no%2 == 0 { // a real-name sale: friends buy for each other, and sometimes two tickets for one
+		for i := range int(cmd.Ask.Quantity) + len(cmd.Ask.Seats) {
+			cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: stock.DimensionDocument, Key: number(6, uint64(c.no/4*2+i/2)), Limit: documentMax})
+		}
 	}
 	c.send(cmd, func(t told, sent time.Duration) {
 		if t.Hold != nil && (t.Code == stock.CodeOK || t.Code == stock.CodeReplay) {

@@ -67,7 +67,11 @@ func (p *pair) flush() {
 			outcome := stock.OutcomeFenced
 			if !r.Fenced {
 				outcome = r.Outcomes[j]
-				p.seen[fmt.Sprint("outcome ", outcome)]++
+				seen := fmt.Sprint("outcome ", outcome)
+				if dimension, _ := outcome.Limit(); dimension != 0 {
+					seen = fmt.Sprint("limit ", dimension)
+				}
+				p.seen[seen]++
 			}
 			if raw[op] {
 				continue
@@ -233,10 +237,7 @@ func (p *pair) newHold(cmd stock.Command, ref owner.SegmentRef) stock.Command {
 	if rapid.IntRange(0, 2).Draw(p.T, "overdue") == 0 {
 		cmd.TTL = 1 // over by the time that anybody looks
 	}
-	for d := range stock.Dimension(rapid.IntRange(0, 2).Draw(p.T, "dimensions")) {
-		key := number(4, uint64(p.run)<<8|uint64(rapid.IntRange(1, buyers).Draw(p.T, "buyer")))
-		cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: 1 + d, Key: key, Limit: rapid.Int32Range(limitMax-1, limitMax).Draw(p.T, "limit")})
-	}
+	cmd.Quotas = p.limits(int(cmd.Ask.Quantity))
 	return cmd
 }
 
@@ -252,7 +253,7 @@ func flushOf(b *owner.Batch) *ledger.Flush {
 				Attempt: op.Attempt, Free: op.Free, Deadline: time.UnixMilli(op.Deadline), MaxExpires: time.UnixMilli(op.MaxExpires), Refused: int16(op.Refused),
 			}
 			for _, q := range op.Quotas {
-				out.Quotas = append(out.Quotas, ledger.Quota{Dimension: int16(q.Dimension), Key: q.Key, Limit: q.Limit})
+				out.Quotas = append(out.Quotas, ledger.Quota{Dimension: int16(q.Dimension), Key: q.Key, Limit: q.Limit, Seat: int64(q.Seat)})
 			}
 			for _, m := range op.Moves {
 				out.Moves = append(out.Moves, ledger.Move{Seat: int64(m.Seat), Ver: m.Ver, From: int16(m.From), To: int16(m.To), Type: m.Type})

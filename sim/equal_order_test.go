@@ -319,15 +319,15 @@ func (p *pair) dump() (text string) {
 				return err
 			}, int32(ref.Event), int32(ref.Segment))
 	}
-	p.rows(`SELECT id, state, generation, quantity, deadline, max_expires_at, coalesce(remaining_ms, -1), order_id, attempt, cardinality(quota_keys)
-		FROM ledger.holds WHERE event = $1 ORDER BY id`, func(r *sql.Rows) error {
+	p.rows(`SELECT id, state, generation, quantity, deadline, max_expires_at, coalesce(remaining_ms, -1), order_id, attempt, cardinality(quota_keys),
+		(SELECT coalesce(sum(s), 0) FROM unnest(quota_seats) s) FROM ledger.holds WHERE event = $1 ORDER BY id`, func(r *sql.Rows) error {
 		var id uuid.UUID
 		var ordered uuid.NullUUID
-		var state, generation, quantity, left, attempt, quotas int
+		var state, generation, quantity, left, attempt, quotas, documents int
 		var deadline, last time.Time
-		err := r.Scan(&id, &state, &generation, &quantity, &deadline, &last, &left, &ordered, &attempt, &quotas)
-		line("hold %v state %d gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d\n", id, state, generation, quantity, deadline.UnixMilli(),
-			last.UnixMilli(), left, ordered.UUID, attempt, quotas)
+		err := r.Scan(&id, &state, &generation, &quantity, &deadline, &last, &left, &ordered, &attempt, &quotas, &documents)
+		line("hold %v state %d gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, state, generation, quantity, deadline.UnixMilli(),
+			last.UnixMilli(), left, ordered.UUID, attempt, quotas, documents)
 		return err
 	}, int32(p.event))
 	for _, id := range p.sim.sortedOrders(func(*Order) bool { return true }) {

@@ -84,7 +84,7 @@ func TestLedgerEqualsPostgres(t *testing.T) {
 		p.compareRows()
 	})
 	for _, must := range []string{
-		"outcome 0", "outcome 10", "outcome 11", "outcome 20", "outcome 21", "outcome 30", "outcome 40", "outcome 50", "outcome 51", "granted", "taken", "fenced", "resent", "claimed", "not claimed",
+		"outcome 0", "outcome 10", "outcome 11", "outcome 20", "outcome 21", "outcome 30", "limit 1", "limit 2", "limit 3", "outcome 41", "outcome 50", "outcome 51", "granted", "taken", "fenced", "resent", "claimed", "not claimed",
 		"verdict 0", "verdict 1", "verdict 2", "verdict 3", "verdict 5", "verdict 7", "verdict 8", "issued 0", "loaded",
 	} {
 		if seen[must] == 0 {
@@ -175,7 +175,7 @@ func (p *pair) node() string { return rapid.SampledFrom([]string{"n1", "n2"}).Dr
 
 // step is one of them; rapid draws low numbers more often than high ones.
 func (p *pair) step() {
-	switch what := rapid.IntRange(0, 29).Draw(p.T, "what"); {
+	switch what := rapid.IntRange(0, 30).Draw(p.T, "what"); {
 	case what < 10:
 		p.flush()
 	case what < 22:
@@ -188,6 +188,8 @@ func (p *pair) step() {
 		p.release()
 	case what < 28:
 		p.session()
+	case what < 29:
+		p.trying()
 	default:
 		p.claim(p.node())
 	}
@@ -297,7 +299,7 @@ func loadedFrom(loaded *ledger.Loaded, s ledger.SegmentRow) LoadedSegment {
 			row.RemainingMs = h.Remaining.Milliseconds()
 		}
 		for _, q := range h.Quotas {
-			row.Quotas = append(row.Quotas, stock.Quota{Dimension: stock.Dimension(q.Dimension), Key: q.Key, Limit: q.Limit})
+			row.Quotas = append(row.Quotas, stock.Quota{Dimension: stock.Dimension(q.Dimension), Key: q.Key, Limit: q.Limit, Seat: stock.SeatID(q.Seat)})
 		}
 		out.Holds = append(out.Holds, row)
 	}

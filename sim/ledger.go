@@ -103,8 +103,9 @@ type saleRow struct {
 
 // Hold states of the ledger.
 const (
-	holdHeld  int16 = 1
-	holdEnded int16 = 3
+	holdTrying int16 = 0
+	holdHeld   int16 = 1
+	holdEnded  int16 = 3
 )
 
 type holdRow struct {

@@ -212,7 +212,7 @@ func (f *flush) limits() error {
 			continue
 		}
 		for _, q := range op.Quotas {
-			f.quota[quotaKey{op.Event, q.Dimension, q.Key}] -= op.Quantity
+			f.quota[quotaKey{op.Event, q.Dimension, q.Key}] -= q.Count(op.Quantity)
 		}
 	}
 	for i := range f.ops {
@@ -220,16 +220,11 @@ func (f *flush) limits() error {
 		if !f.open(i) || op.Kind != stock.KindHold {
 			continue
 		}
-		for _, q := range op.Quotas {
-			n, counted := f.quota[quotaKey{op.Event, q.Dimension, q.Key}]
-			if n+op.Quantity > q.Limit && (counted || f.wrong != FirstCounterUnchecked) {
-				f.out[i] = stock.OutcomeLimit
-			}
-		}
+		f.out[i] = f.limit(op)
 		for _, q := range op.Quotas {
 			key := quotaKey{op.Event, q.Dimension, q.Key}
-			if f.out[i] != stock.OutcomeLimit || f.wrong == CounterLeaked {
-				f.quota[key] += op.Quantity
+			if f.out[i] == stock.OutcomeApplied || f.wrong == CounterLeaked {
+				f.quota[key] += q.Count(op.Quantity)
 			} else {
 				f.quota[key] += 0 // the counter exists from now on
 			}
@@ -243,6 +238,42 @@ func (f *flush) limits() error {
 		}
 	}
 	return nil
+}
+
+// limit decides one hold: over a limit for good, or only because of holds that are still being tried, or within all of them.
+func (f *flush) limit(op *flushOp) stock.Outcome {
+	out := stock.OutcomeApplied
+	asked := map[quotaKey]int32{}
+	for _, q := range op.Quotas {
+		asked[quotaKey{op.Event, q.Dimension, q.Key}] += q.Count(op.Quantity)
+	}
+	for _, q := range op.Quotas {
+		key := quotaKey{op.Event, q.Dimension, q.Key}
+		n, counted := f.quota[key]
+		switch {
+		case n+asked[key] <= q.Limit || !counted && f.wrong == FirstCounterUnchecked:
+		case n+asked[key]-f.trying(key) > q.Limit:
+			return stock.OutcomeLimit(q.Dimension, n)
+		default:
+			out = stock.OutcomeLimitBusy
+		}
+	}
+	return out
+}
+
+// trying is what holds that are still being tried count against a limit.
+func (f *flush) trying(key quotaKey) (n int32) {
+	for _, h := range f.holds {
+		if h.state != holdTrying || h.segment.event != key.event {
+			continue
+		}
+		for _, q := range h.Quotas {
+			if q.Dimension == key.dimension && q.Key == key.key {
+				n += q.Count(h.Quantity)
+			}
+		}
+	}
+	return n
 }
 
 // writeHolds writes the hold rows.
@@ -393,7 +424,8 @@ func (f *flush) openOrders() error {
 func (f *flush) chain() error {
 	for i := range f.ops {
 		op := &f.ops[i]
-		if f.status[op.work] == 1 && f.out[i] == stock.OutcomeOrderLocked && op.Request.Key != noID {
+		again := f.out[i] == stock.OutcomeOrderLocked || f.out[i] == stock.OutcomeLimitBusy
+		if again && f.status[op.work] == 1 && op.Request.Key != noID {
 			delete(f.keys, requestKey{op.Request.Scope, op.Request.Key})
 		}
 	}

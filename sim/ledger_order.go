@@ -443,8 +443,12 @@ func (l *Ledger) Dump() string {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(l.holds), byID) {
 		h := l.holds[id]
-		b = fmt.Appendf(b, "hold %v state %d gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d\n", id, h.state, h.Generation, h.Quantity, h.Deadline,
-			h.MaxExpires, h.remaining, h.Order, h.Attempt, len(h.Quotas))
+		documents := int64(0) // which seats they stand for, summed
+		for _, q := range h.Quotas {
+			documents += int64(q.Seat)
+		}
+		b = fmt.Appendf(b, "hold %v state %d gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, h.state, h.Generation, h.Quantity, h.Deadline,
+			h.MaxExpires, h.remaining, h.Order, h.Attempt, len(h.Quotas), documents)
 	}
 	for _, id := range l.sortedOrders(func(*Order) bool { return true }) {
 		o := l.orders[id]

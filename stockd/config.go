@@ -40,6 +40,15 @@ type config struct {
 	RoomKeysFile string `toml:"room_keys_file"`
 	// SecretsFile has the keys of hold tokens, order tokens and tickets (`stockd keys new`), the same on all nodes; or STOCKD_SECRETS. Needed.
 	SecretsFile string `toml:"secrets_file"`
+	// AccountKeysFile has the keys that verify the account tokens of the organiser's site: a JWK set with public keys (EdDSA, ES256, RS256) or a shared
+	// secret (HS256); or the text in STOCKD_ACCOUNT_KEYS. Without it, accounts are named by API keys only.
+	AccountKeysFile string `toml:"account_keys_file"`
+	// AccountAudience is what the aud of an account token has to name. Default: ticketrush.
+	AccountAudience string `toml:"account_audience"`
+	// AccountIssuer is what the iss of an account token has to be. Default: anything.
+	AccountIssuer string `toml:"account_issuer"`
+	// AccountRequired refuses holds without an account at events with a limit per account. Default: off, the limit counts per visitor then.
+	AccountRequired bool `toml:"account_required"`
 	// InternalKeyFile has the key of the internal listener, at least 16 characters; or STOCKD_INTERNAL_KEY.
 	InternalKeyFile string `toml:"internal_key_file"`
 	// GossipKeyFile has the gossip's 32 bytes in base64; or STOCKD_GOSSIP_KEY.
@@ -120,6 +129,7 @@ func (c config) withDefaults(hostname string) config {
 	text(&c.InternalAdvertise, c.InternalAddr)
 	text(&c.GossipAddr, "127.0.0.1:7201")
 	text(&c.Cluster, "ticketrush")
+	text(&c.AccountAudience, "ticketrush")
 	text(&c.SandboxURL, "http://"+c.APIAddr)
 	text(&c.LogLevel, "info")
 	text(&c.LogFormat, "text")

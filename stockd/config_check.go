@@ -72,6 +72,9 @@ func (c config) checkSecrets(environ []string, bad func(setting, format string, 
 	if c.SecretsFile == "" && !inEnv(environ, "STOCKD_SECRETS") {
 		bad("secrets_file", "it is needed for hold tokens, order tokens and tickets; make one with `stockd keys new --out FILE`, the same file for all nodes")
 	}
+	if c.AccountRequired && c.AccountKeysFile == "" && !inEnv(environ, "STOCKD_ACCOUNT_KEYS") {
+		bad("account_required", "without keys nobody's account can be known; set account_keys_file to the public keys of the site")
+	}
 	if c.InternalKeyFile == "" && !inEnv(environ, "STOCKD_INTERNAL_KEY") && !isLoopback(c.InternalAddr) {
 		bad("internal_key_file", "internal_addr %s can be reached from other machines and needs a key; make one with `stockd keys internal --out FILE`", c.InternalAddr)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/pass"
+	"ticketrush/stockd/account"
 	"ticketrush/stockd/node"
 )
 
@@ -28,7 +29,7 @@ type serveCommand struct {
 
 // Help lists the settings, below the flags.
 func (*serveCommand) Help() string {
-	return "Settings: " + strings.Join(settingNames(), ", ") + ".\n\nSecrets stand in the files that the settings name, or in STOCKD_ROOM_KEYS, STOCKD_SECRETS, STOCKD_INTERNAL_KEY and STOCKD_GOSSIP_KEY."
+	return "Settings: " + strings.Join(settingNames(), ", ") + ".\n\nSecrets stand in the files that the settings name, or in STOCKD_ROOM_KEYS, STOCKD_SECRETS, STOCKD_ACCOUNT_KEYS, STOCKD_INTERNAL_KEY and STOCKD_GOSSIP_KEY."
 }
 
 // secrets are what a node must keep to itself.
@@ -36,6 +37,7 @@ type secrets struct {
 	dsn      string
 	rooms    *pass.Keyring // nil: none
 	tokens   *pass.Keyring
+	accounts *account.Verifier // nil: none
 	internal string
 	gossip   []byte
 }
@@ -91,6 +93,15 @@ func (c config) secrets(environ []string) (s secrets, err error) {
 	}
 	if s.tokens, err = keyring("secrets_file", c.SecretsFile, "STOCKD_SECRETS"); err != nil {
 		return s, err
+	}
+	accounts, err := secret("account_keys_file", c.AccountKeysFile, "STOCKD_ACCOUNT_KEYS", environ)
+	if err != nil {
+		return s, err
+	}
+	if accounts != nil {
+		if s.accounts, err = account.NewVerifier(accounts, c.AccountIssuer, c.AccountAudience); err != nil {
+			return s, misuse(fmt.Errorf("account_keys_file %s: %w", c.AccountKeysFile, err))
+		}
 	}
 	internal, err := secret("internal_key_file", c.InternalKeyFile, "STOCKD_INTERNAL_KEY", environ)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net"
@@ -29,6 +30,7 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 	}
 	public := newServer(detach(api.New(api.Config{
 		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Now: n.Now,
+		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
 	})))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client

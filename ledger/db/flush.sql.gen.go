@@ -38,11 +38,11 @@ SELECT ledger.flush(
     $11::int[], $12::smallint[], $13::int[], $14::int[], $15::boolean[], $16::int[], $17::uuid[], $18::int[],
     $19::uuid[], $20::uuid[], $21::uuid[], $22::uuid[], $23::int[], $24::boolean[],
     $25::timestamptz[], $26::timestamptz[], $27::smallint[],
-    $28::int[], $29::int[], $30::int[], $31::int[], $32::uuid[], $33::int[],
-    $34::int[], $35::bigint[], $36::int[], $37::smallint[], $38::smallint[], $39::smallint[],
-    $40::int[], $41::text[], $42::text[], $43::text[],
-    $44::int[], $45::bigint[], $46::smallint[], $47::bigint[], $48::bigint[], $49::bigint[],
-    $50::int[], $51::int[])::bytea
+    $28::int[], $29::int[], $30::int[], $31::int[], $32::uuid[], $33::int[], $34::bigint[],
+    $35::int[], $36::bigint[], $37::int[], $38::smallint[], $39::smallint[], $40::smallint[],
+    $41::int[], $42::text[], $43::text[], $44::text[],
+    $45::int[], $46::bigint[], $47::smallint[], $48::bigint[], $49::bigint[], $50::bigint[],
+    $51::int[], $52::int[])::bytea
 `
 
 type FlushParams struct {
@@ -79,6 +79,7 @@ type FlushParams struct {
 	QDimension   []int32
 	QKey         []uuid.UUID
 	QLimit       []int32
+	QSeat        []int64
 	SOp          []int32
 	SSeat        []int64
 	SVer         []int32
@@ -135,6 +136,7 @@ func (q *Queries) Flush(ctx context.Context, db DBTX, arg FlushParams) ([]byte, 
 		pq.Array(arg.QDimension),
 		pq.Array(arg.QKey),
 		pq.Array(arg.QLimit),
+		pq.Array(arg.QSeat),
 		pq.Array(arg.SOp),
 		pq.Array(arg.SSeat),
 		pq.Array(arg.SVer),

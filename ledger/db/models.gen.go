@@ -24,6 +24,7 @@ type LedgerHold struct {
 	QuotaDims    []int32
 	QuotaKeys    []uuid.UUID
 	QuotaLimits  []int32
+	QuotaSeats   []int64
 	Deadline     time.Time
 	MaxExpiresAt time.Time
 	RemainingMs  sql.NullInt64

@@ -612,13 +612,15 @@ func (q *Queries) ReconcilePartsRows(ctx context.Context, db DBTX) (int64, error
 
 const ReconcileQuota = `-- name: ReconcileQuota :many
 WITH counts AS (
-    SELECT h.id, h.event, h.quantity AS n FROM ledger.holds h WHERE h.state IN (0, 1) AND ($2::int = 0 OR h.event = $2)
+    SELECT h.id, h.event, h.quantity AS n, true AS whole FROM ledger.holds h WHERE h.state IN (0, 1) AND ($2::int = 0 OR h.event = $2)
     UNION ALL
-    SELECT x.hold, x.event, count(*) FROM ledger.sales x JOIN ledger.holds h ON h.id = x.hold
+    SELECT x.hold, x.event, count(*), false FROM ledger.sales x JOIN ledger.holds h ON h.id = x.hold
      WHERE x.ended_seq IS NULL AND h.state = 3 AND ($2::int = 0 OR x.event = $2) GROUP BY x.hold, x.event),
 due AS (
-    SELECT k.event, k.dimension, k.key, sum(k.n) AS n
-      FROM (SELECT c.event, c.n, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key FROM counts c JOIN ledger.holds h ON h.id = c.id) k
+    SELECT k.event, k.dimension, k.key,
+           sum(CASE WHEN k.seat = 0 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
+      FROM (SELECT c.id, c.event, c.n, c.whole, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
+              FROM counts c JOIN ledger.holds h ON h.id = c.id) k
      GROUP BY k.event, k.dimension, k.key),
 kept AS (SELECT q.event, q.dimension, q.key, q.n FROM ledger.quota q WHERE q.n <> 0 AND ($2::int = 0 OR q.event = $2))
 SELECT coalesce(q.event, d.event)::int AS event, coalesce(q.dimension, d.dimension)::smallint AS dimension, coalesce(q.key, d.key)::uuid AS key,
@@ -641,7 +643,7 @@ type ReconcileQuotaRow struct {
 	Due       int64
 }
 
-// A buyer's counter against their holds, pins and sales.
+// A buyer's counter against their holds, pins and sales. A limit of one seat (a document's) counts that seat, the others the whole hold.
 func (q *Queries) ReconcileQuota(ctx context.Context, db DBTX, arg ReconcileQuotaParams) ([]ReconcileQuotaRow, error) {
 	rows, err := db.QueryContext(ctx, ReconcileQuota, arg.MaxRows, arg.Event)
 	if err != nil {

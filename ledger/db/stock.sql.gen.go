@@ -55,7 +55,7 @@ func (q *Queries) GrantsUntaken(ctx context.Context, db DBTX, maxRows int32) ([]
 }
 
 const HoldGet = `-- name: HoldGet :one
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = $1
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = $1
 `
 
 type HoldGetRow struct {
@@ -78,6 +78,7 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, id uuid.UUID) (HoldGetRo
 		pq.Array(&i.LedgerHold.QuotaDims),
 		pq.Array(&i.LedgerHold.QuotaKeys),
 		pq.Array(&i.LedgerHold.QuotaLimits),
+		pq.Array(&i.LedgerHold.QuotaSeats),
 		&i.LedgerHold.Deadline,
 		&i.LedgerHold.MaxExpiresAt,
 		&i.LedgerHold.RemainingMs,
@@ -88,7 +89,7 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, id uuid.UUID) (HoldGetRo
 }
 
 const HoldsOfSales = `-- name: HoldsOfSales :many
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND h.state = 3 ORDER BY h.id
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND h.state = 3 ORDER BY h.id
 `
 
 type HoldsOfSalesRow struct {
@@ -118,6 +119,7 @@ func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([
 			pq.Array(&i.LedgerHold.QuotaDims),
 			pq.Array(&i.LedgerHold.QuotaKeys),
 			pq.Array(&i.LedgerHold.QuotaLimits),
+			pq.Array(&i.LedgerHold.QuotaSeats),
 			&i.LedgerHold.Deadline,
 			&i.LedgerHold.MaxExpiresAt,
 			&i.LedgerHold.RemainingMs,
@@ -138,7 +140,7 @@ func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([
 }
 
 const HoldsOfSegments = `-- name: HoldsOfSegments :many
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt
   FROM (SELECT unnest($1::int[]) AS event, unnest($2::int[]) AS segment, unnest($3::int[]) AS part) w
   JOIN ledger.holds h ON h.part = w.part AND h.event = w.event AND h.segment = w.segment
  WHERE h.state IN (0, 1) ORDER BY h.id
@@ -176,6 +178,7 @@ func (q *Queries) HoldsOfSegments(ctx context.Context, db DBTX, arg HoldsOfSegme
 			pq.Array(&i.LedgerHold.QuotaDims),
 			pq.Array(&i.LedgerHold.QuotaKeys),
 			pq.Array(&i.LedgerHold.QuotaLimits),
+			pq.Array(&i.LedgerHold.QuotaSeats),
 			&i.LedgerHold.Deadline,
 			&i.LedgerHold.MaxExpiresAt,
 			&i.LedgerHold.RemainingMs,

@@ -161,18 +161,21 @@ CREATE TABLE ledger.holds (
     quota_dims     int[] NOT NULL,                           -- not smallint: lib/pq cannot read arrays of it
     quota_keys     uuid[] NOT NULL,
     quota_limits   int[] NOT NULL,
+    quota_seats    bigint[] NOT NULL,                        -- the seat that a document stands for; 0: the whole hold counts
     deadline       timestamptz NOT NULL,
     max_expires_at timestamptz NOT NULL,
     remaining_ms   bigint,                                   -- written at a planned hand-off
     order_id       uuid,
     attempt        int NOT NULL DEFAULT 0,
-    CHECK (cardinality(quota_dims) = cardinality(quota_keys) AND cardinality(quota_dims) = cardinality(quota_limits))
+    CHECK (cardinality(quota_dims) = cardinality(quota_keys) AND cardinality(quota_dims) = cardinality(quota_limits) AND cardinality(quota_dims) = cardinality(quota_seats))
 ) WITH (fillfactor = 70);
 CREATE INDEX holds_live ON ledger.holds (part) WHERE state IN (0, 1);
+-- What is still being tried and may yet give back what it counts against limits: few rows, read when somebody is over a limit.
+CREATE INDEX holds_trying ON ledger.holds (event) WHERE state = 0;
 
 CREATE TABLE ledger.quota (
     event     int NOT NULL,
-    dimension smallint NOT NULL,                             -- 1 tid, 2 account, 3 document
+    dimension smallint NOT NULL,                             -- 1 tid, 2 account, 3 document; the key is a hash
     key       uuid NOT NULL,
     n         int NOT NULL,                                  -- no CHECK: it would fire on the proposed row of a netted release
     PRIMARY KEY (event, dimension, key)

@@ -6,12 +6,13 @@
 -- order checks operation by operation, and writes holds, counters, seats, journal, sales, orders and the hash chain.
 --
 -- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op.
--- o_q_lo..o_q_hi are the limits of an operation, s_* its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
+-- o_q_lo..o_q_hi are the limits of an operation; where q_seat is not 0 the limit counts this one seat of it, else all. s_* are its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
 -- g_other: the segment at the other end of the grant that operation g_op gives or takes. p_n: how many operations there are of each kind.
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
--- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 40 limit, 50 grant gone,
--- 51 not sold out, 99 fenced.
--- Outcomes 10-51 are the game's; any other surprise raises, and the whole call is undone.
+-- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 41 over a limit but for
+-- holds that are still being tried, 50 grant gone, 51 not sold out, 99 fenced; from 100 on over a limit: 100, and 10000 for each dimension after
+-- the first, and what the buyer had, up to 9999.
+-- Outcomes from 10 on are the game's; any other surprise raises, and the whole call is undone.
 -- What an order allows to be done with its seats. kind and attempt are the operation's. A pin is for the attempt that is being paid; seats are
 -- sold only when the attempt that pinned them is paid; a pin is given up when a later attempt replaced it or its own has ended, and the seats
 -- go back to the pool only when the order has ended as well; sold seats come back when the order is cancelled or refunded.
@@ -34,7 +35,7 @@ CREATE FUNCTION ledger.flush(
     o_w int[], o_kind smallint[], o_event int[], o_segment int[], o_area boolean[], o_quantity int[], o_hold uuid[], o_generation int[],
     o_scope uuid[], o_key uuid[], o_fingerprint uuid[], o_order uuid[], o_attempt int[], o_free boolean[],
     o_deadline timestamptz[], o_max timestamptz[], o_refused smallint[],
-    o_q_lo int[], o_q_hi int[], q_op int[], q_dimension int[], q_key uuid[], q_limit int[],
+    o_q_lo int[], o_q_hi int[], q_op int[], q_dimension int[], q_key uuid[], q_limit int[], q_seat bigint[],
     s_op int[], s_seat bigint[], s_ver int[], s_from smallint[], s_to smallint[], s_type smallint[],
     n_op int[], n_buyer text[], n_currency text[], n_ip text[],
     l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[],
@@ -196,8 +197,9 @@ BEGIN
     IF cardinality(q_op) > 0 THEN
         WITH added AS (
             INSERT INTO ledger.quota AS t (event, dimension, key, n)
-                SELECT o_event[q.op], q.dimension, q.key, sum(CASE WHEN o_kind[q.op] = 1 THEN o_quantity[q.op] ELSE -o_quantity[q.op] END)
-                  FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key)
+                SELECT o_event[q.op], q.dimension, q.key,
+                       sum(CASE WHEN o_kind[q.op] = 1 THEN 1 ELSE -1 END * CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END)
+                  FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat)
                  WHERE v_out[q.op] = 0 AND (o_kind[q.op] IN (1, 5, 6, 8) OR (o_kind[q.op] = 4 AND o_free[q.op]))
                  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (event, dimension, key) DO UPDATE SET n = t.n + excluded.n
@@ -214,37 +216,48 @@ BEGIN
              WHERE t.n > m.lim;
         END IF;
         IF v_keys IS NOT NULL THEN
-            FOR r IN SELECT p.p, sum(o_quantity[q.op]) AS s
-                       FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
+            FOR r IN SELECT p.p, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS s
+                       FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
                       WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY 1 LOOP
                 v_sums[r.p] := v_sums[r.p] - r.s;
             END LOOP;
-            FOR r IN SELECT q.op, array_agg(p.p) AS ps, array_agg(q.lim) AS ls
-                       FROM unnest(q_op, q_dimension, q_key, q_limit) q(op, dimension, key, lim), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
-                      WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY q.op ORDER BY q.op LOOP
-                v_fits := true;
+            -- A hold's limits by key, for one document may stand for several of its seats, in the order in which it has them.
+            FOR r IN SELECT k.op, array_agg(k.p ORDER BY k.i) AS ps, array_agg(k.lim ORDER BY k.i) AS ls, array_agg(k.n::int ORDER BY k.i) AS ns,
+                            array_agg(k.dimension ORDER BY k.i) AS ds, array_agg(k.key ORDER BY k.i) AS ks
+                       FROM (SELECT q.op, p.p, q.dimension, q.key, min(q.lim) AS lim, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS n, min(q.i) AS i
+                               FROM unnest(q_op, q_dimension, q_key, q_limit, q_seat) WITH ORDINALITY q(op, dimension, key, lim, seat, i),
+                                    LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
+                              WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY 1, 2, 3, 4) k
+                      GROUP BY k.op ORDER BY k.op LOOP
                 FOR i IN 1..cardinality(r.ps) LOOP
-                    IF v_sums[r.ps[i]] + o_quantity[r.op] > r.ls[i] THEN v_fits := false; END IF;
-                END LOOP;
-                IF v_fits THEN
-                    FOR i IN 1..cardinality(r.ps) LOOP v_sums[r.ps[i]] := v_sums[r.ps[i]] + o_quantity[r.op]; END LOOP;
-                ELSE
-                    v_out[r.op] := 40;
+                    CONTINUE WHEN v_sums[r.ps[i]] + r.ns[i] <= r.ls[i];
+                    -- What is still being tried may be given back by itself. The counter is locked, so nothing of it has been since it was read.
+                    SELECT coalesce(sum(CASE WHEN x.seat = 0 THEN h.quantity ELSE 1 END), 0) INTO v_want
+                      FROM ledger.holds h, LATERAL unnest(h.quota_dims, h.quota_keys, h.quota_seats) x(dimension, key, seat)
+                     WHERE h.event = o_event[r.op] AND h.state = 0 AND x.dimension = r.ds[i] AND x.key = r.ks[i];
+                    v_out[r.op] := 41;
                     v_lost := true;
+                    IF v_sums[r.ps[i]] + r.ns[i] - v_want > r.ls[i] THEN
+                        v_out[r.op] := 100 + 10000 * (r.ds[i] - 1) + least(v_sums[r.ps[i]], 9999);
+                        EXIT;
+                    END IF;
+                END LOOP;
+                IF v_out[r.op] = 0 THEN
+                    FOR i IN 1..cardinality(r.ps) LOOP v_sums[r.ps[i]] := v_sums[r.ps[i]] + r.ns[i]; END LOOP;
                 END IF;
             END LOOP;
             UPDATE ledger.quota t SET n = t.n - d.n
-              FROM (SELECT o_event[q.op] AS event, q.dimension, q.key, sum(o_quantity[q.op]) AS n
-                      FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key) WHERE v_out[q.op] = 40 GROUP BY 1, 2, 3) d
+              FROM (SELECT o_event[q.op] AS event, q.dimension, q.key, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS n
+                      FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat) WHERE v_out[q.op] = 41 OR v_out[q.op] >= 100 GROUP BY 1, 2, 3) d
              WHERE t.event = d.event AND t.dimension = d.dimension AND t.key = d.key;
         END IF;
     END IF;
 
     -- 6. The hold rows are written.
     IF p_n[1] > 0 THEN
-        INSERT INTO ledger.holds(id, event, segment, part, state, generation, quantity, quota_dims, quota_keys, quota_limits, deadline, max_expires_at)
+        INSERT INTO ledger.holds(id, event, segment, part, state, generation, quantity, quota_dims, quota_keys, quota_limits, quota_seats, deadline, max_expires_at)
             SELECT o.hold, o.event, o.segment, w_part[o.w], 1, o_generation[o.i], o.quantity,
-                   q_dimension[o.q_lo:o.q_hi], q_key[o.q_lo:o.q_hi], q_limit[o.q_lo:o.q_hi], o.deadline, o.max
+                   q_dimension[o.q_lo:o.q_hi], q_key[o.q_lo:o.q_hi], q_limit[o.q_lo:o.q_hi], q_seat[o.q_lo:o.q_hi], o.deadline, o.max
               FROM unnest(o_w, o_kind, o_event, o_segment, o_quantity, o_hold, o_deadline, o_max, o_q_lo, o_q_hi)
                    WITH ORDINALITY o(w, kind, event, segment, quantity, hold, deadline, max, q_lo, q_hi, i)
              WHERE o.kind = 1 AND v_out[o.i] = 0;
@@ -395,9 +408,9 @@ BEGIN
     END IF;
 
     -- "Ask again" is no answer to remember: the same request may be sent again under its key.
-    IF v_lost AND 31 = ANY (v_out) THEN
+    IF v_lost AND (31 = ANY (v_out) OR 41 = ANY (v_out)) THEN
         DELETE FROM ledger.idempotency x USING unnest(o_w, o_scope, o_key) WITH ORDINALITY o(w, scope, key, i)
-         WHERE v_out[o.i] = 31 AND o.key <> c_none AND x.scope = o.scope AND x.key = o.key AND x.part = w_part[o.w] AND x.seq = w_seq[o.w];
+         WHERE v_out[o.i] IN (31, 41) AND o.key <> c_none AND x.scope = o.scope AND x.key = o.key AND x.part = w_part[o.w] AND x.seq = w_seq[o.w];
     END IF;
 
     -- 11. One row for each partition, chained; then the part row, written once.

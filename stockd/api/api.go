@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ticketrush/pass"
+	"ticketrush/stockd/account"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -18,8 +19,15 @@ type Config struct {
 	Orders Orders
 	// RoomKeys verify passes. Nil means that no pass can be verified: then holds of events with a room are for API keys only.
 	RoomKeys *pass.Keyring
-	Log      *slog.Logger // nil: slog.Default
-	Registry *prometheus.Registry
+	// Accounts believes the account tokens of the organiser's site. Nil means that no such token can be believed.
+	Accounts *account.Verifier
+	// AccountRequired says that events with a limit per account want a token, also of visitors with a pass. Without it their limit counts per visitor.
+	AccountRequired bool
+	// Pseudonyms is the secret that accounts and documents are hashed with before they are counted: 32 bytes, the same on all nodes, and the same
+	// for as long as an event is on sale. Needed.
+	Pseudonyms []byte
+	Log        *slog.Logger // nil: slog.Default
+	Registry   *prometheus.Registry
 	// Sandbox serves /sandbox/, Admin the admin page; nil leaves them out.
 	Sandbox, Admin http.Handler
 	// ReadsPerSecond bounds the reads of one visitor, 0 means 20; bursts may be twice that. An address that says no more than itself may

@@ -18,9 +18,15 @@ const tries = 16
 
 // asker is who wants a hold: the scope of their idempotency keys and the limits that count for them.
 type asker struct {
-	scope  uuid.UUID
-	quotas []stock.Quota
-	key    *Key
+	scope    uuid.UUID
+	key      *Key     // of an organiser's program
+	admitted bool     // by a pass, which names tid
+	tid      [16]byte // of the visitor
+	// account is what the organiser's site calls the buyer, accountKey and documents are pseudonyms: of it, and of each ticket's document.
+	account    string
+	accountKey uuid.UUID
+	documents  []uuid.UUID
+	quotas     []stock.Quota
 }
 
 func (s *server) postHold(w http.ResponseWriter, r *http.Request) error {
@@ -32,8 +38,14 @@ func (s *server) postHold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if who.account, err = s.account(r); err != nil {
+		return err
+	}
 	var body holdBody
 	if err := decodeBody(w, r, &body, false); err != nil {
+		return err
+	}
+	if err := s.buyer(&who, ev, &body); err != nil {
 		return err
 	}
 	req, err := request(r, who.scope, "hold", ev.ID.String(), body)
@@ -48,7 +60,7 @@ func (s *server) postHold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := who.buyer(&body, ev); err != nil {
+	if err := s.limits(&who, ev, &want); err != nil {
 		return err
 	}
 	if err := s.narrow(r, ev, &want); err != nil {
@@ -83,28 +95,7 @@ func (s *server) asker(r *http.Request, ev *Event) (asker, error) {
 	if err != nil {
 		return asker{}, err
 	}
-	who := asker{scope: hashed("scope/tid", tid[:])}
-	if ev.LimitTid > 0 {
-		who.quotas = append(who.quotas, stock.Quota{Dimension: stock.DimensionTid, Key: hashed("quota/tid", tid[:]), Limit: ev.LimitTid})
-	}
-	return who, nil
-}
-
-// buyer adds the limits of the account, which only the account's own site may name.
-func (a *asker) buyer(body *holdBody, ev *Event) error {
-	if body.Buyer == nil || body.Buyer.Account == nil && len(body.Buyer.Documents) == 0 {
-		return nil
-	}
-	if a.key == nil {
-		return refuse(kindForbidden, "Only the account's own site may say who buys, by its API key.")
-	}
-	if body.Buyer.Account != nil && ev.LimitAccount > 0 {
-		a.quotas = append(a.quotas, stock.Quota{Dimension: stock.DimensionAccount, Key: hashed("quota/account", []byte(*body.Buyer.Account)), Limit: ev.LimitAccount})
-	}
-	if len(body.Buyer.Documents) > 0 && ev.LimitDocument > 0 {
-		return invalid(fault{"/buyer/documents", "Limits by document are not counted in this release."})
-	}
-	return nil
+	return asker{scope: hashed("scope/tid", tid[:]), admitted: true, tid: tid}, nil
 }
 
 // narrow takes ?segment= into account, and sends a direct client that is at the wrong node to the right one.
@@ -195,7 +186,7 @@ func (s *server) placeHold(ctx context.Context, ev *Event, want wish, req stock.
 	if !replay.Found {
 		return held{}, err
 	}
-	return s.replayHold(ctx, ev, replay, req)
+	return s.replayHold(ctx, ev, replay, req, who)
 }
 
 // committed is whether a refusal to make a hold comes from the ledger, which has looked for the key then.
@@ -204,9 +195,12 @@ func committed(code stock.Code) bool {
 }
 
 // replayHold gives the answer that the key got before.
-func (s *server) replayHold(ctx context.Context, ev *Event, replay Replay, req stock.Request) (held, error) {
+func (s *server) replayHold(ctx context.Context, ev *Event, replay Replay, req stock.Request, who asker) (held, error) {
 	if replay.Fingerprint != req.Fingerprint {
 		return held{}, refusal(ev, stock.Answer{Code: stock.CodeKeyReused}, "hold")
+	}
+	if dimension, _ := replay.Outcome.Limit(); dimension != 0 {
+		return held{}, refusal(ev, replay.Outcome.LimitAnswer(who.quotas), "hold")
 	}
 	if code := replay.refused(); code != stock.CodeOK {
 		return held{}, refusal(ev, stock.Answer{Code: code}, "hold")

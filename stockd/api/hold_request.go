@@ -80,7 +80,6 @@ func (b *holdBody) resolve(ev *Event, seats map[string]stock.SeatID) (wish, erro
 		f.add("/on_conflict", "fail or nearest.")
 	}
 	w.ask.Nearest = b.OnConflict == "nearest"
-	b.buyerFaults(&f)
 	switch {
 	case (b.Items == nil) == (b.Best == nil):
 		f.add("", "Send either items or best_available.")
@@ -95,18 +94,6 @@ func (b *holdBody) resolve(ev *Event, seats map[string]stock.SeatID) (wish, erro
 		return wish{}, invalid(f...)
 	}
 	return w, nil
-}
-
-func (b *holdBody) buyerFaults(f *faults) {
-	if b.Buyer == nil {
-		return
-	}
-	if b.Buyer.Account != nil && (*b.Buyer.Account == "" || len(*b.Buyer.Account) > 200) {
-		f.add("/buyer/account", "1 to 200 bytes.")
-	}
-	if len(b.Buyer.Documents) > stock.QuantityMax {
-		f.add("/buyer/documents", "At most %d.", stock.QuantityMax)
-	}
 }
 
 // resolveItems finds the seats or the area.

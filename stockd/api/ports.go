@@ -89,14 +89,15 @@ type Replay struct {
 
 // refused is the refusal that was answered, CodeOK when it was none.
 func (r Replay) refused() stock.Code {
-	switch r.Outcome {
-	case stock.OutcomeLimit:
+	if dimension, _ := r.Outcome.Limit(); dimension != 0 {
 		return stock.CodeLimitReached
+	}
+	switch r.Outcome {
 	case stock.OutcomeHoldGone:
 		return stock.CodeNoHold
 	case stock.OutcomeOrderNo, stock.OutcomeOrderOpen:
 		return stock.CodeIllegal
-	case stock.OutcomeApplied, stock.OutcomeReplay, stock.OutcomeKeyReused, stock.OutcomeNotExpired, stock.OutcomeOrderLocked, stock.OutcomeFenced:
+	case stock.OutcomeApplied, stock.OutcomeReplay, stock.OutcomeKeyReused, stock.OutcomeNotExpired, stock.OutcomeOrderLocked, stock.OutcomeLimitBusy, stock.OutcomeFenced:
 	}
 	if r.Refused == stock.CodeReplay {
 		return stock.CodeOK

@@ -20,6 +20,7 @@ var (
 	kindInvalid         = kind{"invalid", http.StatusUnprocessableEntity, "The request is not valid"}
 	kindKeyMissing      = kind{"key-missing", http.StatusBadRequest, "The request needs an Idempotency-Key"}
 	kindUnauthorized    = kind{"unauthorized", http.StatusUnauthorized, "Who asks is not known"}
+	kindAccountToken    = kind{"account-token", http.StatusUnauthorized, "The account's token is missing or not accepted"}
 	kindForbidden       = kind{"forbidden", http.StatusForbidden, "This is not allowed"}
 	kindAdmission       = kind{"admission-required", http.StatusForbidden, "A pass of the waiting room is needed"}
 	kindNotYours        = kind{"hold-not-yours", http.StatusForbidden, "The token does not belong to this"}
@@ -54,7 +55,7 @@ var (
 
 // kinds is all of them.
 var kinds = []kind{
-	kindMalformed, kindInvalid, kindKeyMissing, kindUnauthorized, kindForbidden, kindAdmission, kindNotYours, kindNotFound, kindMethod,
+	kindMalformed, kindInvalid, kindKeyMissing, kindUnauthorized, kindAccountToken, kindForbidden, kindAdmission, kindNotYours, kindNotFound, kindMethod,
 	kindNotAcceptable, kindSeatTaken, kindAllHeld, kindSoldOut, kindNotTogether, kindWouldOrphan, kindLimitReached, kindIllegal, kindNotOnSale,
 	kindSlugTaken, kindPaymentMismatch, kindKeyInFlight, kindExpired, kindStaleVersion, kindTooLarge, kindMediaType, kindWrongNode,
 	kindKeyReused, kindPrecondition, kindRateLimited, kindInternal, kindMoving, kindLedgerAway, kindOverloaded, kindLimitBusy,

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"ticketrush/stockd/stock"
@@ -8,6 +10,9 @@ import (
 
 // dimensions are the words for what a limit counts by.
 var dimensions = map[stock.Dimension]string{stock.DimensionTid: "tid", stock.DimensionAccount: "account", stock.DimensionDocument: "document"}
+
+// limitOwners begin the sentence that says how far a limit is used up.
+var limitOwners = map[stock.Dimension]string{stock.DimensionTid: "You have", stock.DimensionAccount: "Your account has", stock.DimensionDocument: "One of the documents has"}
 
 // holdStates are the words for the state of a hold.
 var holdStates = map[stock.State]string{stock.Held: "held", stock.Paying: "paying", stock.Sold: "sold"}
@@ -36,7 +41,7 @@ func refusal(ev *Event, a stock.Answer, event string) *problem {
 	case stock.CodeLimitReached:
 		return limitReached(ev, a)
 	case stock.CodeLimitBusy:
-		return refuse(kindLimitBusy, "Repeat the request with the same key.").after(jitter(busyRetry))
+		return refuse(kindLimitBusy, "Other holds of the same buyer are being tried and may yet be given up. Repeat the request with the same key.").after(jitter(busyRetry))
 	case stock.CodeHoldExpired:
 		return refuse(kindExpired, "Its deadline has passed; the seats are free for others.")
 	case stock.CodeHoldNotYours:
@@ -59,18 +64,18 @@ func refusal(ev *Event, a stock.Answer, event string) *problem {
 }
 
 func limitReached(ev *Event, a stock.Answer) *problem {
-	limit, dimension := a.Limit, dimensions[a.Dimension]
-	if dimension == "" {
-		dimension = dimensions[stock.DimensionTid]
-	}
+	dimension := cmp.Or(a.Dimension, stock.DimensionTid)
+	limit := a.Limit
 	if limit == 0 && ev != nil {
-		limit = ev.LimitTid
+		limit = ev.limit(dimension)
 	}
-	p := refuse(kindLimitReached, "Seats that are held, being paid and bought count together.").with("dimension", dimension).with("limit", limit)
-	if a.Used > 0 {
-		p = p.with("used", a.Used)
+	const counted = "Tickets that are held, being paid and bought count together."
+	p := refuse(kindLimitReached, counted).with("dimension", dimensions[dimension]).with("limit", limit)
+	if a.Used < 0 {
+		return p
 	}
-	return p
+	p.detail = fmt.Sprintf("%s %d of at most %d. %s", limitOwners[dimension], a.Used, limit, counted)
+	return p.with("used", a.Used)
 }
 
 func illegal(a stock.Answer, event string) *problem {

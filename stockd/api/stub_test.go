@@ -36,6 +36,7 @@ type stubNode struct {
 	deltas   chan Delta
 	reasons  []string
 	boom     bool
+	trying   bool // what is over a limit may be given back
 	// eventNode is where another node listens, for those that are not this one's.
 	eventNode string
 }
@@ -106,21 +107,30 @@ func (n *stubNode) settle(seg *stock.Segment, e stock.Effect, now int64) stock.A
 	}
 	if outcome == stock.OutcomeApplied {
 		replay := Replay{Found: true, Fingerprint: op.Request.Fingerprint, Hold: op.Hold, Order: op.Order, Refused: op.Refused}
+		asked := map[uuid.UUID]int32{}
 		for _, q := range op.Quotas {
-			if op.Kind == stock.KindHold && n.used[q.Key]+op.Quantity > q.Limit {
-				outcome, replay.Outcome = stock.OutcomeLimit, stock.OutcomeLimit
+			asked[q.Key] += q.Count(op.Quantity)
+		}
+		for _, q := range op.Quotas {
+			if op.Kind == stock.KindHold && n.used[q.Key]+asked[q.Key] > q.Limit {
+				outcome = stock.OutcomeLimit(q.Dimension, n.used[q.Key])
+				if n.trying {
+					outcome = stock.OutcomeLimitBusy
+				}
+				replay.Outcome = outcome
+				break
 			}
 		}
 		for _, q := range op.Quotas {
 			switch {
 			case outcome != stock.OutcomeApplied:
 			case op.Kind == stock.KindHold:
-				n.used[q.Key] += op.Quantity
+				n.used[q.Key] += q.Count(op.Quantity)
 			case op.Kind == stock.KindRelease, op.Kind == stock.KindExpire:
-				n.used[q.Key] -= op.Quantity
+				n.used[q.Key] -= q.Count(op.Quantity)
 			}
 		}
-		if op.Request != (stock.Request{}) {
+		if op.Request != (stock.Request{}) && outcome != stock.OutcomeLimitBusy {
 			n.replays[id] = replay
 		}
 	}

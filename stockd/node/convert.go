@@ -30,7 +30,7 @@ func opOf(op *stock.Op) ledger.Op {
 		Attempt: op.Attempt, Free: op.Free, Deadline: moment(op.Deadline), MaxExpires: moment(op.MaxExpires), Refused: int16(op.Refused),
 	}
 	for _, q := range op.Quotas {
-		out.Quotas = append(out.Quotas, ledger.Quota{Dimension: int16(q.Dimension), Key: q.Key, Limit: q.Limit})
+		out.Quotas = append(out.Quotas, ledger.Quota{Dimension: int16(q.Dimension), Key: q.Key, Limit: q.Limit, Seat: int64(q.Seat)})
 	}
 	for _, m := range op.Moves {
 		out.Moves = append(out.Moves, ledger.Move{Seat: int64(m.Seat), Ver: m.Ver, From: int16(m.From), To: int16(m.To), Type: m.Type})
@@ -159,7 +159,7 @@ func (n *Node) holdRow(event *Event, r *ledger.HoldRow, now time.Time) stock.Hol
 		Order: r.Order, Attempt: r.Attempt,
 	}
 	for _, q := range r.Quotas {
-		out.Quotas = append(out.Quotas, stock.Quota{Dimension: stock.Dimension(q.Dimension), Key: q.Key, Limit: q.Limit})
+		out.Quotas = append(out.Quotas, stock.Quota{Dimension: stock.Dimension(q.Dimension), Key: q.Key, Limit: q.Limit, Seat: stock.SeatID(q.Seat)})
 	}
 	return out
 }

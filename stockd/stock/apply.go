@@ -82,7 +82,7 @@ func (s *Segment) applyAgain(cmd *Command, h *hold) Effect {
 // applyHold chooses seats for a new hold and takes them.
 func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 	ask := &cmd.Ask
-	if !validAsk(ask) || cmd.TTL <= 0 || cmd.TTL > lifeMax || cmd.MaxTTL < 0 || cmd.MaxTTL > lifeMax {
+	if !validAsk(ask) || !validQuotas(cmd.Quotas, ask) || cmd.TTL <= 0 || cmd.TTL > lifeMax || cmd.MaxTTL < 0 || cmd.MaxTTL > lifeMax {
 		return refuse(CodeInvalid)
 	}
 	var chosen choice
@@ -104,7 +104,7 @@ func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 	slot, h := s.newHold(cmd.Hold)
 	s.generation++
 	h.generation = s.generation
-	h.fingerprint, h.quotas = cmd.Request.Fingerprint, cmd.Quotas
+	h.fingerprint, h.quotas = cmd.Request.Fingerprint, s.quotasOf(cmd.Quotas, chosen.seats)
 	h.deadline = now + cmd.TTL
 	h.maxExpires = now + max(cmd.MaxTTL, cmd.TTL)
 	h.state, h.tentative, h.busy = Held, true, KindHold
@@ -171,7 +171,7 @@ func (s *Segment) start(cmd *Command, h *hold, to State) *Op {
 	op := s.newOp(cmd, cmd.Kind)
 	op.Order, op.Attempt = h.order, h.attempt
 	if to == Available {
-		op.Quotas = h.quotas
+		op.Quotas = s.quotasFor(h, h.seats)
 	}
 	s.fill(op, h, h.seats, h.state, to)
 	h.busy = cmd.Kind
@@ -299,7 +299,7 @@ func (s *Segment) applyRefund(cmd *Command, h *hold) Effect {
 		return refuse(CodeInvalid)
 	}
 	op := s.newOp(cmd, KindRefund)
-	op.Order, op.Attempt, op.Quotas = h.order, h.attempt, h.quotas
+	op.Order, op.Attempt, op.Quotas = h.order, h.attempt, s.quotasFor(h, seats)
 	s.fill(op, h, seats, Sold, Available)
 	h.busy = KindRefund
 	return Effect{Op: op}

@@ -42,7 +42,7 @@ func (s *Segment) chooseUnits(ask *Ask, now int64) (choice, Answer) {
 	}
 	c := choice{seats: s.chosen[:0]}
 	for i := range ask.Quantity {
-		c.seats = append(c.seats, heldSeat{index: s.nextUnit, typ: typeOf(ask, int(i))})
+		c.seats = append(c.seats, heldSeat{index: s.nextUnit, typ: typeOf(ask, int(i)), ticket: int16(i)})
 		s.nextUnit++
 	}
 	return c, Answer{}
@@ -86,7 +86,7 @@ func (s *Segment) chooseBest(ask *Ask, now int64) (choice, Answer) {
 	slices.Sort(s.picked)
 	c := choice{seats: s.chosen[:0], rung: rung}
 	for i, index := range s.picked {
-		c.seats = append(c.seats, heldSeat{index: index, typ: typeOf(ask, i)})
+		c.seats = append(c.seats, heldSeat{index: index, typ: typeOf(ask, i), ticket: int16(i)})
 	}
 	return c, Answer{}
 }
@@ -117,7 +117,7 @@ func (s *Segment) noFit(k int, ask *Ask, f filter, now int64) Answer {
 func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 	var conflicts []SeatID
 	seats := s.chosen[:0]
-	for _, a := range ask.Seats {
+	for ticket, a := range ask.Seats {
 		i := a.Seat.Index()
 		if a.Seat.Segment() != s.no || a.Seat < 0 || int(i) >= len(s.owner) {
 			return choice{}, Answer{Code: CodeUnknownSeat, Conflicts: []SeatID{a.Seat}}
@@ -125,7 +125,7 @@ func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 		if a.Type < 0 || slices.ContainsFunc(seats, func(seat heldSeat) bool { return seat.index == i }) {
 			return choice{}, Answer{Code: CodeInvalid}
 		}
-		seats = append(seats, heldSeat{index: i, typ: a.Type})
+		seats = append(seats, heldSeat{index: i, typ: a.Type, ticket: int16(ticket)})
 		if s.owner[i] != 0 {
 			conflicts = append(conflicts, a.Seat)
 		}
@@ -153,15 +153,19 @@ func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 	return choice{}, answer
 }
 
-// substitute gives the choice in s.picked the ticket types of the named seats: category by category when they differ.
+// substitute gives the choice in s.picked the tickets of the named seats: category by category when they differ.
 func (s *Segment) substitute(ask *Ask, rung int8) choice {
 	c := choice{seats: s.chosen[:0], rung: rung, substituted: true}
 	slices.Sort(s.picked)
 	wanted := slices.Clone(ask.Seats)
+	tickets := make([]int16, len(wanted))
+	for ticket := range tickets {
+		tickets[ticket] = int16(ticket)
+	}
 	for _, i := range s.picked {
 		at := slices.IndexFunc(wanted, func(w SeatAsk) bool { return s.layout.cat[w.Seat.Index()] == s.layout.cat[i] })
-		c.seats = append(c.seats, heldSeat{index: i, typ: wanted[at].Type})
-		wanted = slices.Delete(wanted, at, at+1)
+		c.seats = append(c.seats, heldSeat{index: i, typ: wanted[at].Type, ticket: tickets[at]})
+		wanted, tickets = slices.Delete(wanted, at, at+1), slices.Delete(tickets, at, at+1)
 	}
 	return c
 }

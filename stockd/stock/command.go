@@ -41,7 +41,7 @@ type Command struct {
 	TTL int64 `json:"ttl_ms,omitempty"`
 	// MaxTTL bounds the life of a hold with all its extensions, in milliseconds, for KindHold.
 	MaxTTL int64 `json:"max_ttl_ms,omitempty"`
-	// Quotas are the limits that a new hold counts against.
+	// Quotas are the limits that a new hold counts against: each once, and the documents of a real-name sale one for each ticket, in the order of Ask.
 	Quotas []Quota `json:"quotas,omitempty"`
 	// Order and Attempt name the order for pin, unpin, sell, refund; Order alone for KindOrder and for a release that ends an order.
 	Order   uuid.UUID `json:"order"`
@@ -69,11 +69,14 @@ const (
 	DimensionDocument
 )
 
-// Quota is one limit: at most Limit seats in hold, payment and sale per Key in an event.
+// Quota is one limit: at most Limit seats in hold, payment and sale per Key in an event. The whole hold counts for it; a document counts for one
+// of its seats.
 type Quota struct {
 	Dimension Dimension `json:"dimension"`
 	Key       uuid.UUID `json:"key"` // hash of the tid, account or document
 	Limit     int32     `json:"limit"`
+	// Seat is the seat that a document stands for. It is 0 for the other dimensions, and in a command: the segment that chooses the seats fills it in.
+	Seat SeatID `json:"seat,omitempty"`
 }
 
 // Together says how a party wants to sit. A segment answers for itself only: with TogetherPreferred it would rather refuse than scatter

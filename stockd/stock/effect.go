@@ -66,7 +66,7 @@ const (
 	OutcomeOrderNo     Outcome = 30 // the order's state does not allow it
 	OutcomeOrderLocked Outcome = 31 // the order row is locked: ask again
 	OutcomeOrderOpen   Outcome = 32 // the hold has an open order already
-	OutcomeLimit       Outcome = 40
+	OutcomeLimitBusy   Outcome = 41 // over a limit, but for holds that are still being tried: ask again. For good it is OutcomeLimit
 	OutcomeGrantGone   Outcome = 50 // there is no such grant, or it was taken before
 	OutcomeNotSold     Outcome = 51 // not everything is sold in all the segments that sell the same places
 	OutcomeFenced      Outcome = 99 // another owner has the partition
@@ -114,7 +114,7 @@ type Answer struct {
 	FreeEstimate time.Duration `json:"free_estimate,omitempty"`
 	// Granted is the capacity that a grant has moved.
 	Granted int32 `json:"granted,omitempty"`
-	// Limit, Used and Dimension tell a CodeLimitReached.
+	// Limit, Used and Dimension tell a CodeLimitReached. Used is -1 when it is not known.
 	Limit     int32     `json:"limit,omitempty"`
 	Used      int32     `json:"used,omitempty"`
 	Dimension Dimension `json:"dimension,omitempty"`

@@ -20,7 +20,7 @@ func (mc *machine) Settle(t *rapid.T) {
 	mc.pending = slices.Delete(mc.pending, at, at+1)
 	outcome := OutcomeApplied
 	if rapid.IntRange(0, 3).Draw(t, "refused") == 0 {
-		outcome = rapid.SampledFrom([]Outcome{OutcomeReplay, OutcomeKeyReused, OutcomeHoldGone, OutcomeNotExpired, OutcomeOrderNo, OutcomeOrderLocked, OutcomeOrderOpen, OutcomeLimit, OutcomeGrantGone, OutcomeNotSold, OutcomeFenced}).Draw(t, "outcome")
+		outcome = rapid.SampledFrom([]Outcome{OutcomeReplay, OutcomeKeyReused, OutcomeHoldGone, OutcomeNotExpired, OutcomeOrderNo, OutcomeOrderLocked, OutcomeOrderOpen, OutcomeLimit(DimensionTid, 4), OutcomeLimitBusy, OutcomeGrantGone, OutcomeNotSold, OutcomeFenced}).Draw(t, "outcome")
 	}
 	answer := mc.s.Settle(o, outcome, mc.now)
 	if o.Kind == KindGrantOut || o.Kind == KindGrantIn {

@@ -93,7 +93,7 @@ func (mc *machine) command(kind Kind, hold uuid.UUID) Command {
 	return Command{
 		Kind: kind, Event: testEvent, Segment: testSegment, Hold: hold, TTL: testTTL, MaxTTL: testMaxTTL,
 		Request: Request{Scope: testID('s', 1), Key: testID('k', mc.ids), Fingerprint: testID('f', mc.ids)},
-		Quotas:  []Quota{{DimensionTid, testID('q', mc.ids%5), 6}},
+		Quotas:  []Quota{{Dimension: DimensionTid, Key: testID('q', mc.ids%5), Limit: 6}},
 	}
 }
 

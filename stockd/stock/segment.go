@@ -66,11 +66,13 @@ type hold struct {
 	substituted            bool
 }
 
-// heldSeat is a seat or unit of a hold. ver is used for units; the versions of seats are in Segment.ver.
+// heldSeat is a seat or unit of a hold. ver is used for units; the versions of seats are in Segment.ver. ticket says for which of the tickets that
+// were asked for it was chosen; nobody needs it once the hold is made.
 type heldSeat struct {
-	index int32
-	ver   int32
-	typ   int16
+	index  int32
+	ver    int32
+	typ    int16
+	ticket int16
 }
 
 // NewSegment makes a segment of seats, all available. A layout is shared and never changed.

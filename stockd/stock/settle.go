@@ -163,6 +163,9 @@ func (s *Segment) settleNote(op *Op, outcome Outcome, slot uint32, found bool, n
 
 // refusal is what the ledger's outcome means to the client.
 func refusal(op *Op, outcome Outcome) Answer {
+	if dimension, _ := outcome.Limit(); dimension != 0 {
+		return outcome.LimitAnswer(op.Quotas)
+	}
 	switch outcome {
 	case OutcomeReplay:
 		return Answer{Code: CodeReplay}
@@ -172,12 +175,8 @@ func refusal(op *Op, outcome Outcome) Answer {
 		return Answer{Code: CodeNoHold}
 	case OutcomeOrderNo, OutcomeOrderOpen, OutcomeGrantGone:
 		return Answer{Code: CodeIllegal}
-	case OutcomeLimit:
-		answer := Answer{Code: CodeLimitReached}
-		if len(op.Quotas) == 1 { // with more the outcome does not tell which
-			answer.Limit, answer.Dimension = op.Quotas[0].Limit, op.Quotas[0].Dimension
-		}
-		return answer
+	case OutcomeLimitBusy:
+		return Answer{Code: CodeLimitBusy}
 	default: // not expired, order locked, fenced, or a value from a newer ledger: ask again
 		return Answer{Code: CodeBusy}
 	}
