@@ -153,7 +153,7 @@ func (s *Segment) chooseNamed(ask *Ask) (choice, Answer) {
 	return choice{}, answer
 }
 
-// substitute gives the choice in s.picked the tickets of the named seats: category by category when they differ.
+// substitute gives the choice in s.picked the tickets of the named seats: a named seat that is in it keeps its own, the others go by category.
 func (s *Segment) substitute(ask *Ask, rung int8) choice {
 	c := choice{seats: s.chosen[:0], rung: rung, substituted: true}
 	slices.Sort(s.picked)
@@ -163,7 +163,12 @@ func (s *Segment) substitute(ask *Ask, rung int8) choice {
 		tickets[ticket] = int16(ticket)
 	}
 	for _, i := range s.picked {
-		at := slices.IndexFunc(wanted, func(w SeatAsk) bool { return s.layout.cat[w.Seat.Index()] == s.layout.cat[i] })
+		at := slices.IndexFunc(wanted, func(w SeatAsk) bool { return w.Seat.Index() == i })
+		if at < 0 {
+			at = slices.IndexFunc(wanted, func(w SeatAsk) bool {
+				return s.layout.cat[w.Seat.Index()] == s.layout.cat[i] && !slices.Contains(s.picked, w.Seat.Index())
+			})
+		}
 		c.seats = append(c.seats, heldSeat{index: i, typ: wanted[at].Type, ticket: tickets[at]})
 		wanted, tickets = slices.Delete(wanted, at, at+1), slices.Delete(tickets, at, at+1)
 	}

@@ -36,13 +36,20 @@ function notOnSale(b) {
   return 'This event is not on sale at the moment.';
 }
 
+const holders = {account: 'Your account holds', document: 'One of the documents stands for'};
+
+function limitReached(b) {
+  if (b.used === undefined) return `At most ${b.limit} tickets per person for this event.`;
+  return `${holders[b.dimension] ?? 'You hold'} ${b.used} of at most ${b.limit}${b.used < b.limit ? ': choose fewer' : ''}.`;
+}
+
 const texts = {
   'seat-taken': () => 'Somebody was faster for at least one of these seats. The map is up to date again.',
   'sold-out': () => 'That is sold out. Another category or fewer tickets may still work.',
   'all-held': (b) => `Everything that fits is in somebody’s hands right now. ${b.free_estimate_s ? `Some may come back in ${minutes(b.free_estimate_s)}.` : 'Some may come back soon, so do look again.'}`,
   'not-together': (b) => `We cannot find that many seats side by side.${b.largest_run ? ` The longest free run is ${b.largest_run}.` : ''}`,
   'would-orphan': () => 'That would leave a single seat behind. Please move by one seat.',
-  'limit-reached': (b) => `At most ${b.limit ?? 'a few'} tickets per person for this event${b.used ? `, and you have ${b.used} already` : ''}.`,
+  'limit-reached': (b) => limitReached(b),
   'hold-expired': () => 'The time was up, so your seats are free again. Look for new ones.',
   'hold-not-yours': () => 'These seats belong to another browser. Use the one in which you chose them.',
   'illegal-transition': (b) => `That is not possible any more${b.from ? `: your order is “${b.from.replace('_', ' ')}”` : ''}.`,
