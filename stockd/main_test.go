@@ -74,6 +74,8 @@ func TestEachMistakeIsSaidWithWhatToDo(t *testing.T) {
 		"everything wrong":   {[]string{"serve", "--config", write(t, "wrong.toml", "api_addr = \"here\"\ninternal_addr = \"0.0.0.0:7301\"\ngossip_addr = \"0.0.0.0:7201\"\nlanes = 99\nlog_level = \"loud\"\ntrusted_proxies = [\"me\"]\n")}, 2, []string{"STOCKD_API_ADDR", "internal_key_file", "gossip_key_file", "lanes", "log_level", "trusted_proxies", "postgres (STOCKD_POSTGRES)", "secrets_file", "stockd keys new", "internal_advertise"}},
 		"missing key file":   {[]string{"serve", "--config", nodeConfig(t, "room_keys_file = \"/nowhere/room.keys\"\n")}, 3, []string{"/nowhere/room.keys", "stockd keys", "STOCKD_ROOM_KEYS_FILE"}},
 		"broken key file":    {[]string{"serve", "--config", nodeConfig(t, "room_keys_file = \""+write(t, "room.keys", "current 1 short\n")+"\"\n")}, 2, []string{"room_keys_file", "stockd keys new"}},
+		"private acc. key":   {[]string{"serve", "--config", nodeConfig(t, "account_keys_file = \""+write(t, "account.jwks", `{"keys":[{"kty":"OKP","crv":"Ed25519","d":"AAAA","x":"AAAA"}]}`)+"\"\n")}, 2, []string{"account_keys_file", "private key", "public key"}},
+		"no account keys":    {[]string{"serve", "--config", nodeConfig(t, "account_required = true\n")}, 2, []string{"account_required (STOCKD_ACCOUNT_REQUIRED)", "account_keys_file"}},
 		"short gossip key":   {[]string{"serve", "--config", nodeConfig(t, "gossip_key_file = \""+write(t, "gossip.key", "c2hvcnQ=\n")+"\"\n")}, 2, []string{"gossip_key_file", "32 bytes"}},
 		"no Postgres":        {[]string{"serve", "--config", nodeConfig(t, "")}, 3, []string{"postgres", "start Postgres", "STOCKD_POSTGRES"}},
 		"no Postgres, check": {[]string{"serve", "--check", "--config", nodeConfig(t, "")}, 3, []string{"start Postgres"}},

@@ -151,7 +151,7 @@ func (s *server) limits(who *asker, ev *Event, want *wish) error {
 	}
 	if tickets := len(want.ask.Seats) + int(want.ask.Quantity); len(who.documents) != tickets {
 		f := faults{}
-		f.add("/buyer/documents", "Tickets of this event are sold by name: send the number of one document for each of the %d tickets, in their order; %d are there.", tickets, len(who.documents))
+		f.add("/buyer/documents", "Tickets of this event are sold by name: send the number of one document for each ticket, in their order. Wanted: %d, sent: %d.", tickets, len(who.documents))
 		return invalid(f...)
 	}
 	for _, key := range who.documents {
