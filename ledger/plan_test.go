@@ -42,6 +42,22 @@ func TestReadsByKey(t *testing.T) {
 	}
 }
 
+// TestRefusalReadsWhatIsTried: to tell "no" from "not now", the flush reads the few holds that are being tried, not all that live.
+func TestRefusalReadsWhatIsTried(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, database(t).DSN)
+	b.exec(`INSERT INTO ledger.holds(id, event, segment, part, state, generation, quantity, quota_dims, quota_keys, quota_limits, quota_seats, deadline, max_expires_at)
+		SELECT gen_random_uuid(), $1, 99, 0, CASE WHEN i % 1000 = 0 THEN 0 ELSE 1 END, 1, 2, '{1}', ARRAY[$2::uuid], '{4}', '{0}', now(), now() FROM generate_series(1, 20000) i`,
+		b.event, uuidOf("buyer"))
+	const most = 100 // blocks; the live holds have several hundred
+	if n := b.blocks(`SELECT ledger.trying($1, 1, $2)`, b.event, uuidOf("buyer")); n > most {
+		t.Errorf("a refusal reads %d blocks, at most %d are expected", n, most)
+	}
+	if n := b.number(`SELECT ledger.trying($1, 1, $2)`, b.event, uuidOf("buyer")); n != 40 {
+		t.Errorf("20 holds of two seats are being tried, it says %d", n)
+	}
+}
+
 // blocks runs a query on the pool that serves requests and counts the blocks that it reads.
 func (b *bench) blocks(query string, args ...any) int {
 	b.t.Helper()

@@ -29,6 +29,16 @@ $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
+-- How much holds that are still being tried count against a limit. It is planned at each call, unlike what stands in the flush: a plan of a time when
+-- there were few holds would read all that live.
+CREATE FUNCTION ledger.trying(p_event int, p_dimension int, p_key uuid) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(sum(CASE WHEN x.seat = 0 THEN h.quantity ELSE 1 END), 0)
+      FROM ledger.holds h, LATERAL unnest(h.quota_dims, h.quota_keys, h.quota_seats) x(dimension, key, seat)
+     WHERE h.event = p_event AND h.state = 0 AND x.dimension = p_dimension AND x.key = p_key
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
 CREATE FUNCTION ledger.flush(
     p_session bigint, p_batch uuid, p_now timestamptz, p_n int[],
     w_part int[], w_epoch bigint[], w_seq bigint[], w_lo int[], w_hi int[], w_digest bytea[],
@@ -231,13 +241,10 @@ BEGIN
                       GROUP BY k.op ORDER BY k.op LOOP
                 FOR i IN 1..cardinality(r.ps) LOOP
                     CONTINUE WHEN v_sums[r.ps[i]] + r.ns[i] <= r.ls[i];
-                    -- What is still being tried may be given back by itself. The counter is locked, so nothing of it has been since it was read.
-                    SELECT coalesce(sum(CASE WHEN x.seat = 0 THEN h.quantity ELSE 1 END), 0) INTO v_want
-                      FROM ledger.holds h, LATERAL unnest(h.quota_dims, h.quota_keys, h.quota_seats) x(dimension, key, seat)
-                     WHERE h.event = o_event[r.op] AND h.state = 0 AND x.dimension = r.ds[i] AND x.key = r.ks[i];
+                    -- What is still being tried may be given back by itself; none of it has been since the counter was locked.
                     v_out[r.op] := 41;
                     v_lost := true;
-                    IF v_sums[r.ps[i]] + r.ns[i] - v_want > r.ls[i] THEN
+                    IF v_sums[r.ps[i]] + r.ns[i] - ledger.trying(o_event[r.op], r.ds[i], r.ks[i]) > r.ls[i] THEN
                         v_out[r.op] := 100 + 10000 * (r.ds[i] - 1) + least(v_sums[r.ps[i]], 9999);
                         EXIT;
                     END IF;
@@ -431,4 +438,5 @@ END $$;
 
 -- +goose Down
 DROP FUNCTION ledger.flush;
+DROP FUNCTION ledger.trying;
 DROP FUNCTION ledger.order_allows;

@@ -64,11 +64,11 @@ func (q Quota) Count(quantity int32) int32 {
 // outcomeLimit, plus outcomeLimitSpan for each dimension after the first, plus what the buyer had, up to UsedMax.
 const (
 	outcomeLimit     Outcome = 100
-	outcomeLimitSpan         = 10000
+	outcomeLimitSpan Outcome = 10000
 )
 
 // UsedMax is the largest number of seats that an outcome can tell; more is told as so many.
-const UsedMax = outcomeLimitSpan - 1
+const UsedMax = int32(outcomeLimitSpan) - 1
 
 // OutcomeLimit is the outcome of a hold that is over the limit of a dimension of which the buyer had used seats.
 func OutcomeLimit(dimension Dimension, used int32) Outcome {
