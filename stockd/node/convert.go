@@ -106,10 +106,13 @@ func (n *Node) build(ctx context.Context, parts []owner.PartEpoch, loaded *ledge
 			continue
 		}
 		key := segmentKey{stock.EventID(row.Event), stock.SegmentNo(row.Segment)}
-		engine, err := n.engine(ctx, key, row)
-		if err == nil {
-			err = engine.Load(seats[key], holds[key], row.NextUnit)
-		}
+		var engine *stock.Segment
+		err := contained(func() (err error) {
+			if engine, err = n.engine(ctx, key, row); err == nil {
+				err = engine.Load(seats[key], holds[key], row.NextUnit)
+			}
+			return err
+		})
 		if err != nil {
 			part.Err = fmt.Errorf("event %d segment %d: %w", row.Event, row.Segment, err)
 			continue
@@ -117,6 +120,16 @@ func (n *Node) build(ctx context.Context, parts []owner.PartEpoch, loaded *ledge
 		part.Segments = append(part.Segments, owner.LoadedSegment{Event: key.event, Segment: key.no, Engine: engine})
 	}
 	return out
+}
+
+// contained makes an error of a panic: what cannot be loaded costs its partition, and not the node.
+func contained(load func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("a bug: %v", cause)
+		}
+	}()
+	return load()
 }
 
 // engine makes an empty segment with the layout of its event's chart.

@@ -90,7 +90,7 @@ func (c *Core) Step(now Now, in Input) []Effect {
 	if now.Mono < c.now.Mono {
 		panic(fmt.Sprintf("owner: time went back from %v to %v", c.now.Mono, now.Mono))
 	}
-	c.now, c.out = now, nil
+	c.now = now
 	c.take(in)
 	if now.Mono >= c.houseAt {
 		c.house()
@@ -99,7 +99,9 @@ func (c *Core) Step(now Now, in Input) []Effect {
 	c.releaseDrained()
 	c.sendFlushes()
 	c.finish()
-	return c.out
+	out := c.out // with what a question that panicked since the last step has left
+	c.out = nil
+	return out
 }
 
 func (c *Core) take(in Input) {

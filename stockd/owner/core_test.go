@@ -254,36 +254,6 @@ func TestRestartTakesItsOwnBackAtOnce(t *testing.T) {
 	check(t, w.settled())
 }
 
-// brittle is an engine with a bug.
-type brittle struct {
-	Engine
-	bad func(stock.Command) bool
-}
-
-func (b brittle) Apply(cmd stock.Command, now int64) stock.Effect {
-	if b.bad(cmd) {
-		panic("a bug")
-	}
-	return b.Engine.Apply(cmd, now)
-}
-
-func TestPanicCostsOnePartition(t *testing.T) {
-	t.Parallel()
-	w := started(t, 1)
-	n := w.nodes[0]
-	tenure := n.core.parts[stock.PartitionOf(1, 1)].tenure
-	tenure.segments[0].engine = brittle{tenure.segments[0].engine, func(c stock.Command) bool { return c.Ask.Quantity == 3 }}
-	w.ask(n, w.newHold(1, 1))
-	w.ask(n, w.newHold(1, 3))
-	w.ask(n, w.newHold(2, 3))
-	w.run(w.now + time.Second)
-	if len(w.problems) != 1 || w.replies[ProblemFailed] != 1 || w.codes[stock.CodeOK] != 2 {
-		t.Errorf("%v, answers %v, problems %v", w.problems, w.codes, w.replies)
-	}
-	w.problems = nil
-	check(t, w.settled())
-}
-
 func TestRefusedBatchIsTriedAloneAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
 	w := started(t, 1)

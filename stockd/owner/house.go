@@ -45,10 +45,14 @@ func (c *Core) reportChanged() {
 		if part.state != serving && part.state != draining {
 			continue
 		}
-		for _, s := range part.tenure.segments {
-			if s.changed {
-				s.changed = false
-				changed = append(changed, part.tenure.state(s))
+		t := part.tenure
+		for _, s := range t.segments {
+			if !s.changed || t.over {
+				continue
+			}
+			s.changed = false
+			if state, ok := c.state(t, s); ok {
+				changed = append(changed, state)
 			}
 		}
 	}
@@ -57,8 +61,12 @@ func (c *Core) reportChanged() {
 	}
 }
 
-func (t *tenure) state(s *segment) SegmentState {
-	return SegmentState{Event: s.event, Segment: s.no, Part: t.part, Epoch: t.epoch, Seq: t.seq, Counts: s.engine.Counts(), Seats: pack(s.engine.States(nil))}
+// state reads a segment; not ok when its engine panicked, and its partition is loaded anew.
+func (c *Core) state(t *tenure, s *segment) (state SegmentState, ok bool) {
+	ok = c.guard(t, func() {
+		state = SegmentState{Event: s.event, Segment: s.no, Part: t.part, Epoch: t.epoch, Seq: t.seq, Counts: s.engine.Counts(), Seats: pack(s.engine.States(nil))}
+	})
+	return state, ok
 }
 
 // pack writes two bits for each seat.
@@ -93,8 +101,12 @@ func (c *Core) Hold(id uuid.UUID) (view stock.HoldView, stale, ok bool) {
 	if t == nil {
 		return stock.HoldView{}, true, false
 	}
-	s, view := t.holder(id)
-	return view, !c.promising(), s != nil
+	c.guard(t, func() {
+		var s *segment
+		s, view = t.holder(id)
+		ok = s != nil
+	})
+	return view, !c.promising() || t.over, ok
 }
 
 // Segment is the state of a segment in memory.
@@ -107,7 +119,7 @@ func (c *Core) Segment(event stock.EventID, no stock.SegmentNo) (SegmentState, b
 	if s == nil {
 		return SegmentState{}, false
 	}
-	return t.state(s), true
+	return c.state(t, s)
 }
 
 // StalePin is a pin that waits for its order longer than it should.
@@ -124,8 +136,14 @@ func (c *Core) StalePins(olderThan int64, limit int) []StalePin {
 		if c.parts[p].state != serving {
 			continue
 		}
-		for _, s := range c.parts[p].tenure.segments {
-			for _, pin := range s.engine.Pins(olderThan) {
+		t := c.parts[p].tenure
+		for _, s := range t.segments {
+			if t.over {
+				break
+			}
+			var found []stock.Pin
+			c.guard(t, func() { found = s.engine.Pins(olderThan) })
+			for _, pin := range found {
 				if len(pins) == limit {
 					return pins
 				}

@@ -132,7 +132,11 @@ func (c *Core) apply(t *tenure, r *request) {
 		t.lines[r.cmd.Hold] = append(t.lines[r.cmd.Hold], r)
 		return
 	}
-	s := c.locate(t, &r.cmd)
+	var s *segment
+	if !c.guard(t, func() { s = c.locate(t, &r.cmd) }) {
+		c.refuse(r, ProblemFailed)
+		return
+	}
 	if s == nil {
 		if r.cmd.Segment == 0 && r.cmd.Kind != stock.KindHold {
 			c.answer(r, stock.Answer{Code: stock.CodeNoHold}) // Seq 0: not final, the driver asks the ledger

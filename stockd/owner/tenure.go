@@ -143,7 +143,8 @@ func (c *Core) strike(t *tenure, kind, text string) {
 	c.drop(t.part, c.now.Mono+wait)
 }
 
-// guard runs code of an engine. A panic in it costs that partition's memory, which the ledger has anyway, and nothing else.
+// guard runs code of an engine; nothing calls an engine without it. A panic costs that partition's memory, which the ledger has anyway, and
+// nothing else: the partition is claimed and loaded again, its requests wait for that or are told to try again.
 func (c *Core) guard(t *tenure, f func()) (ok bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
