@@ -41,9 +41,10 @@ var allowed = map[string][]string{
 	"stockd/order":          {"ledger", "stockd/stock", "stockd/paypage"},
 	"stockd/paypage":        {},
 	"stockd/site":           {},
+	"stockd/shed":           {},
 	"stockd/admin":          {},
 	"stockd/node":           {"stockd/owner", "stockd/stock", "stockd/chart", "stockd/cluster", "stockd/order", "ledger", "room", "client", "pass"},
-	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "pass"},
+	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "pass"},
 	"stockd/rush":           {"client", "pass"},
 	"stockd/demo":           {"ledger", "ledger/pgdev", "charts", "stockd/rush", "stockd/site", "pass", "client"},
 	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client"},
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages decide; they reach no network, no database and no clock, so that tests, recovery and the simulator run them as they are.
-var pure = []string{"pass", "room", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner"}
+var pure = []string{"pass", "room", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
 
 // forbidden is what a pure package may not import; prefixes.
 var forbidden = []string{"net", "database/sql", "os/exec", "github.com/caddyserver", "github.com/lib/pq", "ticketrush/ledger"}
