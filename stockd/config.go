@@ -84,6 +84,15 @@ type config struct {
 
 	// ReadsPerSecond bounds the reads of one visitor; an address that says no more than itself gets ten times as much. Default: 20; -1: no limit.
 	ReadsPerSecond float64 `toml:"reads_per_second"`
+	// WorkMax is the most requests that a node works on at once, and as many reads beside them; the others wait, and are refused when that
+	// takes too long (package shed). What is at work takes about WorkMax divided by the requests served per second: larger for a ledger that is far away
+	// and quick, smaller for a slow one. Default: 256.
+	WorkMax int `toml:"work_max"`
+	// ShedTarget is how long the oldest waiting request may be kept waiting all the time before requests are refused in proportion. Default: 20ms.
+	ShedTarget duration `toml:"shed_target"`
+	// ConnectionsMax is the most open connections of the public listener. Past it the one that has been silent for longest is closed for a new one; when all
+	// are busy the new one gets 503. Each costs some 20 kB. Default: 50000, or what the limit of open files leaves.
+	ConnectionsMax int `toml:"connections_max"`
 	// StreamsMax bounds the availability streams; each costs some 40 kB. Default: 10000.
 	StreamsMax int `toml:"streams_max"`
 	// TrustedProxies are the networks of the edges, whose X-Forwarded-For and X-Wr-… are believed. Default: loopback.
@@ -143,6 +152,9 @@ func (c config) withDefaults(hostname string) config {
 	span(&c.BalanceAfter, 10*time.Second)
 	span(&c.MoveCooldown, time.Minute)
 	span(&c.DrainTimeout, 10*time.Second)
+	number(&c.WorkMax, 256)
+	span(&c.ShedTarget, 20*time.Millisecond)
+	number(&c.ConnectionsMax, 50_000)
 	number(&c.StreamsMax, 10_000)
 	if c.ReadsPerSecond == 0 {
 		c.ReadsPerSecond = 20

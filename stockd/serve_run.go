@@ -15,6 +15,7 @@ import (
 	"ticketrush/stockd/admin"
 	"ticketrush/stockd/api"
 	"ticketrush/stockd/node"
+	"ticketrush/stockd/shed"
 )
 
 // run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
@@ -28,11 +29,16 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 	if err != nil {
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
-	public := newServer(detach(api.New(api.Config{
+	gate, err := shed.New(shed.Config{Work: c.WorkMax, Reads: c.WorkMax, Target: time.Duration(c.ShedTarget)})
+	if err != nil {
+		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
+	}
+	public := newServer(api.New(api.Config{
 		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Now: n.Now,
 		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
-	})))
+		Gate: gate,
+	}))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client
 	var serving sync.WaitGroup
 	for server, l := range map[*http.Server]net.Listener{public: listeners[0], internal: listeners[1]} {

@@ -9,6 +9,7 @@ import (
 
 	"ticketrush/pass"
 	"ticketrush/stockd/account"
+	"ticketrush/stockd/shed"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -35,6 +36,8 @@ type Config struct {
 	ReadsPerSecond float64
 	// StreamsMax bounds the availability streams of this node, 0 means 10,000; each costs some 40 kB. Past it, clients are told to poll.
 	StreamsMax int
+	// Gate decides who is served when more come than can be; nil means one with the defaults of shed.Config.
+	Gate *shed.Gate
 	// TrustedProxies are the addresses whose X-Forwarded-For, X-Forwarded-Proto and X-Wr-… are believed; nil means loopback.
 	TrustedProxies []netip.Prefix
 	// Now is the clock; nil means time.Now.
@@ -44,6 +47,8 @@ type Config struct {
 // server holds what the handlers share. It is read only once made, apart from what guards itself.
 type server struct {
 	Config
+	began   time.Time     // the gate's clock counts from here
+	bodies  chan struct{} // a place in it is a large body that may be read
 	reads   *readLimit
 	streams chan struct{} // a place in it is a stream that may run
 	maps    mapCache
@@ -74,10 +79,16 @@ func newServer(cfg Config) *server {
 	}
 	s := &server{
 		Config:  cfg,
+		began:   time.Now(),
+		bodies:  make(chan struct{}, largeBodies),
 		streams: make(chan struct{}, cmp.Or(cfg.StreamsMax, 10_000)),
 		metrics: newMetrics(cfg.Registry),
 		proxy:   newProxy(),
 	}
+	if s.Gate == nil {
+		s.Gate, _ = shed.New(shed.Config{}) // the defaults are right
+	}
+	cfg.Registry.MustRegister(gateMetrics{s})
 	if rate := cmp.Or(cfg.ReadsPerSecond, 20); rate > 0 {
 		s.reads = newReadLimit(rate, 2*rate)
 	}
@@ -88,34 +99,34 @@ func newServer(cfg Config) *server {
 type route struct {
 	method, path string
 	serve        func(*server, http.ResponseWriter, *http.Request) error
-	read         bool // counts against the limit of reads
+	gating
 }
 
 // routes are the operations that are answered here; those of Sandbox and Admin are mounted beside them.
 var routes = []route{
-	{http.MethodPost, "/v1/charts", (*server).postChart, false},
-	{http.MethodPost, "/v1/events", (*server).postEvent, false},
-	{http.MethodGet, "/v1/events/{ev}", (*server).getEvent, true},
-	{http.MethodPatch, "/v1/events/{ev}", (*server).patchEvent, false},
-	{http.MethodGet, "/v1/events/{ev}/map", (*server).getMap, true},
-	{http.MethodGet, "/v1/events/{ev}/availability", (*server).getAvailability, true},
-	{http.MethodGet, "/v1/events/{ev}/availability/stream", (*server).getStream, true},
-	{http.MethodPost, "/v1/events/{ev}/holds", (*server).postHold, false},
-	{http.MethodGet, "/v1/holds/{id}", (*server).getHold, true},
-	{http.MethodPatch, "/v1/holds/{id}", (*server).patchHold, false},
-	{http.MethodDelete, "/v1/holds/{id}", (*server).deleteHold, false},
-	{http.MethodPost, "/v1/holds/{id}/order", (*server).postOrder, false},
-	{http.MethodGet, "/v1/orders/{id}", (*server).getOrder, true},
-	{http.MethodPost, "/v1/orders/{id}/cancel", (*server).postCancel, false},
-	{http.MethodPost, "/v1/orders/{id}/payments", (*server).postPayment, false},
-	{http.MethodGet, "/v1/orders/{id}/tickets", (*server).getTickets, true},
-	{http.MethodGet, "/v1/tickets/{image}", (*server).getTicketImage, true},
-	{http.MethodPost, "/v1/webhooks/{provider}", (*server).postWebhook, false},
-	{http.MethodGet, "/v1/openapi.yaml", (*server).getContract, true},
-	{http.MethodGet, "/healthz", (*server).getHealth, false},
-	{http.MethodGet, "/readyz", (*server).getReady, false},
-	{http.MethodGet, "/metrics", (*server).getMetrics, false},
-	{http.MethodGet, "/admin/status", (*server).getAdminStatus, false},
+	{http.MethodPost, "/v1/charts", (*server).postChart, operate},
+	{http.MethodPost, "/v1/events", (*server).postEvent, operate},
+	{http.MethodGet, "/v1/events/{ev}", (*server).getEvent, browse},
+	{http.MethodPatch, "/v1/events/{ev}", (*server).patchEvent, operate},
+	{http.MethodGet, "/v1/events/{ev}/map", (*server).getMap, browse},
+	{http.MethodGet, "/v1/events/{ev}/availability", (*server).getAvailability, browse},
+	{http.MethodGet, "/v1/events/{ev}/availability/stream", (*server).getStream, browse},
+	{http.MethodPost, "/v1/events/{ev}/holds", (*server).postHold, hold},
+	{http.MethodGet, "/v1/holds/{id}", (*server).getHold, look},
+	{http.MethodPatch, "/v1/holds/{id}", (*server).patchHold, buy},
+	{http.MethodDelete, "/v1/holds/{id}", (*server).deleteHold, buy},
+	{http.MethodPost, "/v1/holds/{id}/order", (*server).postOrder, buy},
+	{http.MethodGet, "/v1/orders/{id}", (*server).getOrder, look},
+	{http.MethodPost, "/v1/orders/{id}/cancel", (*server).postCancel, buy},
+	{http.MethodPost, "/v1/orders/{id}/payments", (*server).postPayment, buy},
+	{http.MethodGet, "/v1/orders/{id}/tickets", (*server).getTickets, look},
+	{http.MethodGet, "/v1/tickets/{image}", (*server).getTicketImage, look},
+	{http.MethodPost, "/v1/webhooks/{provider}", (*server).postWebhook, buy},
+	{http.MethodGet, "/v1/openapi.yaml", (*server).getContract, browse},
+	{http.MethodGet, "/healthz", (*server).getHealth, openly},
+	{http.MethodGet, "/readyz", (*server).getReady, openly},
+	{http.MethodGet, "/metrics", (*server).getMetrics, openly},
+	{http.MethodGet, "/admin/status", (*server).getAdminStatus, operate},
 }
 
 // handler wires the routes. What no route takes is answered by us too, so that 404 and 405 are problem documents like everything else.
@@ -127,15 +138,15 @@ func (s *server) handler() http.Handler {
 		allowed[rt.path] = append(allowed[rt.path], rt.method)
 	}
 	for path, methods := range allowed {
-		s.mux.Handle(path, s.wrap(route{path: path, serve: methodNotAllowed(methods)}))
+		s.mux.Handle(path, s.wrap(route{path: path, serve: methodNotAllowed(methods), gating: openly}))
 	}
 	if s.Sandbox != nil {
-		s.mux.Handle("/sandbox/", s.Sandbox)
+		s.mux.Handle("/sandbox/", detach(s.Sandbox))
 	}
 	if s.Admin != nil {
 		s.mux.Handle("/admin", s.Admin)
 		s.mux.Handle("/admin/", s.Admin)
 	}
-	s.mux.Handle("/", s.wrap(route{path: "/", serve: (*server).notFound}))
+	s.mux.Handle("/", s.wrap(route{path: "/", serve: (*server).notFound, gating: openly}))
 	return s.guard(s.mux)
 }

@@ -26,6 +26,7 @@ func (s *server) postChart(w http.ResponseWriter, r *http.Request) error {
 	if _, err := idempotencyKey(r); err != nil {
 		return err
 	}
+	readWithin(w, chartBodyWithin)
 	body, contentType, err := readBody(w, r, chartBodyMax, "application/json", "text/csv")
 	if err != nil {
 		return err

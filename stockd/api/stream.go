@@ -123,7 +123,7 @@ func (s *server) writeSnapshot(r *http.Request, out *streamWriter, ev *Event, id
 	return out.event("snapshot", id, snap.doc)
 }
 
-// streamWriter writes server-sent events.
+// streamWriter writes server-sent events. How long a write may take is bounded by guard.
 type streamWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -142,8 +142,6 @@ func (o *streamWriter) event(kind, id string, doc any) error {
 }
 
 func (o *streamWriter) write(text string) error {
-	// Not every writer has deadlines (tests); the stream works without.
-	_ = o.control.SetWriteDeadline(time.Now().Add(streamWriteMax))
 	if _, err := o.w.Write([]byte(text)); err != nil {
 		return err
 	}

@@ -36,7 +36,8 @@ type stubNode struct {
 	deltas   chan Delta
 	reasons  []string
 	boom     bool
-	trying   bool // what is over a limit may be given back
+	trying   bool   // what is over a limit may be given back
+	before   func() // called by Do before anything else
 	// eventNode is where another node listens, for those that are not this one's.
 	eventNode string
 }
@@ -75,6 +76,12 @@ func (n *stubNode) put(c *chart.Chart, ev Event) *Event {
 }
 
 func (n *stubNode) Do(_ context.Context, cmd stock.Command) (stock.Answer, error) {
+	n.mu.Lock()
+	before := n.before
+	n.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.boom {

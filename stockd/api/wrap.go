@@ -18,6 +18,7 @@ import (
 // metrics are labelled by what is in our own table of routes only.
 type metrics struct {
 	seconds  *prometheus.HistogramVec
+	waited   *prometheus.HistogramVec
 	problems *prometheus.CounterVec
 	streams  prometheus.Gauge
 }
@@ -28,10 +29,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "stockd_api_seconds", Help: "Time to answer by route and status, streams left out.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"route", "status"}),
+		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "stockd_shed_wait_seconds", Help: "Time that requests waited for a place before work on them began, by class.",
+			Buckets: []float64{.0001, .001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"class"}),
 		problems: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stockd_api_problems_total", Help: "Refusals by type of problem."}, []string{"type"}),
 		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockd_api_streams", Help: "Availability streams that are open."}),
 	}
-	reg.MustRegister(m.seconds, m.problems, m.streams)
+	reg.MustRegister(m.seconds, m.waited, m.problems, m.streams)
 	return m
 }
 
@@ -39,26 +44,38 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 type recorder struct {
 	http.ResponseWriter
 	status int
+	begun  func()        // called when the answer begins; nil: nothing is
+	within time.Duration // how long each write may take; 0: the writer below knows
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
-	}
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	return r.ResponseWriter.Write(b)
+}
+
+// begin comes before everything that is written.
+func (r *recorder) begin(status int) {
+	if r.status == 0 {
+		r.status = status
+		if r.begun != nil {
+			r.begun()
+		}
+	}
+	if r.within > 0 {
+		// Not every writer has deadlines (tests).
+		_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(time.Now().Add(r.within))
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// wrap makes a handler of a route: limit of reads, errors to problems, metrics.
+// wrap makes a handler of a route: limit of reads, the gate, errors to problems, metrics.
 func (s *server) wrap(rt route) http.Handler {
 	name := strings.TrimSpace(rt.method + " " + rt.path)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,7 +83,7 @@ func (s *server) wrap(rt route) http.Handler {
 		start := s.Now()
 		err := s.admitRead(rt, r)
 		if err == nil {
-			err = rt.serve(s, rec, r)
+			err = s.let(rt, rec, r)
 		}
 		if err != nil {
 			s.refused(rec, r, err)
@@ -134,11 +151,18 @@ const (
 	streamRetry   = 2 * time.Second
 )
 
-// guard is around everything: a panic is answered and logged with an id, and whatever answers gets the headers that all answers have.
+// guard is around everything: a panic is answered and logged with an id, whatever answers gets the headers that all answers have, and neither a
+// body that drips in nor a reader who does not read keeps a connection busy for longer than it may.
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, within: answerWriteMax}
+		if strings.HasSuffix(r.URL.Path, "/stream") {
+			rec.within = streamWriteMax
+		}
+		if r.ContentLength != 0 {
+			readWithin(w, bodyWithin)
+		}
 		defer func() {
 			reason := recover()
 			if reason == nil {
