@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"stockd/paypage":        {},
 	"stockd/site":           {},
 	"stockd/shed":           {},
+	"stockd/conns":          {},
 	"stockd/admin":          {},
 	"stockd/node":           {"stockd/owner", "stockd/stock", "stockd/chart", "stockd/cluster", "stockd/order", "ledger", "room", "client", "pass"},
 	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "pass"},

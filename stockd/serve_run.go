@@ -14,9 +14,13 @@ import (
 
 	"ticketrush/stockd/admin"
 	"ticketrush/stockd/api"
+	"ticketrush/stockd/conns"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/shed"
 )
+
+// internalConnections bounds the internal listener: a node keeps at most 256 to another, an edge a few.
+const internalConnections = 2000
 
 // run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
 // requests are still answered and forwarded, then the listeners close, and last the ledger.
@@ -40,6 +44,12 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 		Gate: gate,
 	}))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client
+	most, warning := conns.Within(c.ConnectionsMax, conns.FilesMax())
+	if warning != "" {
+		log.Warn(warning)
+	}
+	listeners[0] = conns.New(most, public, "public", registry).Listen(listeners[0])
+	listeners[1] = conns.New(internalConnections, internal, "internal", registry).Listen(listeners[1])
 	var serving sync.WaitGroup
 	for server, l := range map[*http.Server]net.Listener{public: listeners[0], internal: listeners[1]} {
 		server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // clients that went away

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package conns
+
+// FilesMax is how many files this process may open, 0 when that is not known.
+func FilesMax() uint64 { return 0 }
