@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ticketrush/stockd/node"
 	"ticketrush/stockd/shed"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,7 @@ func (s *server) let(rt route, w *recorder, r *http.Request) error {
 			return err
 		}
 	}
+	arrived := time.Now()
 	leave, err := s.enter(r.Context(), rt.class)
 	if err != nil {
 		return err
@@ -50,7 +52,7 @@ func (s *server) let(rt route, w *recorder, r *http.Request) error {
 	}
 	ctx, cancel := detached(r.Context())
 	defer cancel()
-	return rt.serve(s, w, r.WithContext(ctx))
+	return rt.serve(s, w, r.WithContext(node.Arrived(ctx, arrived)))
 }
 
 // elapsed is the gate's clock.

@@ -50,11 +50,18 @@ func (n *Node) Do(ctx context.Context, cmd stock.Command) (stock.Answer, error) 
 		return stock.Answer{}, fmt.Errorf("hold id %v does not carry partition %d of its segment", cmd.Hold, part)
 	}
 	begin := time.Now()
-	answer, err := n.route(ctx, part, begin.Add(n.cfg.QueueWait), func(ctx context.Context, target Owner, here bool) (stock.Answer, error) {
+	since := begin
+	if cmd.Kind == stock.KindHold { // the other kinds carry on what was begun: that is not given up because it has taken long
+		since = arrived(ctx, begin)
+	}
+	if begin.Sub(since) >= n.cfg.QueueWait {
+		return stock.Answer{}, ErrOverloaded
+	}
+	answer, err := n.route(ctx, part, since.Add(n.cfg.QueueWait), func(ctx context.Context, target Owner, here bool) (stock.Answer, error) {
 		if here {
-			return n.here(ctx, part, cmd)
+			return n.here(ctx, part, cmd, time.Since(since))
 		}
-		return n.there(ctx, target, part, cmd)
+		return n.there(ctx, target, part, cmd, time.Since(since))
 	})
 	n.metrics.do.WithLabelValues(resultOf(answer, err)).Observe(time.Since(begin).Seconds())
 	if err == nil && answer.Code == stock.CodeNoHold && answer.Seq == 0 {
@@ -104,10 +111,26 @@ func (n *Node) route(ctx context.Context, part stock.PartitionID, until time.Tim
 	}
 }
 
-// here asks this node's core.
-func (n *Node) here(ctx context.Context, part stock.PartitionID, cmd stock.Command) (stock.Answer, error) {
+// arrivedKey is where a context has the time at which its request came to the cluster.
+type arrivedKey struct{}
+
+// Arrived notes when a request came. A hold whose request has waited for longer than QueueWait, wherever it was, is refused with ErrOverloaded
+// without work on it.
+func Arrived(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, arrivedKey{}, at)
+}
+
+func arrived(ctx context.Context, otherwise time.Time) time.Time {
+	if at, ok := ctx.Value(arrivedKey{}).(time.Time); ok {
+		return at
+	}
+	return otherwise
+}
+
+// here asks this node's core, for a client that has waited already.
+func (n *Node) here(ctx context.Context, part stock.PartitionID, cmd stock.Command, waited time.Duration) (stock.Answer, error) {
 	reply := make(chan owner.Reply, 1)
-	m := message{in: owner.Request{ID: n.requests.Add(1), Part: part, Command: cmd}, reply: reply}
+	m := message{in: owner.Request{ID: n.requests.Add(1), Part: part, Command: cmd, Waited: waited}, reply: reply}
 	select {
 	case n.inbox <- m:
 	case <-ctx.Done():
@@ -144,9 +167,9 @@ func problemError(p owner.Problem, after time.Duration) error {
 
 // there asks another node: one hop, the other never passes it on. A call that broke off may be repeated: commands are found again by their
 // key, or by the state that they ask for.
-func (n *Node) there(ctx context.Context, target Owner, part stock.PartitionID, cmd stock.Command) (stock.Answer, error) {
+func (n *Node) there(ctx context.Context, target Owner, part stock.PartitionID, cmd stock.Command, waited time.Duration) (stock.Answer, error) {
 	var out commandAnswer
-	err := n.peers.post(ctx, target.node(), "/internal/v1/commands", commandDoc{Part: part, Command: cmd}, &out, n.cfg.QueueWait+time.Second)
+	err := n.peers.post(ctx, target.node(), "/internal/v1/commands", commandDoc{Part: part, Command: cmd, WaitedMs: waited.Milliseconds()}, &out, n.cfg.QueueWait+time.Second)
 	if err != nil {
 		if ctx.Err() != nil {
 			return stock.Answer{}, context.Cause(ctx)

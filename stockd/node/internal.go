@@ -90,7 +90,7 @@ func (n *Node) serveCommand(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the command is not for that partition", http.StatusBadRequest)
 		return
 	}
-	answer, err := n.here(r.Context(), in.Part, in.Command)
+	answer, err := n.here(r.Context(), in.Part, in.Command, max(0, time.Duration(in.WaitedMs)*time.Millisecond))
 	out := commandAnswer{Answer: answer}
 	var moving *ErrMoving
 	switch {

@@ -53,6 +53,7 @@ func (n *Node) loop() {
 			return
 		case <-timer.C:
 			n.step(owner.Tick{}, time.Since(n.started), waiters)
+			n.metrics.oldest.Set(n.core.OldestWait().Seconds())
 		case m := <-n.inbox:
 			// What has come together has one time, so that its operations share a batch.
 			mono := time.Since(n.started)

@@ -12,7 +12,8 @@ import (
 type metrics struct {
 	flush, batch, renewal prometheus.Histogram
 	do                    *prometheus.HistogramVec
-	waiting, served       prometheus.Gauge
+	waiting, oldest       prometheus.Gauge
+	served                prometheus.Gauge
 	misdirected, unknown  prometheus.Counter
 	alarms                *prometheus.CounterVec
 	deltas                prometheus.Counter
@@ -39,6 +40,7 @@ func newMetrics(reg prometheus.Registerer, n *Node) (*metrics, error) {
 			Namespace: "stockd", Name: "command_seconds", Help: "Time of a command with forwarding and commit, by how it ended.", Buckets: fast,
 		}, []string{"result"}),
 		waiting:     gauge("requests_waiting", "Requests that have no answer yet."),
+		oldest:      gauge("request_oldest_seconds", "Age of the request that waits for longest at its owner; at queue_wait it is refused."),
 		served:      gauge("partitions_served", "Partitions that this node serves."),
 		misdirected: counter("misdirected_total", "Commands that came to, or were sent to, a node that does not own their partition."),
 		unknown:     counter("flush_unknown_total", "Flushes whose outcome was unknown and that were sent again."),
@@ -53,7 +55,7 @@ func newMetrics(reg prometheus.Registerer, n *Node) (*metrics, error) {
 		return m, nil
 	}
 	var problems []error
-	for _, c := range []prometheus.Collector{m.flush, m.batch, m.renewal, m.do, m.waiting, m.served, m.misdirected, m.unknown, m.alarms, m.deltas, m.granted, m.gathered, members} {
+	for _, c := range []prometheus.Collector{m.flush, m.batch, m.renewal, m.do, m.waiting, m.oldest, m.served, m.misdirected, m.unknown, m.alarms, m.deltas, m.granted, m.gathered, members} {
 		problems = append(problems, reg.Register(c))
 	}
 	return m, errors.Join(problems...)

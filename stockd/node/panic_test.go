@@ -61,7 +61,7 @@ func TestPanicReloadsOnePartition(t *testing.T) {
 	n.give(owner.Loaded{Added: true, Parts: []owner.LoadedPart{{Part: sick, Epoch: epochs[sick], Segments: []owner.LoadedSegment{
 		{Event: poison, Segment: 1, Engine: poisoned{stock.NewArea(poison, 1, 1)}},
 	}}}})
-	if _, err := n.here(t.Context(), sick, stock.Command{Kind: stock.KindHold, Event: poison, Segment: 1}); !errors.Is(err, ErrFailed) {
+	if _, err := n.here(t.Context(), sick, stock.Command{Kind: stock.KindHold, Event: poison, Segment: 1}, 0); !errors.Is(err, ErrFailed) {
 		t.Errorf("the request that broke it got %v", err)
 	}
 	fans.Wait()

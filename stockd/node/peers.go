@@ -18,8 +18,9 @@ import (
 // What nodes say to each other.
 type (
 	commandDoc struct {
-		Part    stock.PartitionID `json:"part"`
-		Command stock.Command     `json:"command"`
+		Part     stock.PartitionID `json:"part"`
+		Command  stock.Command     `json:"command"`
+		WaitedMs int64             `json:"waited_ms,omitempty"` // how long its client has been waiting
 	}
 	commandAnswer struct {
 		Answer  stock.Answer  `json:"answer"`

@@ -161,6 +161,9 @@ type Request struct {
 	ID      uint64
 	Part    stock.PartitionID
 	Command stock.Command
+	// Waited is for how long its client has been waiting already, here or at another node: QueueWait counts from then. What has waited for longer
+	// is refused at once.
+	Waited time.Duration
 }
 
 // Freeze stops moves for balance, or allows them again.

@@ -36,14 +36,14 @@ func byArrival(a, b *request) int { return cmp.Compare(a.arrival, b.arrival) }
 
 // request takes one command in.
 func (c *Core) request(in Request) {
-	r := &request{id: in.ID, part: in.Part, cmd: in.Command, deadline: c.now.Mono + c.cfg.QueueWait}
+	r := &request{id: in.ID, part: in.Part, cmd: in.Command, deadline: c.now.Mono + c.cfg.QueueWait - in.Waited}
 	c.arrived++
 	r.arrival = c.arrived
 	switch {
 	case int(in.Part) >= len(c.parts), in.Command.Kind == stock.KindExpire, in.Command.Kind == stock.KindNote:
 		c.emit(Reply{ID: in.ID, Answer: stock.Answer{Code: stock.CodeInvalid}})
 		return
-	case c.open >= c.cfg.QueueTotal:
+	case c.open >= c.cfg.QueueTotal, r.deadline <= c.now.Mono:
 		c.emit(Reply{ID: in.ID, Problem: ProblemOverloaded, RetryAfter: retryAway})
 		return
 	}
@@ -230,20 +230,29 @@ func (c *Core) turnAway(p stock.PartitionID, problem Problem) {
 	delete(c.waiting, p)
 }
 
+// OldestWait is for how long the request that came first has been waiting for its answer, 0 when none waits.
+func (c *Core) OldestWait() time.Duration {
+	for _, r := range c.arrivals {
+		if !r.answered {
+			return c.now.Mono - r.deadline + c.cfg.QueueWait
+		}
+	}
+	return 0
+}
+
 // timeouts answers who has waited too long. An operation that was applied goes on; a retry with the same key finds it.
 func (c *Core) timeouts() {
-	n := 0
-	for n < len(c.arrivals) && (c.arrivals[n].answered || c.arrivals[n].deadline <= c.now.Mono) {
-		r := c.arrivals[n]
-		if !r.answered {
+	refused := false
+	for _, r := range c.arrivals {
+		if !r.answered && r.deadline <= c.now.Mono {
 			c.refuse(r, c.why(r.part))
+			refused = true
 		}
-		n++
 	}
-	if n == 0 {
+	c.arrivals = slices.DeleteFunc(c.arrivals, func(r *request) bool { return r.answered })
+	if !refused {
 		return
 	}
-	c.arrivals = slices.Delete(c.arrivals, 0, n)
 	for _, p := range c.queued() {
 		part := &c.parts[p]
 		part.queue = slices.DeleteFunc(part.queue, func(r *request) bool { return r.answered })
