@@ -52,7 +52,8 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-func newCluster(t *testing.T, nodes int) *cluster {
+// newCluster starts nodes; environ is added to the settings of each.
+func newCluster(t *testing.T, nodes int, environ ...string) *cluster {
 	t.Helper()
 	ctx := context.Background()
 	server, err := pgdev.Start(ctx, pgdev.Options{Durable: true})
@@ -85,9 +86,9 @@ func newCluster(t *testing.T, nodes int) *cluster {
 	gossip := ""
 	for i := range nodes {
 		addr := freeAddrs(t, 3)
-		c.start(program, "STOCKD_NODE="+fmt.Sprintf("n%d", i), "STOCKD_API_ADDR="+addr[0], "STOCKD_INTERNAL_ADDR="+addr[1], "STOCKD_GOSSIP_ADDR="+addr[2],
+		c.start(program, append([]string{"STOCKD_NODE="+fmt.Sprintf("n%d", i), "STOCKD_API_ADDR="+addr[0], "STOCKD_INTERNAL_ADDR="+addr[1], "STOCKD_GOSSIP_ADDR="+addr[2],
 			"STOCKD_JOIN="+gossip, "STOCKD_POSTGRES="+c.dsn, "STOCKD_ROOM_KEYS_FILE="+rooms, "STOCKD_SECRETS_FILE="+secrets, "STOCKD_SANDBOX=true",
-			"STOCKD_READS_PER_SECOND=-1", "STOCKD_SESSION_TTL=10s", "STOCKD_LOG_LEVEL=info")
+			"STOCKD_READS_PER_SECOND=-1", "STOCKD_SESSION_TTL=10s", "STOCKD_LOG_LEVEL=info"}, environ...)...)
 		gossip = addr[2]
 		to := &url.URL{Scheme: "http", Host: addr[0]}
 		c.nodes = append(c.nodes, to)
