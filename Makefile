@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test browser race check bench sim mutants chaos generate build clean postgres
+.PHONY: help demo test browser race check bench load sim mutants chaos generate build clean postgres
 
 help: ## Show the targets.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ check: ## Format, vet, static analysis, generated code, Caddyfile, OpenAPI, link
 
 bench: postgres ## Benchmarks, each with its limit or its peer in the same run.
 	scripts/bench.sh
+
+load: postgres ## A flood beyond what a node can do, and 50,000 connections that bring nothing; prints what was measured.
+	$(GO) test -tags load -run TestLoad -v -count=1 -timeout 15m ./stockd/api
 
 SEEDS ?= 10000
 sim: ## Simulate SEEDS=10000 runs of a cluster under faults; SEED=7 prints the trace of one.

@@ -12,6 +12,7 @@ unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 
 step "go vet"
 go vet ./...
+go vet -tags load ./stockd/api
 
 step "golangci-lint"
 go tool -modfile=tools/lint/go.mod golangci-lint run --allow-parallel-runners ./...

@@ -86,8 +86,8 @@ func newCluster(t *testing.T, nodes int, environ ...string) *cluster {
 	gossip := ""
 	for i := range nodes {
 		addr := freeAddrs(t, 3)
-		c.start(program, append([]string{"STOCKD_NODE="+fmt.Sprintf("n%d", i), "STOCKD_API_ADDR="+addr[0], "STOCKD_INTERNAL_ADDR="+addr[1], "STOCKD_GOSSIP_ADDR="+addr[2],
-			"STOCKD_JOIN="+gossip, "STOCKD_POSTGRES="+c.dsn, "STOCKD_ROOM_KEYS_FILE="+rooms, "STOCKD_SECRETS_FILE="+secrets, "STOCKD_SANDBOX=true",
+		c.start(program, append([]string{"STOCKD_NODE=" + fmt.Sprintf("n%d", i), "STOCKD_API_ADDR=" + addr[0], "STOCKD_INTERNAL_ADDR=" + addr[1], "STOCKD_GOSSIP_ADDR=" + addr[2],
+			"STOCKD_JOIN=" + gossip, "STOCKD_POSTGRES=" + c.dsn, "STOCKD_ROOM_KEYS_FILE=" + rooms, "STOCKD_SECRETS_FILE=" + secrets, "STOCKD_SANDBOX=true",
 			"STOCKD_READS_PER_SECOND=-1", "STOCKD_SESSION_TTL=10s", "STOCKD_LOG_LEVEL=info"}, environ...)...)
 		gossip = addr[2]
 		to := &url.URL{Scheme: "http", Host: addr[0]}

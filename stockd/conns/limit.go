@@ -15,7 +15,7 @@ const newcomerGrace = time.Second
 
 // Limit bounds the connections of one server. It is safe for concurrent use.
 type Limit struct {
-	max  int
+	most int
 	busy []byte // what a connection over the limit is told
 	now  func() time.Time
 
@@ -46,9 +46,9 @@ type conn struct {
 	gone  bool
 }
 
-// New bounds the connections of server by max, at least 1. It sets server.ConnState. name labels the metrics; reg may be nil.
-func New(max int, server *http.Server, name string, reg prometheus.Registerer) *Limit {
-	l := &Limit{max: max, busy: refusal(), now: time.Now, farewells: make(chan struct{}, farewellsMax)}
+// New bounds the connections of server by most, at least 1. It sets server.ConnState. name labels the metrics; reg may be nil.
+func New(most int, server *http.Server, name string, reg prometheus.Registerer) *Limit {
+	l := &Limit{most: most, busy: refusal(), now: time.Now, farewells: make(chan struct{}, farewellsMax)}
 	labels := prometheus.Labels{"listener": name}
 	gauge := func(name, help string, read func() int) prometheus.GaugeFunc {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 {
@@ -61,10 +61,10 @@ func New(max int, server *http.Server, name string, reg prometheus.Registerer) *
 	l.silents = gauge("stockd_connections_silent", "Those of them that are kept alive between requests, or have not asked for anything yet.", func() int { return l.silent[newcomer].Len() + l.silent[kept].Len() })
 	l.closed = prometheus.NewCounter(prometheus.CounterOpts{Name: "stockd_connections_closed_total", Help: "Silent connections that were closed for new ones, at the limit.", ConstLabels: labels})
 	l.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "stockd_connections_refused_total", Help: "Connections that were refused because all were at work.", ConstLabels: labels})
-	most := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockd_connections_max", Help: "The limit of open connections.", ConstLabels: labels})
-	most.Set(float64(max))
+	bound := prometheus.NewGauge(prometheus.GaugeOpts{Name: "stockd_connections_max", Help: "The limit of open connections.", ConstLabels: labels})
+	bound.Set(float64(most))
 	if reg != nil {
-		reg.MustRegister(l.openNow, l.silents, l.closed, l.refused, most)
+		reg.MustRegister(l.openNow, l.silents, l.closed, l.refused, bound)
 	}
 	server.ConnState = l.state
 	return l
@@ -95,7 +95,7 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *Limit) admit(inner net.Conn) net.Conn {
 	l.mu.Lock()
 	var victim *conn
-	if l.open >= l.max {
+	if l.open >= l.most {
 		if victim = l.oldest(); victim == nil {
 			l.mu.Unlock()
 			l.refused.Inc()

@@ -26,7 +26,7 @@ type house struct {
 	block  chan struct{}       // /wait answers when it is closed
 }
 
-func newHouse(t *testing.T, max int) *house {
+func newHouse(t *testing.T, most int) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Unix(1_800_000_000, 0), states: make(chan http.ConnState, 1000), block: make(chan struct{})}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func newHouse(t *testing.T, max int) *house {
 		}
 		fmt.Fprint(w, "hello")
 	})}
-	h.limit = New(max, server, "test", prometheus.NewRegistry())
+	h.limit = New(most, server, "test", prometheus.NewRegistry())
 	h.limit.now = func() time.Time {
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package conns
 
@@ -10,5 +10,5 @@ func FilesMax() uint64 {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0
 	}
-	return uint64(limit.Max)
+	return limit.Max
 }
