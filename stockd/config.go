@@ -91,7 +91,7 @@ type config struct {
 	// ShedTarget is how long the oldest waiting request may be kept waiting all the time before requests are refused in proportion. Default: 20ms.
 	ShedTarget duration `toml:"shed_target"`
 	// ConnectionsMax is the most open connections of the public listener. Past it the one that has been silent for longest is closed for a new one; when all
-	// are busy the new one gets 503. Each costs some 20 kB. Default: 50000, or what the limit of open files leaves.
+	// are busy the new one gets 503. Each costs some 25 kB. Default: 50000, or what the limit of open files leaves.
 	ConnectionsMax int `toml:"connections_max"`
 	// StreamsMax bounds the availability streams; each costs some 40 kB. Default: 10000.
 	StreamsMax int `toml:"streams_max"`
