@@ -53,7 +53,6 @@ func (n *Node) loop() {
 			return
 		case <-timer.C:
 			n.step(owner.Tick{}, time.Since(n.started), waiters)
-			n.metrics.oldest.Set(n.core.OldestWait().Seconds())
 		case m := <-n.inbox:
 			// What has come together has one time, so that its operations share a batch.
 			mono := time.Since(n.started)
@@ -63,6 +62,7 @@ func (n *Node) loop() {
 			}
 			n.step(owner.Tick{}, time.Since(n.started), waiters)
 		}
+		n.metrics.oldest.Set(n.core.OldestWait().Seconds())
 		timer.Reset(n.core.NextWake() - time.Since(n.started))
 	}
 }
