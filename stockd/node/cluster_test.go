@@ -64,6 +64,7 @@ type gang struct {
 	mu    sync.Mutex
 	// suspectFor is long where nobody dies: a node that a busy machine keeps from answering would count as gone for a moment.
 	suspectFor time.Duration
+	lanes      int // 0: the default
 }
 
 type member struct {
@@ -125,7 +126,7 @@ func (g *gang) config(id, gossip, internal string) Config {
 	return Config{
 		NodeID: id, APIAddr: "127.0.0.1:9", InternalAddr: internal, GossipAddr: gossip, Join: g.seeds, GossipKey: bytes.Repeat([]byte{1}, 32),
 		InternalKey: "0123456789abcdef", Postgres: g.dsn, AllowNoFsync: true, BalanceAfter: 500 * time.Millisecond, MoveCooldown: time.Second,
-		SessionTTL: sessionTTL, SuspectFor: g.suspectFor,
+		SessionTTL: sessionTTL, SuspectFor: g.suspectFor, Lanes: g.lanes,
 	}
 }
 
