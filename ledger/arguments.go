@@ -10,7 +10,7 @@ import (
 )
 
 // kinds is one more than the highest kind of an operation.
-const kinds = 13
+const kinds = 15
 
 // arguments lays a Flush out as the arrays of ledger.flush. It checks what the arrays could hide: unnest pads a short array with NULLs.
 func arguments(f *Flush) ([]any, error) {
@@ -22,6 +22,7 @@ func arguments(f *Flush) ([]any, error) {
 	var n orderArrays
 	var l lineArrays
 	var g grantArrays
+	var legs array
 	index, lastPart := int32(0), int32(-1)
 	for i := range f.Works {
 		work := &f.Works[i]
@@ -41,6 +42,9 @@ func arguments(f *Flush) ([]any, error) {
 			q.add(op, index)
 			s.add(op, index)
 			g.add(op, index)
+			if op.Leg {
+				legs.int4(index)
+			}
 			if op.Kind == kindOrder {
 				if err := checkOrder(op.NewOrder); err != nil {
 					return nil, fmt.Errorf("flush: operation %d of partition %d: %w", j, work.Part, err)
@@ -58,7 +62,7 @@ func arguments(f *Flush) ([]any, error) {
 		c.int4(n)
 	}
 	args := []any{f.Session, f.Batch.String(), f.Now.Truncate(time.Microsecond), c.argument()}
-	for _, list := range [][]*array{w.list(), o.list(), q.list(), s.list(), n.list(), l.list(), g.list()} {
+	for _, list := range [][]*array{w.list(), o.list(), q.list(), s.list(), n.list(), l.list(), g.list(), {&legs}} {
 		for _, a := range list {
 			args = append(args, a.argument())
 		}

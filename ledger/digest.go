@@ -52,7 +52,7 @@ func appendOp(b []byte, op *Op) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(op.Event))
 	b = binary.BigEndian.AppendUint32(b, uint32(op.Segment))
 	b = binary.BigEndian.AppendUint32(b, uint32(op.Other))
-	b = append(b, flag(op.Area), flag(op.Free))
+	b = append(b, flag(op.Area), flag(op.Free), flag(op.Leg))
 	for _, id := range [][16]byte{op.Hold, op.Scope, op.Key, op.Fingerprint, op.Order} {
 		b = append(b, id[:]...)
 	}

@@ -40,11 +40,15 @@ type SeatRow struct {
 	Attempt    int32
 }
 
-// HoldRow is a hold. Its states are 0 trying, 1 held, 2 dropped, 3 ended.
+// HoldRow is a hold. Its states are HoldTrying and so on.
 type HoldRow struct {
 	ID                   uuid.UUID
 	Event, Segment, Part int32
 	State                int16
+	// Legs are the segments of a hold over several, and Try counts how often it was tried; Segment is 0 then, but in Loaded, where such a row
+	// stands once for each segment in which it has seats.
+	Legs                 []int32
+	Try                  int32
 	Generation, Quantity int32
 	Quotas               []Quota
 	Deadline, MaxExpires time.Time
@@ -53,6 +57,14 @@ type HoldRow struct {
 	Order     uuid.UUID
 	Attempt   int32
 }
+
+// States of a hold.
+const (
+	HoldTrying  int16 = iota // over several segments: its legs are being taken
+	HoldHeld                 // its seats are held, or pinned
+	HoldDropped              // over several segments: it was not to be had
+	HoldEnded                // its seats are free again, or sold
+)
 
 // stateSold is the state of a sold seat.
 const stateSold = 3
@@ -123,33 +135,64 @@ func (l *DB) loadHolds(ctx context.Context, loaded *Loaded, live db.HoldsOfSegme
 	if err != nil {
 		return explain(err)
 	}
+	known := map[uuid.UUID]bool{}
 	for _, r := range rows {
 		loaded.Holds = append(loaded.Holds, holdRow(r.LedgerHold))
+		known[r.LedgerHold.ID] = true
 	}
-	var sold []uuid.UUID
-	seen := map[uuid.UUID]bool{}
+	var sold, legs []uuid.UUID
+	seen := map[uuid.UUID]int16{}
 	for i := range loaded.Seats {
-		if s := &loaded.Seats[i]; s.State == stateSold && !seen[s.Hold] {
-			seen[s.Hold] = true
+		s := &loaded.Seats[i]
+		if s.State == 0 || known[s.Hold] || seen[s.Hold] != 0 {
+			continue
+		}
+		if seen[s.Hold] = s.State; s.State == stateSold {
 			sold = append(sold, s.Hold)
+		} else {
+			legs = append(legs, s.Hold)
 		}
 	}
-	if len(sold) == 0 {
-		return nil
+	if len(sold) > 0 {
+		ended, err := l.q.HoldsOfSales(ctx, l.short, sold)
+		if err != nil {
+			return explain(err)
+		}
+		for _, r := range ended {
+			loaded.addHold(holdRow(r.LedgerHold))
+		}
 	}
-	ended, err := l.q.HoldsOfSales(ctx, l.short, sold)
-	if err != nil {
-		return explain(err)
-	}
-	for _, r := range ended {
-		loaded.Holds = append(loaded.Holds, holdRow(r.LedgerHold))
+	if len(legs) > 0 {
+		wide, err := l.q.HoldsOfLegs(ctx, l.short, legs)
+		if err != nil {
+			return explain(err)
+		}
+		for _, r := range wide {
+			loaded.addHold(holdRow(r.LedgerHold))
+		}
 	}
 	return nil
 }
 
+// addHold adds a row; one over several segments once for each in which it has seats that are not free.
+func (loaded *Loaded) addHold(row HoldRow) {
+	if len(row.Legs) == 0 {
+		loaded.Holds = append(loaded.Holds, row)
+		return
+	}
+	last := int32(0)
+	for i := range loaded.Seats { // in order of event and seat
+		s := &loaded.Seats[i]
+		if no := int32(s.Seat >> 24); s.Hold == row.ID && s.State > 0 && s.Event == row.Event && no != last {
+			row.Segment, last = no, no
+			loaded.Holds = append(loaded.Holds, row)
+		}
+	}
+}
+
 func holdRow(h db.LedgerHold) HoldRow {
 	row := HoldRow{
-		ID: h.ID, Event: h.Event, Segment: h.Segment, Part: h.Part, State: h.State, Generation: h.Generation, Quantity: h.Quantity,
+		ID: h.ID, Event: h.Event, Segment: h.Segment, Part: h.Part, State: h.State, Legs: h.Legs, Try: h.Try, Generation: h.Generation, Quantity: h.Quantity,
 		Deadline: h.Deadline, MaxExpires: h.MaxExpiresAt, Remaining: -1, Order: h.OrderID.UUID, Attempt: h.Attempt,
 	}
 	if h.RemainingMs.Valid {
@@ -179,14 +222,20 @@ func (l *DB) HoldByID(ctx context.Context, id uuid.UUID) (HoldRow, []HoldSeat, e
 	if err != nil {
 		return HoldRow{}, nil, explain(err)
 	}
-	first := int64(row.LedgerHold.Segment) << 24
-	rows, err := l.q.SeatsOfHold(ctx, l.short, db.SeatsOfHoldParams{Event: row.LedgerHold.Event, Low: first, High: first | unitMask, Hold: uuid.NullUUID{UUID: id, Valid: true}})
-	if err != nil {
-		return HoldRow{}, nil, explain(err)
+	segments := row.LedgerHold.Legs
+	if len(segments) == 0 {
+		segments = []int32{row.LedgerHold.Segment}
 	}
-	seats := make([]HoldSeat, 0, len(rows))
-	for _, r := range rows {
-		seats = append(seats, HoldSeat{Seat: r.Seat, Label: r.Label, Category: r.Category, Type: r.Type, State: r.State})
+	seats := make([]HoldSeat, 0, row.LedgerHold.Quantity)
+	for _, no := range segments {
+		first := int64(no) << 24
+		rows, err := l.q.SeatsOfHold(ctx, l.short, db.SeatsOfHoldParams{Event: row.LedgerHold.Event, Low: first, High: first | unitMask, Hold: uuid.NullUUID{UUID: id, Valid: true}})
+		if err != nil {
+			return HoldRow{}, nil, explain(err)
+		}
+		for _, r := range rows {
+			seats = append(seats, HoldSeat{Seat: r.Seat, Label: r.Label, Category: r.Category, Type: r.Type, State: r.State})
+		}
 	}
 	return holdRow(row.LedgerHold), seats, nil
 }

@@ -29,7 +29,7 @@ const (
 type Order struct {
 	ID          uuid.UUID
 	Event       int32
-	Segment     int32
+	Segment     int32 // 0: its hold is over several segments
 	Part        int32
 	Hold        uuid.UUID
 	State       int16
@@ -50,6 +50,23 @@ type Line struct {
 	OrderLine
 	Label    string
 	Category int16
+}
+
+// Wide says that the order's hold is over several segments.
+func (o *Order) Wide() bool { return o.Segment == 0 }
+
+// Segments are the segments of the order's seats, in order.
+func (o *Order) Segments() []int32 {
+	if !o.Wide() {
+		return []int32{o.Segment}
+	}
+	var segments []int32
+	for _, l := range o.Lines { // in order of seat
+		if no := int32(l.Seat >> 24); len(segments) == 0 || segments[len(segments)-1] != no {
+			segments = append(segments, no)
+		}
+	}
+	return segments
 }
 
 // OrderGet reads an order with its lines and payments; ErrNotFound when there is none.
@@ -156,7 +173,7 @@ type LoosePin struct {
 	Attempt int32
 	Hold    uuid.UUID
 	Event   int32
-	Segment int32
+	Segment int32 // 0: the hold is over several
 	State   int16 // of the order
 }
 

@@ -30,6 +30,7 @@ type Op struct {
 	Segment     int32
 	Area        bool
 	Hold        uuid.UUID // of a grant: its id
+	Leg         bool      // it is about a leg: the seats that a hold over several segments has in one; Generation is the try
 	Other       int32     // of a grant: the segment at its other end
 	Generation  int32
 	Quantity    int32

@@ -11,7 +11,7 @@ SELECT ledger.flush(
     sqlc.arg(s_op)::int[], sqlc.arg(s_seat)::bigint[], sqlc.arg(s_ver)::int[], sqlc.arg(s_from)::smallint[], sqlc.arg(s_to)::smallint[], sqlc.arg(s_type)::smallint[],
     sqlc.arg(n_op)::int[], sqlc.arg(n_buyer)::text[], sqlc.arg(n_currency)::text[], sqlc.arg(n_ip)::text[],
     sqlc.arg(l_op)::int[], sqlc.arg(l_seat)::bigint[], sqlc.arg(l_type)::smallint[], sqlc.arg(l_face)::bigint[], sqlc.arg(l_fee)::bigint[], sqlc.arg(l_tax)::bigint[],
-    sqlc.arg(g_op)::int[], sqlc.arg(g_other)::int[])::bytea;
+    sqlc.arg(g_op)::int[], sqlc.arg(g_other)::int[], sqlc.arg(t_op)::int[])::bytea;
 
 -- name: FlushConflictInsert :exec
 INSERT INTO ledger.flush_conflicts(batch, reason, work) VALUES (sqlc.arg(batch), sqlc.arg(reason), sqlc.arg(work));
@@ -72,7 +72,7 @@ WITH released AS (
 lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
       FROM (SELECT unnest(sqlc.arg(holds)::uuid[]) AS id, unnest(sqlc.arg(remaining)::bigint[]) AS remaining_ms) l, released r
-     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part)
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0)
 SELECT part FROM released ORDER BY part;
 
 -- name: PartOwners :many

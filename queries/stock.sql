@@ -20,9 +20,13 @@ SELECT sqlc.embed(h)
   JOIN ledger.holds h ON h.part = w.part AND h.event = w.event AND h.segment = w.segment
  WHERE h.state IN (0, 1) ORDER BY h.id;
 
--- The holds of sold seats have ended; what they count against limits is needed when the seats are refunded.
+-- The holds of sold seats have ended, but for one over several segments, which is not sold everywhere yet; what they count against limits is needed when the seats are refunded.
 -- name: HoldsOfSales :many
-SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND h.state = 3 ORDER BY h.id;
+SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND (h.state = 3 OR h.segment = 0) ORDER BY h.id;
+
+-- The rows of holds over several segments, whatever their state: a leg that has not followed yet has to.
+-- name: HoldsOfLegs :many
+SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND h.segment = 0 ORDER BY h.id;
 
 -- name: HoldGet :one
 SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = @id;
@@ -31,9 +35,10 @@ SELECT sqlc.embed(h) FROM ledger.holds h WHERE h.id = @id;
 SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM ledger.seats
  WHERE event = @event AND seat BETWEEN @low AND @high AND hold = @hold ORDER BY seat;
 
+-- What was written with the row of a hold over several segments is in no batch: its outcome is that it was applied.
 -- name: IdempotencyGet :one
-SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, b.outcomes
-  FROM ledger.idempotency i JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq
+SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, '\x0000')::bytea AS outcomes
+  FROM ledger.idempotency i LEFT JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq AND i.seq > 0
  WHERE i.scope = @scope AND i.key = @key;
 
 -- name: SettingsOfServer :one

@@ -149,13 +149,23 @@ func (p *pair) send(b *owner.Batch) FlushResult {
 	return simulated
 }
 
+// request is one of a few, with one of two payloads.
+func (p *pair) request() stock.Request {
+	key := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%d/%d", p.run, rapid.IntRange(0, 60).Draw(p.T, "key")))
+	payload := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, rapid.IntRange(0, 3).Draw(p.T, "payload")/3))
+	return stock.Request{Scope: number(1, 1), Key: key, Fingerprint: payload}
+}
+
 // command draws what a client or the order service may ask of a segment.
 func (p *pair) command(ref owner.SegmentRef) stock.Command {
 	cmd := stock.Command{Event: ref.Event, Segment: ref.Segment, TTL: hour, MaxTTL: 2 * hour}
 	if rapid.Bool().Draw(p.T, "keyed") {
-		key := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%d/%d", p.run, rapid.IntRange(0, 60).Draw(p.T, "key")))
-		payload := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, rapid.IntRange(0, 3).Draw(p.T, "payload")/3))
-		cmd.Request = stock.Request{Scope: number(1, 1), Key: key, Fingerprint: payload}
+		cmd.Request = p.request()
+	}
+	if rapid.IntRange(0, 2).Draw(p.T, "leg") == 0 {
+		if leg, ok := p.legCommand(cmd); ok {
+			return leg
+		}
 	}
 	if ref.Segment >= 3 && rapid.IntRange(0, 3).Draw(p.T, "grants") == 0 {
 		return p.grant(cmd, ref)
@@ -248,7 +258,7 @@ func flushOf(b *owner.Batch) *ledger.Flush {
 		work := ledger.Work{Part: int32(w.Part), Epoch: w.Epoch, Seq: w.Seq}
 		for _, op := range w.Ops {
 			out := ledger.Op{
-				Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Generation: op.Generation,
+				Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Leg: op.Leg, Generation: op.Generation,
 				Quantity: op.Quantity, Scope: op.Request.Scope, Key: op.Request.Key, Fingerprint: op.Request.Fingerprint, Order: op.Order,
 				Attempt: op.Attempt, Free: op.Free, Deadline: time.UnixMilli(op.Deadline), MaxExpires: time.UnixMilli(op.MaxExpires), Refused: int16(op.Refused),
 			}

@@ -103,9 +103,10 @@ type saleRow struct {
 
 // Hold states of the ledger.
 const (
-	holdTrying int16 = 0
-	holdHeld   int16 = 1
-	holdEnded  int16 = 3
+	holdTrying int16 = iota
+	holdHeld
+	holdDropped
+	holdEnded
 )
 
 type holdRow struct {
@@ -114,7 +115,16 @@ type holdRow struct {
 	part          stock.PartitionID
 	state         int16
 	remaining     int64 // ms, written at a hand-off; negative: none
+
+	legs  []stock.SegmentNo // of a hold over several segments; its segment's number is 0
+	try   int32
+	until int64 // while it is being tried: from when on anybody may drop it, Unix µs
 }
+
+func (h *holdRow) wide() bool { return len(h.legs) > 0 }
+
+// counts is whether the whole of the hold counts against limits.
+func (h *holdRow) counts() bool { return h.state == holdHeld || h.state == holdTrying }
 
 type keyRow struct {
 	fingerprint uuid.UUID
@@ -223,7 +233,7 @@ func (l *Ledger) Release(session int64, parts []owner.PartRelease) {
 	}
 	for _, r := range parts {
 		for _, life := range r.Lives {
-			if h := l.holds[life.Hold]; h != nil && h.state == holdHeld && released[h.part] {
+			if h := l.holds[life.Hold]; h != nil && h.state == holdHeld && !h.wide() && released[h.part] {
 				h.remaining = life.RemainingMs
 			}
 		}
@@ -233,7 +243,7 @@ func (l *Ledger) Release(session int64, parts []owner.PartRelease) {
 // LoadedHold is a hold as its row says.
 type LoadedHold struct {
 	stock.HoldRow       // Deadline is the row's
-	State         int16 // 1 held, 3 ended: the hold of sold seats
+	State         int16 // 1 held, 3 ended: the hold of sold seats; of a leg any
 	RemainingMs   int64 // what was left at a hand-off; negative: none
 }
 
@@ -245,7 +255,7 @@ type LoadedSegment struct {
 	Capacity, Held, Paying, Sold int32
 	NextUnit                     int32
 	Seats                        []stock.SeatRow // those that were ever touched
-	Holds                        []LoadedHold    // live ones, then those of sold seats
+	Holds                        []LoadedHold    // live ones, those of sold seats, and those of legs
 }
 
 // Load reads the segments of partitions; with only, no others than these.
@@ -267,7 +277,7 @@ func (l *Ledger) sortedSegments() []*segmentRow {
 
 func (l *Ledger) loadSegment(s *segmentRow) LoadedSegment {
 	out := LoadedSegment{SegmentRef: s.ref, Area: s.area, Home: s.home, Capacity: s.capacity, Held: s.held, Paying: s.paying, Sold: s.sold, NextUnit: 1}
-	sold := map[uuid.UUID]bool{}
+	sold, legs := map[uuid.UUID]bool{}, map[uuid.UUID]bool{}
 	for _, i := range slices.Sorted(maps.Keys(s.seats)) {
 		seat := s.seats[i]
 		if seat.Ver == 0 {
@@ -276,7 +286,9 @@ func (l *Ledger) loadSegment(s *segmentRow) LoadedSegment {
 		if s.area {
 			out.NextUnit = max(out.NextUnit, i+1)
 		}
-		if seat.State == stock.Sold {
+		if h := l.holds[seat.Hold]; h != nil && h.wide() {
+			legs[seat.Hold] = true
+		} else if seat.State == stock.Sold {
 			sold[seat.Hold] = true
 		}
 		out.Seats = append(out.Seats, seat.SeatRow)
@@ -289,11 +301,16 @@ func (l *Ledger) loadSegment(s *segmentRow) LoadedSegment {
 			out.Holds = append(out.Holds, loadedHold(h))
 		}
 	}
+	for _, id := range slices.SortedFunc(maps.Keys(legs), byID) {
+		out.Holds = append(out.Holds, loadedHold(l.holds[id]))
+	}
 	return out
 }
 
 func loadedHold(h *holdRow) LoadedHold {
-	return LoadedHold{HoldRow: h.HoldRow, State: h.state, RemainingMs: h.remaining}
+	row := LoadedHold{HoldRow: h.HoldRow, State: h.state, RemainingMs: h.remaining}
+	row.Leg = h.wide()
+	return row
 }
 
 func byID(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }
@@ -304,10 +321,12 @@ func (l *Ledger) Hold(id uuid.UUID) (row LoadedHold, seats []stock.SeatRow, foun
 	if h == nil {
 		return LoadedHold{}, nil, false
 	}
-	s := l.segments[h.segment]
-	for _, i := range slices.Sorted(maps.Keys(s.seats)) {
-		if s.seats[i].Hold == id {
-			seats = append(seats, s.seats[i].SeatRow)
+	for _, key := range h.segments() {
+		s := l.segments[key]
+		for _, i := range slices.Sorted(maps.Keys(s.seats)) {
+			if s.seats[i].Hold == id {
+				seats = append(seats, s.seats[i].SeatRow)
+			}
 		}
 	}
 	return loadedHold(h), seats, true
@@ -316,7 +335,7 @@ func (l *Ledger) Hold(id uuid.UUID) (row LoadedHold, seats []stock.SeatRow, foun
 // Replayed is what became of a request that was applied before.
 func (l *Ledger) Replayed(scope, key uuid.UUID) (row keyRow, outcome stock.Outcome, found bool) {
 	row, found = l.keys[requestKey{scope, key}]
-	if found {
+	if found && row.seq > 0 { // else it was written with the row of a hold over several segments
 		outcome = l.batches[batchKey{row.part, row.seq}].outcomes[row.row]
 	}
 	return row, outcome, found
@@ -331,7 +350,7 @@ func broken(format string, args ...any) error { return &Constraint{fmt.Sprintf(f
 
 // allows is what an order's state permits to be done with its seats.
 func (l *Ledger) allows(op *stock.Op, o *Order) bool {
-	if o == nil {
+	if o == nil || o.Hold != op.Hold {
 		return false
 	}
 	ended := o.State == order.Expired || o.State == order.Cancelled || o.State == order.Refunding || o.State == order.Refunded

@@ -60,7 +60,7 @@ func (l *Ledger) flushFenced(b *owner.Batch, fits []bool) (FlushResult, error) {
 	}
 	f.out = make([]stock.Outcome, len(f.ops))
 	f.fence(fits)
-	for _, step := range []func() error{f.requests, f.liveHolds, f.ordersAllow, f.limits, f.writeHolds, f.moveGrants, f.writeSeats, f.soldOut, f.openOrders, f.chain} {
+	for _, step := range []func() error{f.requests, f.liveHolds, f.rowsAllow, f.ordersAllow, f.limits, f.writeHolds, f.moveGrants, f.writeSeats, f.endSold, f.soldOut, f.openOrders, f.chain} {
 		if err := step(); err != nil {
 			return FlushResult{}, err
 		}
@@ -262,8 +262,8 @@ func (f *flush) limit(op *flushOp) stock.Outcome {
 }
 
 // trying is what holds that are still being tried count against a limit.
-func (f *flush) trying(key quotaKey) (n int32) {
-	for _, h := range f.holds {
+func (l *Ledger) trying(key quotaKey) (n int32) {
+	for _, h := range l.holds {
 		if h.state != holdTrying || h.segment.event != key.event {
 			continue
 		}
@@ -292,17 +292,17 @@ func (f *flush) writeHolds() error {
 			key := segmentKey{op.Event, op.Segment}
 			h = &holdRow{
 				HoldRow: stock.HoldRow{ID: op.Hold, Generation: op.Generation, Quantity: op.Quantity, Deadline: op.Deadline, MaxExpires: op.MaxExpires, Quotas: op.Quotas},
-				segment: key, part: f.batch.Works[op.work].Part, state: holdHeld, remaining: -1,
+				segment: key, part: f.batch.Works[op.work].Part, state: holdHeld, remaining: -1, try: 1,
 			}
 			f.holds[op.Hold], f.segments[key].live[op.Hold] = h, h
 		case stock.KindExtend:
 			h.Deadline, h.remaining = op.Deadline, -1
 		case stock.KindPin:
-			if h != nil {
+			if h != nil && !h.wide() {
 				h.Attempt = op.Attempt
 			}
 		case stock.KindRelease, stock.KindExpire, stock.KindSell, stock.KindUnpin:
-			if h != nil && h.state == holdHeld && (op.Kind != stock.KindUnpin || op.Free) {
+			if h != nil && h.state == holdHeld && !h.wide() && (op.Kind != stock.KindUnpin || op.Free) {
 				h.state = holdEnded
 				delete(f.segments[h.segment].live, h.ID)
 			}
@@ -331,11 +331,13 @@ func (f *flush) writeSeats() error {
 var legalMoves = map[stock.Kind][][2]stock.State{
 	stock.KindHold: {{0, 1}}, stock.KindExtend: {{1, 1}}, stock.KindPin: {{1, 2}, {2, 2}}, stock.KindUnpin: {{2, 0}, {2, 1}},
 	stock.KindRelease: {{1, 0}}, stock.KindExpire: {{1, 0}}, stock.KindSell: {{2, 3}}, stock.KindRefund: {{3, 0}},
+	stock.KindLeg: {{0, 1}}, stock.KindUnleg: {{1, 0}, {2, 0}},
 }
 
 func (f *flush) writeSeat(op *flushOp, s *segmentRow, m stock.Move) error {
 	seat := s.seats[m.Seat.Index()]
-	if op.Kind == stock.KindHold && op.Area {
+	takes := op.Kind == stock.KindHold || op.Kind == stock.KindLeg
+	if takes && op.Area {
 		if seat != nil {
 			return broken("unit %d of segment %d is used twice", m.Seat.Index(), op.Segment)
 		}
@@ -344,7 +346,7 @@ func (f *flush) writeSeat(op *flushOp, s *segmentRow, m stock.Move) error {
 	}
 	fits := seat != nil && seat.Ver == m.Ver-1 && seat.State == m.From
 	switch {
-	case !fits || op.Kind == stock.KindHold:
+	case !fits || takes:
 	case seat.Hold != op.Hold || seat.Generation != op.Generation:
 		fits = false
 	case op.Kind == stock.KindUnpin || op.Kind == stock.KindSell || op.Kind == stock.KindRefund:
@@ -410,14 +412,18 @@ func (f *flush) openOrders() error {
 		if f.orders[id] != nil {
 			return broken("order %v is inserted twice", id)
 		}
-		o := &Order{ID: id, Event: op.Event, Hold: op.Hold, State: order.PendingPayment, Ver: 1, UpdatedAt: f.batch.Now, Lines: op.NewOrder.Lines}
-		for _, line := range o.Lines {
-			o.Total += line.Face + line.Fee + line.Tax
-		}
-		f.orders[id] = o
-		h.Order = id
+		f.insertOrder(op.NewOrder, h, f.batch.Now)
 	}
 	return nil
+}
+
+func (l *Ledger) insertOrder(n *stock.NewOrder, h *holdRow, now int64) {
+	o := &Order{ID: n.ID, Event: h.segment.event, Hold: h.ID, State: order.PendingPayment, Ver: 1, UpdatedAt: now, Lines: n.Lines}
+	for _, line := range o.Lines {
+		o.Total += line.Face + line.Fee + line.Tax
+	}
+	l.orders[n.ID] = o
+	h.Order = n.ID
 }
 
 // chain writes one row for each work that was applied. "Ask again" is no answer to remember.

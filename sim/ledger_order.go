@@ -136,6 +136,9 @@ func (l *Ledger) PaymentBegin(id uuid.UUID, attempts int32, until, now int64) (i
 		return -4, nil
 	}
 	attempt := o.Attempt + 1
+	if h := l.holds[o.Hold]; h.wide() {
+		h.Attempt = attempt
+	}
 	return attempt, l.move(o, order.Paying, order.EventPayStart, attempt, until, now)
 }
 
@@ -419,7 +422,7 @@ func (l *Ledger) LoosePins() []LoosePin {
 			continue
 		}
 		for _, line := range o.Lines {
-			seat := l.segments[h.segment].seats[line.Seat.Index()]
+			seat := l.segments[segmentKey{o.Event, line.Seat.Segment()}].seats[line.Seat.Index()]
 			if seat != nil && seat.Hold == id && seat.State == stock.Paying {
 				pins = append(pins, LoosePin{Order: o.ID, Hold: id, Attempt: h.Attempt, Segment: h.segment, State: o.State})
 				break
@@ -447,8 +450,12 @@ func (l *Ledger) Dump() string {
 		for _, q := range h.Quotas {
 			documents += int64(q.Seat)
 		}
-		b = fmt.Appendf(b, "hold %v state %d gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, h.state, h.Generation, h.Quantity, h.Deadline,
-			h.MaxExpires, h.remaining, h.Order, h.Attempt, len(h.Quotas), documents)
+		deadline, last := h.Deadline, h.MaxExpires
+		if h.state == holdTrying || h.state == holdDropped { // by the clock of each
+			deadline, last = 0, 0
+		}
+		b = fmt.Appendf(b, "hold %v state %d try %d legs %v gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, h.state, h.try, h.legs, h.Generation,
+			h.Quantity, deadline, last, h.remaining, h.Order, h.Attempt, len(h.Quotas), documents)
 	}
 	for _, id := range l.sortedOrders(func(*Order) bool { return true }) {
 		o := l.orders[id]

@@ -25,9 +25,20 @@ const (
 	SoldOutOfOneSegment    Mutant = "sold-out-of-one-segment"   // the home speaks for the area, and nobody looks at the others
 )
 
+// Those of holds over several segments.
+const (
+	LegAfterDrop      Mutant = "leg-accepted-after-dropped" // seats are taken for a hold whoever is trying it, or nobody
+	UnlegWithoutRow   Mutant = "leg-freed-without-its-row"  // a leg is freed without a look at its hold
+	CommitWithoutLegs Mutant = "commit-without-legs"        // a hold is held without a look at its seats
+	CommitAfterDrop   Mutant = "held-after-dropped"         // a hold that was dropped is held after all
+	DroppedKeepsCount Mutant = "dropped-keeps-its-count"    // a hold that was dropped goes on counting against limits
+	OrderOnEndedHold  Mutant = "order-beside-an-ended-hold" // an order is opened on a hold that has ended
+)
+
 // Mutants are all of them.
 var Mutants = []Mutant{
 	NoFence, FenceWithoutLock, LoadBeforeBump, WallClockExpiry, FullLifeOnReplay, UnpinWithoutOrderCheck, PinWithoutAttempt, SellWithoutOrderCheck,
 	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly, GrantTakenTwice,
 	SoldOutOfOneSegment,
+	LegAfterDrop, UnlegWithoutRow, CommitWithoutLegs, CommitAfterDrop, DroppedKeepsCount, OrderOnEndedHold,
 }

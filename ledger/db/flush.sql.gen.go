@@ -42,7 +42,7 @@ SELECT ledger.flush(
     $35::int[], $36::bigint[], $37::int[], $38::smallint[], $39::smallint[], $40::smallint[],
     $41::int[], $42::text[], $43::text[], $44::text[],
     $45::int[], $46::bigint[], $47::smallint[], $48::bigint[], $49::bigint[], $50::bigint[],
-    $51::int[], $52::int[])::bytea
+    $51::int[], $52::int[], $53::int[])::bytea
 `
 
 type FlushParams struct {
@@ -98,6 +98,7 @@ type FlushParams struct {
 	LTax         []int64
 	GOp          []int32
 	GOther       []int32
+	TOp          []int32
 }
 
 // Ownership and the flush. The time of a session is the database's own: a node's clock decides nothing here.
@@ -155,6 +156,7 @@ func (q *Queries) Flush(ctx context.Context, db DBTX, arg FlushParams) ([]byte, 
 		pq.Array(arg.LTax),
 		pq.Array(arg.GOp),
 		pq.Array(arg.GOther),
+		pq.Array(arg.TOp),
 	)
 	var column_1 []byte
 	err := row.Scan(&column_1)
@@ -344,7 +346,7 @@ WITH released AS (
 lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
       FROM (SELECT unnest($4::uuid[]) AS id, unnest($5::bigint[]) AS remaining_ms) l, released r
-     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part)
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0)
 SELECT part FROM released ORDER BY part
 `
 

@@ -18,7 +18,8 @@ type LedgerHold struct {
 	Part         int32
 	State        int16
 	Try          int32
-	Legs         int32
+	Legs         []int32
+	DecidedAt    sql.NullTime
 	Generation   int32
 	Quantity     int32
 	QuotaDims    []int32

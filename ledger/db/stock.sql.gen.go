@@ -55,7 +55,7 @@ func (q *Queries) GrantsUntaken(ctx context.Context, db DBTX, maxRows int32) ([]
 }
 
 const HoldGet = `-- name: HoldGet :one
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = $1
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.decided_at, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = $1
 `
 
 type HoldGetRow struct {
@@ -72,7 +72,8 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, id uuid.UUID) (HoldGetRo
 		&i.LedgerHold.Part,
 		&i.LedgerHold.State,
 		&i.LedgerHold.Try,
-		&i.LedgerHold.Legs,
+		pq.Array(&i.LedgerHold.Legs),
+		&i.LedgerHold.DecidedAt,
 		&i.LedgerHold.Generation,
 		&i.LedgerHold.Quantity,
 		pq.Array(&i.LedgerHold.QuotaDims),
@@ -88,15 +89,67 @@ func (q *Queries) HoldGet(ctx context.Context, db DBTX, id uuid.UUID) (HoldGetRo
 	return i, err
 }
 
+const HoldsOfLegs = `-- name: HoldsOfLegs :many
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.decided_at, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND h.segment = 0 ORDER BY h.id
+`
+
+type HoldsOfLegsRow struct {
+	LedgerHold LedgerHold
+}
+
+// The rows of holds over several segments, whatever their state: a leg that has not followed yet has to.
+func (q *Queries) HoldsOfLegs(ctx context.Context, db DBTX, ids []uuid.UUID) ([]HoldsOfLegsRow, error) {
+	rows, err := db.QueryContext(ctx, HoldsOfLegs, pq.Array(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HoldsOfLegsRow{}
+	for rows.Next() {
+		var i HoldsOfLegsRow
+		if err := rows.Scan(
+			&i.LedgerHold.ID,
+			&i.LedgerHold.Event,
+			&i.LedgerHold.Segment,
+			&i.LedgerHold.Part,
+			&i.LedgerHold.State,
+			&i.LedgerHold.Try,
+			pq.Array(&i.LedgerHold.Legs),
+			&i.LedgerHold.DecidedAt,
+			&i.LedgerHold.Generation,
+			&i.LedgerHold.Quantity,
+			pq.Array(&i.LedgerHold.QuotaDims),
+			pq.Array(&i.LedgerHold.QuotaKeys),
+			pq.Array(&i.LedgerHold.QuotaLimits),
+			pq.Array(&i.LedgerHold.QuotaSeats),
+			&i.LedgerHold.Deadline,
+			&i.LedgerHold.MaxExpiresAt,
+			&i.LedgerHold.RemainingMs,
+			&i.LedgerHold.OrderID,
+			&i.LedgerHold.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const HoldsOfSales = `-- name: HoldsOfSales :many
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND h.state = 3 ORDER BY h.id
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.decided_at, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt FROM ledger.holds h WHERE h.id = ANY($1::uuid[]) AND (h.state = 3 OR h.segment = 0) ORDER BY h.id
 `
 
 type HoldsOfSalesRow struct {
 	LedgerHold LedgerHold
 }
 
-// The holds of sold seats have ended; what they count against limits is needed when the seats are refunded.
+// The holds of sold seats have ended, but for one over several segments, which is not sold everywhere yet; what they count against limits is needed when the seats are refunded.
 func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([]HoldsOfSalesRow, error) {
 	rows, err := db.QueryContext(ctx, HoldsOfSales, pq.Array(ids))
 	if err != nil {
@@ -113,7 +166,8 @@ func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([
 			&i.LedgerHold.Part,
 			&i.LedgerHold.State,
 			&i.LedgerHold.Try,
-			&i.LedgerHold.Legs,
+			pq.Array(&i.LedgerHold.Legs),
+			&i.LedgerHold.DecidedAt,
 			&i.LedgerHold.Generation,
 			&i.LedgerHold.Quantity,
 			pq.Array(&i.LedgerHold.QuotaDims),
@@ -140,7 +194,7 @@ func (q *Queries) HoldsOfSales(ctx context.Context, db DBTX, ids []uuid.UUID) ([
 }
 
 const HoldsOfSegments = `-- name: HoldsOfSegments :many
-SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt
+SELECT h.id, h.event, h.segment, h.part, h.state, h.try, h.legs, h.decided_at, h.generation, h.quantity, h.quota_dims, h.quota_keys, h.quota_limits, h.quota_seats, h.deadline, h.max_expires_at, h.remaining_ms, h.order_id, h.attempt
   FROM (SELECT unnest($1::int[]) AS event, unnest($2::int[]) AS segment, unnest($3::int[]) AS part) w
   JOIN ledger.holds h ON h.part = w.part AND h.event = w.event AND h.segment = w.segment
  WHERE h.state IN (0, 1) ORDER BY h.id
@@ -172,7 +226,8 @@ func (q *Queries) HoldsOfSegments(ctx context.Context, db DBTX, arg HoldsOfSegme
 			&i.LedgerHold.Part,
 			&i.LedgerHold.State,
 			&i.LedgerHold.Try,
-			&i.LedgerHold.Legs,
+			pq.Array(&i.LedgerHold.Legs),
+			&i.LedgerHold.DecidedAt,
 			&i.LedgerHold.Generation,
 			&i.LedgerHold.Quantity,
 			pq.Array(&i.LedgerHold.QuotaDims),
@@ -199,8 +254,8 @@ func (q *Queries) HoldsOfSegments(ctx context.Context, db DBTX, arg HoldsOfSegme
 }
 
 const IdempotencyGet = `-- name: IdempotencyGet :one
-SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, b.outcomes
-  FROM ledger.idempotency i JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq
+SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, '\x0000')::bytea AS outcomes
+  FROM ledger.idempotency i LEFT JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq AND i.seq > 0
  WHERE i.scope = $1 AND i.key = $2
 `
 
@@ -219,6 +274,7 @@ type IdempotencyGetRow struct {
 	Outcomes    []byte
 }
 
+// What was written with the row of a hold over several segments is in no batch: its outcome is that it was applied.
 func (q *Queries) IdempotencyGet(ctx context.Context, db DBTX, arg IdempotencyGetParams) (IdempotencyGetRow, error) {
 	row := db.QueryRowContext(ctx, IdempotencyGet, arg.Scope, arg.Key)
 	var i IdempotencyGetRow

@@ -1,7 +1,7 @@
 -- +goose Up
 -- The schema of stock: what is on sale, who owns it, who holds it, and the journal of every movement.
 -- States of a seat: 0 available, 1 held, 2 paying, 3 sold. Kinds of a movement: 1 hold, 2 extend, 3 pin, 4 unpin, 5 release, 6 expire,
--- 7 sell, 8 refund, 9 grant_out, 10 grant_in; 11 order and 12 note move no seat and stand in flush_batches only.
+-- 7 sell, 8 refund, 9 grant_out, 10 grant_in, 13 leg, 14 unleg; 11 order and 12 note move no seat and stand in flush_batches only.
 CREATE SCHEMA IF NOT EXISTS ledger;
 
 -- ------------------------------------------------------------------ what is on sale
@@ -148,26 +148,30 @@ CREATE TABLE ledger.seats (
 -- every index. Find a hold's seats in the range of its segment, an order's by the primary key through order_lines.
 
 -- States of a hold: 0 trying, 1 held, 2 dropped, 3 ended. A hold ends when its seats are free again or sold; while they are pinned it is held.
+-- A hold over several segments, a wide one, has the segment 0 and its segments in legs; its row decides, and its seats (whose generation is the try)
+-- follow. See 00005_wide.sql.
 CREATE TABLE ledger.holds (
     id             uuid PRIMARY KEY,
     event          int NOT NULL,
     segment        int NOT NULL,
-    part           int NOT NULL,
+    part           int NOT NULL,                             -- who owns the segment; of a wide hold: whom its id names
     state          smallint NOT NULL CHECK (state BETWEEN 0 AND 3),
     try            int NOT NULL DEFAULT 1,
-    legs           int NOT NULL DEFAULT 1,
+    legs           int[] NOT NULL DEFAULT '{}',
+    decided_at     timestamptz,                              -- of a wide hold: the last change of its state
     generation     int NOT NULL,
     quantity       int NOT NULL CHECK (quantity > 0),
     quota_dims     int[] NOT NULL,                           -- not smallint: lib/pq cannot read arrays of it
     quota_keys     uuid[] NOT NULL,
     quota_limits   int[] NOT NULL,
     quota_seats    bigint[] NOT NULL,                        -- the seat that a document stands for; 0: the whole hold counts
-    deadline       timestamptz NOT NULL,
+    deadline       timestamptz NOT NULL,                     -- while it is trying: from when on anybody may drop it
     max_expires_at timestamptz NOT NULL,
     remaining_ms   bigint,                                   -- written at a planned hand-off
     order_id       uuid,
     attempt        int NOT NULL DEFAULT 0,
-    CHECK (cardinality(quota_dims) = cardinality(quota_keys) AND cardinality(quota_dims) = cardinality(quota_limits) AND cardinality(quota_dims) = cardinality(quota_seats))
+    CHECK (cardinality(quota_dims) = cardinality(quota_keys) AND cardinality(quota_dims) = cardinality(quota_limits) AND cardinality(quota_dims) = cardinality(quota_seats)),
+    CHECK ((segment = 0) = (cardinality(legs) > 0))
 ) WITH (fillfactor = 70);
 CREATE INDEX holds_live ON ledger.holds (part) WHERE state IN (0, 1);
 -- What is still being tried and may yet give back what it counts against limits: few rows, read when somebody is over a limit.
@@ -186,7 +190,7 @@ CREATE TABLE ledger.idempotency (
     key         uuid NOT NULL,
     fingerprint uuid NOT NULL,
     part        int NOT NULL,
-    seq         bigint NOT NULL,
+    seq         bigint NOT NULL,                             -- 0: written with the row of a wide hold, in no batch
     row_no      int NOT NULL,                                -- from 0, in the outcomes of (part, seq)
     kind        smallint NOT NULL,
     hold        uuid NOT NULL,
@@ -233,10 +237,11 @@ CREATE TABLE ledger.seat_movements (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (part, seq, row_no),
     CONSTRAINT seat_movements_seat_ver UNIQUE (event, seat, seat_ver),
-    -- Kind, from and to as digits: hold 0→1, extend 1→1, pin 1→2 and 2→2, unpin 2→0 and 2→1, release and expire 1→0, sell 2→3, refund 3→0.
+    -- Kind, from and to as digits: hold 0→1, extend 1→1, pin 1→2 and 2→2, unpin 2→0 and 2→1, release and expire 1→0, sell 2→3, refund 3→0,
+    -- leg 0→1, unleg 1→0 and 2→0.
     -- In this form because Postgres reads the text of a check again in each statement, so that a long one costs more than the row.
     CONSTRAINT seat_movements_legal CHECK (from_state BETWEEN 0 AND 9 AND to_state BETWEEN 0 AND 9
-        AND kind * 100 + from_state * 10 + to_state IN (101, 211, 312, 322, 420, 421, 510, 610, 723, 830)),
+        AND kind * 100 + from_state * 10 + to_state IN (101, 211, 312, 322, 420, 421, 510, 610, 723, 830, 1301, 1410, 1420)),
     CHECK ((kind IN (3, 4, 7, 8)) = (order_id IS NOT NULL))
 );
 

@@ -8,9 +8,10 @@
 -- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op.
 -- o_q_lo..o_q_hi are the limits of an operation; where q_seat is not 0 the limit counts this one seat of it, else all. s_* are its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
 -- g_other: the segment at the other end of the grant that operation g_op gives or takes. p_n: how many operations there are of each kind.
+-- t_op: the operations on legs, the seats of holds over several segments; their generation is the try.
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
 -- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 41 over a limit but for
--- holds that are still being tried, 50 grant gone, 51 not sold out, 99 fenced; from 100 on over a limit: 100, and 10000 for each dimension after
+-- holds that are still being tried, 50 grant gone, 51 not sold out, 60 not being tried, 61 the hold keeps its leg, 99 fenced; from 100 on over a limit: 100, and 10000 for each dimension after
 -- the first, and what the buyer had, up to 9999.
 -- Outcomes from 10 on are the game's; any other surprise raises, and the whole call is undone.
 -- What an order allows to be done with its seats. kind and attempt are the operation's. A pin is for the attempt that is being paid; seats are
@@ -49,7 +50,7 @@ CREATE FUNCTION ledger.flush(
     s_op int[], s_seat bigint[], s_ver int[], s_from smallint[], s_to smallint[], s_type smallint[],
     n_op int[], n_buyer text[], n_currency text[], n_ip text[],
     l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[],
-    g_op int[], g_other int[]
+    g_op int[], g_other int[], t_op int[]
 ) RETURNS bytea LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
@@ -183,19 +184,38 @@ BEGIN
         END LOOP;
     END IF;
 
+    -- Legs follow their hold's row, which is locked until the end: seats are taken while it is being tried, with that try; they are freed when it was
+    -- dropped, has ended, or is being tried anew; and of two sales the later one sees the earlier one's seats.
+    IF cardinality(t_op) > 0 THEN
+        v_ids := '{}';
+        FOR r IN SELECT t.op, h.state, h.try FROM unnest(t_op) t(op) JOIN ledger.holds h ON h.id = o_hold[t.op]
+                  WHERE o_kind[t.op] IN (7, 13, 14) AND v_out[t.op] = 0 AND h.id = ANY (o_hold) ORDER BY h.id FOR NO KEY UPDATE OF h LOOP
+            IF (CASE o_kind[r.op] WHEN 13 THEN r.state = 0 AND r.try = o_generation[r.op]
+                                 WHEN 14 THEN r.state IN (2, 3) OR r.try > o_generation[r.op]
+                                 ELSE true END) THEN
+                v_ids := v_ids || r.op;
+            END IF;
+        END LOOP;
+        FOREACH i IN ARRAY t_op LOOP
+            CONTINUE WHEN o_kind[i] NOT IN (13, 14) OR v_out[i] <> 0 OR i = ANY (v_ids);
+            v_out[i] := CASE o_kind[i] WHEN 13 THEN 60 ELSE 61 END;
+            v_lost := true;
+        END LOOP;
+    END IF;
+
     -- 4. What the order allows: pin, unpin, sell, refund. SKIP LOCKED never waits, so its place in the lock order is free.
     IF p_n[3] + p_n[4] + p_n[7] + p_n[8] > 0 THEN
         SELECT array_agg(f.i) INTO v_ids FROM (
             SELECT o.i
-              FROM unnest(o_kind, o_order, o_attempt) WITH ORDINALITY o(kind, id, attempt, i)
+              FROM unnest(o_kind, o_order, o_attempt, o_hold) WITH ORDINALITY o(kind, id, attempt, hold, i)
               JOIN ledger.orders x ON x.id = o.id
-             WHERE o.kind IN (3, 4, 7, 8) AND v_out[o.i] = 0 AND x.id = ANY (o_order)
+             WHERE o.kind IN (3, 4, 7, 8) AND v_out[o.i] = 0 AND x.id = ANY (o_order) AND x.hold = o.hold
                AND ledger.order_allows(o.kind, o.attempt, o_free[o.i], x.state, x.attempt)
              FOR SHARE OF x SKIP LOCKED) f;
         IF coalesce(cardinality(v_ids), 0) <> p_n[3] + p_n[4] + p_n[7] + p_n[8] THEN
             FOR i IN 1..v_ops LOOP
                 CONTINUE WHEN o_kind[i] NOT IN (3, 4, 7, 8) OR v_out[i] <> 0 OR i = ANY (coalesce(v_ids, '{}'));
-                SELECT ledger.order_allows(o_kind[i], o_attempt[i], o_free[i], x.state, x.attempt) INTO v_fits FROM ledger.orders x WHERE x.id = o_order[i];
+                SELECT ledger.order_allows(o_kind[i], o_attempt[i], o_free[i], x.state, x.attempt) INTO v_fits FROM ledger.orders x WHERE x.id = o_order[i] AND x.hold = o_hold[i];
                 v_out[i] := CASE WHEN v_fits THEN 31 ELSE 30 END;
                 v_lost := true;
             END LOOP;
@@ -277,11 +297,11 @@ BEGIN
     IF p_n[3] > 0 THEN
         UPDATE ledger.holds h SET attempt = o.attempt
           FROM unnest(o_kind, o_hold, o_attempt) WITH ORDINALITY o(kind, hold, attempt, i)
-         WHERE o.kind = 3 AND v_out[o.i] = 0 AND h.id = o.hold AND h.id = ANY (o_hold);
+         WHERE o.kind = 3 AND v_out[o.i] = 0 AND h.id = o.hold AND h.id = ANY (o_hold) AND h.segment > 0;
     END IF;
     IF p_n[4] + p_n[5] + p_n[6] + p_n[7] > 0 THEN
         UPDATE ledger.holds h SET state = 3
-         WHERE h.state + 0 = 1 AND h.id = ANY (ARRAY(
+         WHERE h.state + 0 = 1 AND h.segment > 0 AND h.id = ANY (ARRAY(
             SELECT o.hold FROM unnest(o_kind, o_hold) WITH ORDINALITY o(kind, hold, i)
              WHERE (o.kind IN (5, 6, 7) OR (o.kind = 4 AND o_free[o.i])) AND v_out[o.i] = 0));
     END IF;
@@ -353,7 +373,7 @@ BEGIN
       FROM unnest(s_op, s_seat, s_ver, s_from, s_to, s_type) s(op, seat, ver, f, t, type)
      WHERE v_out[s.op] = 0 AND t.event = o_event[s.op] AND t.seat = s.seat AND t.ver = s.ver - 1 AND t.state = s.f
        AND CASE
-           WHEN o_kind[s.op] = 1 THEN NOT o_area[s.op]
+           WHEN o_kind[s.op] IN (1, 13) THEN NOT o_area[s.op]
            WHEN t.hold <> o_hold[s.op] OR t.generation <> o_generation[s.op] THEN false
            WHEN o_kind[s.op] IN (4, 7, 8) THEN t.order_id = o_order[s.op] AND t.attempt = o_attempt[s.op]
            WHEN o_kind[s.op] = 3 AND s.f = 2 THEN t.order_id = o_order[s.op] AND t.attempt < o_attempt[s.op]
@@ -366,7 +386,7 @@ BEGIN
             SELECT g.event, s.seat, g.segment, g.name || '#' || (s.seat & 16777215), 0, 1, s.ver, s.type, o_hold[s.op], o_generation[s.op]
               FROM unnest(s_op, s_seat, s_ver, s_type) s(op, seat, ver, type)
               JOIN ledger.segments g ON g.event = o_event[s.op] AND g.segment = o_segment[s.op]
-             WHERE v_out[s.op] = 0 AND o_kind[s.op] = 1 AND o_area[s.op] AND s.ver = 1;
+             WHERE v_out[s.op] = 0 AND o_kind[s.op] IN (1, 13) AND o_area[s.op] AND s.ver = 1;
         GET DIAGNOSTICS i = ROW_COUNT;
     END IF;
     v_want := cardinality(s_op);
@@ -398,6 +418,15 @@ BEGIN
         IF v_count <> v_want THEN
             RAISE EXCEPTION 'flush: % sales ended, % asked', v_count, v_want USING ERRCODE = 'integrity_constraint_violation';
         END IF;
+    END IF;
+
+    -- A hold over several segments ends when the last of its seats is sold.
+    IF cardinality(t_op) > 0 AND p_n[7] > 0 THEN
+        UPDATE ledger.holds h SET state = 3, decided_at = p_now
+          FROM unnest(t_op) t(op)
+         WHERE o_kind[t.op] = 7 AND v_out[t.op] = 0 AND h.id = o_hold[t.op] AND h.id = ANY (o_hold) AND h.state + 0 = 1
+           AND NOT EXISTS (SELECT 1 FROM ledger.order_lines l, LATERAL (SELECT x.state FROM ledger.seats x WHERE x.event = h.event AND x.seat = l.seat OFFSET 0) s
+                            WHERE l.order_id = o_order[t.op] AND s.state <> 3);
     END IF;
 
     -- 10. Orders that are opened on a live hold.

@@ -36,6 +36,8 @@ BEGIN
     IF v_attempt >= p_max_attempts THEN RETURN -3; END IF;
     IF NOT EXISTS (SELECT 1 FROM ledger.holds WHERE id = v_hold AND state = 1 AND max_expires_at + interval '3 seconds' > p_now) THEN RETURN -4; END IF;
     PERFORM ledger.order_move(p_order, 1::smallint, 2::smallint, 'pay_start', v_attempt + 1, '', p_until, p_now);
+    -- Of a hold in one segment the pin writes it. Nobody waits for an order while it has a hold's row, so this order of locks does no harm.
+    UPDATE ledger.holds SET attempt = v_attempt + 1 WHERE id = v_hold AND segment = 0;
     RETURN v_attempt + 1;
 END $$;
 -- +goose StatementEnd

@@ -48,8 +48,9 @@ const (
 	loadChunk      = 256 // partitions of one Load
 	releaseChunk   = 512 // partitions of one Release
 	houseEvery     = 50 * time.Millisecond
-	expireMax      = 64 // expiries of one segment at a time
-	holdQueueMax   = 16 // commands that wait for one hold
+	expireMax      = 64  // expiries of one segment at a time
+	legsMax        = 256 // legs that are asked about at a time
+	holdQueueMax   = 16  // commands that wait for one hold
 	lanePendingMax = 2048
 	suspectsMax    = 1024
 	resendFirst    = 20 * time.Millisecond

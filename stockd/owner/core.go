@@ -144,6 +144,8 @@ func (c *Core) take(in Input) {
 		c.overtaken(in)
 	case Named:
 		c.named(in)
+	case LegsFollowed:
+		c.legsFollowed(in)
 	case Freeze:
 		c.frozen = in.On
 	case Drain:
@@ -162,6 +164,7 @@ func (c *Core) house() {
 	c.keepSession()
 	c.timeouts()
 	c.expire()
+	c.followLegs()
 	c.balance()
 	c.pumpAll()
 	if c.now.Mono >= c.changedAt {

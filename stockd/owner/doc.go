@@ -16,6 +16,8 @@
 //     refusals that ask to try again, and the Problems of this package.
 //   - A partition's flushes carry its epoch and the sequence numbers applied_seq+1, +2, … without a gap, one operation for a hold at a time.
 //   - A lane has one batch in flight. When its outcome is unknown the very same batch is sent again until it is known.
+//   - A hold over several segments has a leg in each. Its row in the ledger decides; a core asks for the rows of its legs every few seconds, and after
+//     a take-over at once, and frees those whose hold was dropped or has ended. Trying such a hold is a Wide, which any node may drive.
 //   - A fenced or rolled-back batch was not written: its requests wait for the next owner, or are told to try again.
 //   - Time only decides when to stop promising. It is never the reason why a promise is safe; the fence in the ledger is.
 package owner

@@ -79,6 +79,17 @@ type Release struct {
 	Parts   []PartRelease
 }
 
+// Leg names a leg and where it is.
+type Leg struct {
+	Event   stock.EventID
+	Segment stock.SegmentNo
+	stock.Leg
+}
+
+// FollowLegs asks the ledger for the rows of the holds that legs belong to. Whose time is over by the ledger's clock is ended before: one that is
+// being tried is dropped, one that is held expires. LegsFollowed answers; when the ledger could not be asked nothing does.
+type FollowLegs struct{ Legs []Leg }
+
 // Problem is why a request got no answer from the engine. None of them is final: the same request may be tried again, with the same key.
 type Problem int8
 
@@ -147,4 +158,5 @@ func (Serving) effect()      {}
 func (Nudge) effect()        {}
 func (Changed) effect()      {}
 func (Alarm) effect()        {}
+func (FollowLegs) effect()   {}
 func (Stopped) effect()      {}

@@ -24,6 +24,7 @@ type Engine interface {
 	Counts() stock.Counts
 	States(to []stock.State) []stock.State
 	Pins(olderThan int64) []stock.Pin
+	Legs(now int64, limit int) []stock.Leg
 	Lives(now int64) []stock.Life
 }
 
@@ -156,6 +157,13 @@ type Named struct {
 	Parts   []stock.PartitionID
 }
 
+// LegsFollowed answers FollowLegs: the legs that were asked about, and what the rows of their holds say. Legs that are in no answer are asked about
+// again later.
+type LegsFollowed struct {
+	Legs []Leg
+	Rows []stock.WideRow
+}
+
 // Request asks for one command. Reply answers it under the same id, exactly once.
 type Request struct {
 	ID      uint64
@@ -193,6 +201,7 @@ func (Released) input()      {}
 func (Nudged) input()        {}
 func (Overtaken) input()     {}
 func (Named) input()         {}
+func (LegsFollowed) input()  {}
 func (Request) input()       {}
 func (Freeze) input()        {}
 func (Drain) input()         {}

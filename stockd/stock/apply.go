@@ -55,14 +55,16 @@ func (s *Segment) Apply(cmd Command, now int64) Effect {
 	if found && s.at(slot).busy != 0 {
 		return refuse(CodeBusy)
 	}
-	if cmd.Kind == KindHold {
-		if found {
-			return s.applyAgain(&cmd, s.at(slot))
-		}
+	switch {
+	case cmd.Kind == KindLeg && found:
+		return s.applyLegAgain(&cmd, s.at(slot))
+	case cmd.Kind == KindHold && found:
+		return s.applyAgain(&cmd, s.at(slot))
+	case cmd.Kind == KindHold, cmd.Kind == KindLeg:
 		return s.applyHold(&cmd, now)
 	}
 	if !found {
-		if cmd.Kind == KindExpire {
+		if cmd.Kind == KindExpire || cmd.Kind == KindUnleg {
 			return refuse(CodeNoHold) // the owner's own command: nobody waits for it
 		}
 		return s.note(&cmd, CodeNoHold)
@@ -82,7 +84,10 @@ func (s *Segment) applyAgain(cmd *Command, h *hold) Effect {
 // applyHold chooses seats for a new hold and takes them.
 func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 	ask := &cmd.Ask
-	if !validAsk(ask) || !validQuotas(cmd.Quotas, ask) || cmd.TTL <= 0 || cmd.TTL > lifeMax || cmd.MaxTTL < 0 || cmd.MaxTTL > lifeMax {
+	if !validAsk(ask) || !validQuotas(cmd.Quotas, ask) || cmd.MaxTTL < 0 || cmd.MaxTTL > lifeMax {
+		return refuse(CodeInvalid)
+	}
+	if leg := cmd.Kind == KindLeg; leg && cmd.Try < 1 || !leg && (cmd.TTL <= 0 || cmd.TTL > lifeMax) {
 		return refuse(CodeInvalid)
 	}
 	var chosen choice
@@ -102,12 +107,16 @@ func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 		return Effect{Answer: answer}
 	}
 	slot, h := s.newHold(cmd.Hold)
-	s.generation++
-	h.generation = s.generation
 	h.fingerprint, h.quotas = cmd.Request.Fingerprint, s.quotasOf(cmd.Quotas, chosen.seats)
-	h.deadline = now + cmd.TTL
-	h.maxExpires = now + max(cmd.MaxTTL, cmd.TTL)
-	h.state, h.tentative, h.busy = Held, true, KindHold
+	if h.leg = cmd.Kind == KindLeg; h.leg {
+		h.generation = cmd.Try
+	} else {
+		s.generation++
+		h.generation = s.generation
+		h.deadline = now + cmd.TTL
+		h.maxExpires = now + max(cmd.MaxTTL, cmd.TTL)
+	}
+	h.state, h.tentative, h.busy = Held, true, cmd.Kind
 	h.rung, h.substituted = chosen.rung, chosen.substituted
 	h.seats = append(h.seats, chosen.seats...)
 	s.chosen = chosen.seats[:0]
@@ -118,15 +127,17 @@ func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 		}
 		s.reindex(h.seats)
 	}
-	op := s.newOp(cmd, KindHold)
-	op.Quotas, op.Deadline, op.MaxExpires = h.quotas, h.deadline, h.maxExpires
+	op := s.newOp(cmd, cmd.Kind)
+	if !h.leg {
+		op.Quotas, op.Deadline, op.MaxExpires = h.quotas, h.deadline, h.maxExpires
+	}
 	s.fill(op, h, h.seats, Available, Held)
 	return Effect{Op: op}
 }
 
 // fill writes which seats an operation moves.
 func (s *Segment) fill(op *Op, h *hold, seats []heldSeat, from, to State) {
-	op.Generation = h.generation
+	op.Generation, op.Leg = h.generation, h.leg
 	op.Quantity = int32(len(seats))
 	for _, seat := range seats {
 		op.Moves = append(op.Moves, Move{Seat: NewSeatID(s.no, seat.index), Ver: s.version(seat) + 1, From: from, To: to, Type: seat.typ})
@@ -143,6 +154,9 @@ func (s *Segment) version(seat heldSeat) int32 {
 
 // applyChange decides a command for a hold that is there and idle.
 func (s *Segment) applyChange(cmd *Command, slot uint32, h *hold, now int64) Effect {
+	if wide := cmd.Kind == KindExtend || cmd.Kind == KindOrder || cmd.Kind == KindRelease || cmd.Kind == KindExpire; h.leg && wide || !h.leg && cmd.Kind == KindUnleg {
+		return refuse(CodeInvalid) // of a hold over several segments its row decides these
+	}
 	switch cmd.Kind {
 	case KindExtend:
 		return s.applyExtend(cmd, h, now)
@@ -161,7 +175,9 @@ func (s *Segment) applyChange(cmd *Command, slot uint32, h *hold, now int64) Eff
 		return s.applyPayment(cmd, h, now)
 	case KindRefund:
 		return s.applyRefund(cmd, h)
-	case KindHold, KindGrantOut, KindGrantIn, KindNote:
+	case KindUnleg:
+		return s.applyUnleg(cmd, h)
+	case KindHold, KindGrantOut, KindGrantIn, KindNote, KindLeg:
 	}
 	return refuse(CodeInvalid)
 }
@@ -246,7 +262,8 @@ func (s *Segment) applyPayment(cmd *Command, h *hold, now int64) Effect {
 	if cmd.Order == (uuid.UUID{}) {
 		return refuse(CodeInvalid)
 	}
-	if cmd.Order != h.order {
+	// A leg does not know the order of its hold before it is pinned: the ledger compares the two.
+	if cmd.Order != h.order && (!h.leg || cmd.Kind != KindPin || h.state != Held) {
 		return s.note(cmd, CodeHoldNotYours)
 	}
 	from, to := Paying, Sold
@@ -269,8 +286,11 @@ func (s *Segment) applyPayment(cmd *Command, h *hold, now int64) Effect {
 	case h.state != from, cmd.Kind == KindPin && cmd.Attempt < h.attempt, cmd.Kind != KindPin && cmd.Attempt != h.attempt:
 		return s.note(cmd, CodeIllegal)
 	}
+	if h.leg && cmd.Free {
+		return refuse(CodeInvalid) // a leg is freed with its hold
+	}
 	op := s.start(cmd, h, to)
-	op.Attempt, op.Free = cmd.Attempt, cmd.Free
+	op.Order, op.Attempt, op.Free = cmd.Order, cmd.Attempt, cmd.Free
 	op.Deadline = h.deadline
 	return Effect{Op: op}
 }

@@ -72,7 +72,11 @@ func (s *Segment) checkHold(slot uint32, h *hold) error {
 		}
 	}
 	timed := h.list == listWheel || h.list == listOverdue
-	if (h.state == Held && !h.tentative) != timed || (h.state == Paying) != (h.list == listPins) {
+	if h.leg {
+		if (h.state != Sold && !h.tentative) != (h.list == listLegs) {
+			return fmt.Errorf("%w: leg %v in state %d is in list %d", ErrBroken, h.id, h.state, h.list)
+		}
+	} else if (h.state == Held && !h.tentative) != timed || (h.state == Paying) != (h.list == listPins) {
 		return fmt.Errorf("%w: hold %v in state %d is in list %d", ErrBroken, h.id, h.state, h.list)
 	}
 	return nil
@@ -117,7 +121,7 @@ func (s *Segment) checkLists() error {
 		}
 		return nil
 	}
-	if err := errors.Join(walk(s.overdue, listOverdue), walk(s.pins, listPins)); err != nil {
+	if err := errors.Join(walk(s.overdue, listOverdue), walk(s.pins, listPins), walk(s.legs, listLegs)); err != nil {
 		return err
 	}
 	if s.timers != nil {

@@ -20,6 +20,8 @@ const (
 	KindGrantIn                  // capacity taken from another segment of the area; Hold names the grant
 	KindOrder                    // an order is opened on a hold: moves no seat
 	KindNote                     // a final "no", or a replay: moves no seat, takes a sequence number
+	KindLeg                      // available → held, for a hold over several segments that is being tried
+	KindUnleg                    // held or paying → available, because that hold was dropped or has ended
 )
 
 // Command is one request to one segment. It says what is wanted; the segment decides which seats.
@@ -35,17 +37,20 @@ type Command struct {
 	Other SegmentNo `json:"other,omitempty"`
 	// Request is who asks and under which idempotency key; zero for the owner's own commands (expire, follow).
 	Request Request `json:"request"`
-	// Ask is what a KindHold wants.
+	// Ask is what a KindHold or KindLeg wants.
 	Ask Ask `json:"ask"`
 	// TTL is the life of a hold in milliseconds, for KindHold and KindExtend.
 	TTL int64 `json:"ttl_ms,omitempty"`
 	// MaxTTL bounds the life of a hold with all its extensions, in milliseconds, for KindHold.
 	MaxTTL int64 `json:"max_ttl_ms,omitempty"`
 	// Quotas are the limits that a new hold counts against: each once, and the documents of a real-name sale one for each ticket, in the order of Ask.
+	// A leg does not count: its hold's row has, and only a refund of its seats gives back.
 	Quotas []Quota `json:"quotas,omitempty"`
 	// Order and Attempt name the order for pin, unpin, sell, refund; Order alone for KindOrder and for a release that ends an order.
 	Order   uuid.UUID `json:"order"`
 	Attempt int32     `json:"attempt,omitempty"`
+	// Try is which try of the hold a KindLeg belongs to, from 1.
+	Try int32 `json:"try,omitempty"`
 	// Free makes KindUnpin give the seats back to the pool and not to the hold.
 	Free bool `json:"free,omitempty"`
 	// NewOrder is what KindOrder inserts, opaque to the engine: it is carried to the ledger with the operation.

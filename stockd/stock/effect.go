@@ -32,6 +32,7 @@ type Op struct {
 	Hold       uuid.UUID
 	Other      SegmentNo // of a grant: the segment at its other end; Quantity is what it moves
 	Generation int32
+	Leg        bool // the seats are a leg: Generation is the try
 	Quantity   int32
 	Request    Request
 	Quotas     []Quota
@@ -69,6 +70,8 @@ const (
 	OutcomeLimitBusy   Outcome = 41 // over a limit, but for holds that are still being tried: ask again. For good it is OutcomeLimit
 	OutcomeGrantGone   Outcome = 50 // there is no such grant, or it was taken before
 	OutcomeNotSold     Outcome = 51 // not everything is sold in all the segments that sell the same places
+	OutcomeNotTrying   Outcome = 60 // the hold over several segments is not being tried with this try
+	OutcomeLegStays    Outcome = 61 // the hold over several segments keeps its leg
 	OutcomeFenced      Outcome = 99 // another owner has the partition
 )
 
@@ -126,7 +129,7 @@ type Answer struct {
 type HoldView struct {
 	ID         uuid.UUID  `json:"id"`
 	Event      EventID    `json:"event"`
-	Segment    SegmentNo  `json:"segment"`
+	Segment    SegmentNo  `json:"segment"` // 0: the hold is over several
 	Generation int32      `json:"generation"`
 	State      State      `json:"state"` // Held, Paying or Sold
 	Seats      []HeldSeat `json:"seats"`

@@ -17,7 +17,7 @@ type Life struct {
 func (s *Segment) Lives(now int64) []Life {
 	var lives []Life
 	for id, slot := range s.byID {
-		if h := s.at(slot); h.state == Held && !h.tentative {
+		if h := s.at(slot); h.state == Held && !h.tentative && !h.leg {
 			lives = append(lives, Life{Hold: id, RemainingMs: max(h.deadline-now, 0)})
 		}
 	}

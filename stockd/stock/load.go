@@ -20,7 +20,9 @@ func (s *Segment) Load(rows []SeatRow, holds []HoldRow, nextUnit int32) error {
 		if err := s.loadHold(&holds[i]); err != nil {
 			return err
 		}
-		want[holds[i].ID] = holds[i].Quantity
+		if !holds[i].Leg {
+			want[holds[i].ID] = holds[i].Quantity
+		}
 	}
 	seen := make(map[int32]struct{}, len(rows))
 	for i := range rows {
@@ -38,7 +40,7 @@ func (s *Segment) Load(rows []SeatRow, holds []HoldRow, nextUnit int32) error {
 		id := h.id
 		quantity, ok := want[id]
 		switch n := int32(len(h.seats)); {
-		case !ok && h.state != Sold:
+		case !ok && h.state != Sold && !h.leg:
 			return fmt.Errorf("%w: seats of hold %v, which has no row", ErrRows, id)
 		case n == 0, ok && h.state != Sold && n != quantity, ok && n > quantity: // a part of a sold hold may have been refunded
 			return fmt.Errorf("%w: hold %v has %d seats, its row says %d", ErrRows, id, n, quantity)
@@ -55,7 +57,7 @@ func (s *Segment) loadHold(row *HoldRow) error {
 	}
 	_, h := s.newHold(row.ID)
 	h.generation, h.deadline, h.maxExpires = row.Generation, row.Deadline, row.MaxExpires
-	h.order, h.attempt, h.quotas = row.Order, row.Attempt, row.Quotas
+	h.order, h.attempt, h.quotas, h.leg = row.Order, row.Attempt, row.Quotas, row.Leg
 	s.generation = max(s.generation, row.Generation)
 	return nil
 }
@@ -89,6 +91,9 @@ func (s *Segment) loadSeat(row *SeatRow) error {
 	h := s.at(slot)
 	if h.state == Available {
 		h.state = row.State
+		if h.leg {
+			h.generation = row.Generation
+		}
 		if row.State != Held {
 			h.order, h.attempt = row.Order, row.Attempt
 		}
@@ -107,12 +112,14 @@ func (s *Segment) loadSeat(row *SeatRow) error {
 
 // loadLists puts a loaded hold where time or the order service finds it.
 func (s *Segment) loadLists(slot uint32, h *hold) {
-	switch h.state {
-	case Held:
+	switch {
+	case h.leg && h.state != Sold: // it may have been left behind: its row is looked at soon
+		h.list = listLegs
+		s.link(slot, h)
+	case h.state == Held:
 		s.arm(slot, h, h.deadline)
-	case Paying:
+	case h.state == Paying:
 		h.list = listPins
 		s.link(slot, h)
-	case Available, Sold:
 	}
 }

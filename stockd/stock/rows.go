@@ -25,6 +25,14 @@ type HoldRow struct {
 	Order      uuid.UUID
 	Attempt    int32
 	Quotas     []Quota
+	// Leg says that the row is of a hold over several segments: only its seats here are the segment's, and neither Quantity nor Deadline count.
+	Leg bool
+}
+
+// Leg is a leg whose hold's row has to be looked at.
+type Leg struct {
+	Hold uuid.UUID
+	Try  int32
 }
 
 // Pin is a hold fixed for a payment.

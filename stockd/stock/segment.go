@@ -43,6 +43,7 @@ type Segment struct {
 	timers  *wheel // made with the first hold
 	overdue uint32 // ring of holds whose timer has run out
 	pins    uint32 // ring of pinned holds, oldest first
+	legs    uint32 // ring of legs, the one whose row was looked at longest ago first
 
 	picked []int32    // scratch of the search
 	chosen []heldSeat // scratch of the choice
@@ -55,12 +56,13 @@ type hold struct {
 	quotas                 []Quota
 	deadline, maxExpires   int64
 	fire                   int64 // the second of the timer
-	since                  int64 // pinned at, Unix ms
-	generation, attempt    int32
+	since                  int64 // pinned at; of a leg: when its row was last looked at, Unix ms
+	generation, attempt    int32 // of a leg the generation is the try
 	next, prev             uint32
 	list                   uint8
 	state                  State
 	tentative              bool // not committed yet
+	leg                    bool // the seats here of a hold over several segments
 	busy                   Kind // the operation under way, 0 for none
 	rung                   int8
 	substituted            bool
@@ -98,7 +100,7 @@ func NewShare(event EventID, no, home SegmentNo, capacity int32) *Segment {
 func (s *Segment) reset() {
 	s.held, s.paying, s.sold, s.nextUnit, s.generation = 0, 0, 0, 1, 0
 	s.slab, s.places, s.freeHold, s.byID = nil, 1, 0, map[uuid.UUID]uint32{}
-	s.timers, s.overdue, s.pins, s.grants = nil, 0, 0, nil
+	s.timers, s.overdue, s.pins, s.legs, s.grants = nil, 0, 0, 0, nil
 	if s.layout == nil {
 		return
 	}
@@ -113,10 +115,10 @@ func (s *Segment) reset() {
 	}
 }
 
-// Hold is a committed hold; a tentative one is not shown, because nobody may rely on it.
+// Hold is a committed hold; a tentative one is not shown, because nobody may rely on it, nor a leg, which is a part of one.
 func (s *Segment) Hold(id uuid.UUID) (HoldView, bool) {
 	slot, ok := s.byID[id]
-	if !ok || s.at(slot).tentative {
+	if !ok || s.at(slot).tentative || s.at(slot).leg {
 		return HoldView{}, false
 	}
 	return *s.view(s.at(slot)), true

@@ -30,6 +30,11 @@ func (s *Segment) Settle(op *Op, outcome Outcome, now int64) Answer {
 	s.commitVersions(op, h)
 	answer := Answer{Code: CodeOK}
 	switch op.Kind {
+	case KindLeg:
+		h.tentative, h.since = false, now
+		h.list = listLegs
+		s.link(slot, h)
+		answer.Rung, answer.Substituted = h.rung, h.substituted
 	case KindHold:
 		h.tentative = false
 		s.arm(slot, h, h.deadline)
@@ -41,20 +46,25 @@ func (s *Segment) Settle(op *Op, outcome Outcome, now int64) Answer {
 		h.order = op.Order
 	case KindPin:
 		s.move(h, Paying)
-		h.attempt, h.since = op.Attempt, now
-		s.unlink(slot, h)
-		h.list = listPins
-		s.link(slot, h)
+		h.order, h.attempt = op.Order, op.Attempt
+		if !h.leg {
+			h.since = now
+			s.unlink(slot, h)
+			h.list = listPins
+			s.link(slot, h)
+		}
 	case KindUnpin:
 		if op.Free {
 			return s.freeSeats(slot, h, op)
 		}
 		s.move(h, Held)
-		s.arm(slot, h, h.deadline)
+		if !h.leg {
+			s.arm(slot, h, h.deadline)
+		}
 	case KindSell:
 		s.move(h, Sold)
 		s.unlink(slot, h)
-	case KindRelease, KindExpire, KindRefund:
+	case KindRelease, KindExpire, KindRefund, KindUnleg:
 		return s.freeSeats(slot, h, op)
 	case KindGrantOut, KindGrantIn, KindNote:
 	}
@@ -123,7 +133,7 @@ func (s *Segment) giveAll(seats []heldSeat) {
 // undo restores what Apply changed and says why.
 func (s *Segment) undo(op *Op, outcome Outcome, slot uint32, h *hold, now int64) Answer {
 	answer := refusal(op, outcome)
-	if op.Kind != KindHold {
+	if op.Kind != KindHold && op.Kind != KindLeg {
 		if op.Kind == KindExpire {
 			s.arm(slot, h, now+retryAfter)
 		}
@@ -173,7 +183,7 @@ func refusal(op *Op, outcome Outcome) Answer {
 		return Answer{Code: CodeKeyReused}
 	case OutcomeHoldGone:
 		return Answer{Code: CodeNoHold}
-	case OutcomeOrderNo, OutcomeOrderOpen, OutcomeGrantGone:
+	case OutcomeOrderNo, OutcomeOrderOpen, OutcomeGrantGone, OutcomeNotTrying, OutcomeLegStays:
 		return Answer{Code: CodeIllegal}
 	case OutcomeLimitBusy:
 		return Answer{Code: CodeLimitBusy}

@@ -26,6 +26,7 @@ const (
 	listWheel
 	listOverdue
 	listPins
+	listLegs
 )
 
 // fireAt is the second at the end of which the deadline has surely passed.
@@ -44,6 +45,8 @@ func (s *Segment) head(h *hold) *uint32 {
 		return &s.timers.pages[page].head[slot]
 	case listOverdue:
 		return &s.overdue
+	case listLegs:
+		return &s.legs
 	default:
 		return &s.pins
 	}

@@ -1,0 +1,35 @@
+package stock
+
+import "github.com/google/uuid"
+
+// WideHold is a hold over several segments that is to be tried: what its row says.
+type WideHold struct {
+	ID       uuid.UUID
+	Event    EventID
+	Segments []SegmentNo // in order
+	Quantity int32       // of all legs together
+	Quotas   []Quota
+	Request  Request
+}
+
+// WideState is the state of a hold's row. The values are the ledger's.
+type WideState int16
+
+const (
+	WideTrying WideState = iota
+	WideHeld
+	WideDropped
+	WideEnded
+)
+
+// WideRow is what the row of a hold over several segments says.
+type WideRow struct {
+	Hold  uuid.UUID
+	State WideState
+	Try   int32
+}
+
+// Keeps is whether the hold keeps a leg that was taken for a try.
+func (r WideRow) Keeps(try int32) bool {
+	return r.Try <= try && (r.State == WideTrying || r.State == WideHeld)
+}
