@@ -96,6 +96,13 @@ func (l *DB) WideOrder(ctx context.Context, hold uuid.UUID, o *NewOrder, r Reque
 	return code, explain(err)
 }
 
+// WideLost are holds that are being tried although their time is over: whoever tried them has ended, perhaps before it took a leg, so that no leg's
+// owner asks for them. WideFollow drops them.
+func (l *DB) WideLost(ctx context.Context, limit int32) ([]uuid.UUID, error) {
+	ids, err := l.q.WideLost(ctx, l.short, limit)
+	return ids, explain(err)
+}
+
 // WideRow is what the row says of a hold over several segments.
 type WideRow struct {
 	ID    uuid.UUID

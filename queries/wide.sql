@@ -27,3 +27,6 @@ SELECT ledger.wide_order(sqlc.arg(id)::uuid, sqlc.arg(order_id)::uuid, sqlc.arg(
 -- What the rows say of holds, and whether the time that each has is over by the ledger's clock.
 -- name: WideRows :many
 SELECT h.id, h.state, h.try, (h.deadline <= clock_timestamp())::boolean AS due FROM ledger.holds h WHERE h.id = ANY(@ids::uuid[]) AND h.segment = 0 ORDER BY h.id;
+
+-- name: WideLost :many
+SELECT h.id FROM ledger.holds h WHERE h.state = 0 AND h.deadline <= clock_timestamp() ORDER BY h.deadline LIMIT @max_rows;

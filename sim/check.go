@@ -235,7 +235,7 @@ func (c *checker) heard(cl *client, cmd *stock.Command, t told, sent time.Durati
 		return
 	}
 	for _, s := range t.Hold.Seats {
-		if seat := c.w.ledger.segments[row.segment].seats[s.Seat.Index()]; seat == nil || seat.Hold != pr.hold {
+		if seat := c.w.ledger.segments[segmentKey{row.segment.event, s.Seat.Segment()}].seats[s.Seat.Index()]; seat == nil || seat.Hold != pr.hold {
 			c.w.fail("I3: seat %d is promised under hold %.8v, and is not its in the ledger", s.Seat, pr.hold)
 		}
 		c.onSeat[seatKey{t.Hold.Event, s.Seat}] = pr
@@ -303,7 +303,7 @@ func (c *checker) changed(e owner.Changed) {
 var kindNames = map[stock.Kind]string{
 	stock.KindHold: "hold", stock.KindExtend: "extend", stock.KindPin: "pin", stock.KindUnpin: "unpin", stock.KindRelease: "release", stock.KindExpire: "expire",
 	stock.KindSell: "sell", stock.KindRefund: "refund", stock.KindOrder: "order", stock.KindNote: "note",
-	stock.KindGrantOut: "grant", stock.KindGrantIn: "taking",
+	stock.KindGrantOut: "grant", stock.KindGrantIn: "taking", stock.KindLeg: "leg", stock.KindUnleg: "end of the leg",
 }
 
 func kindName(k stock.Kind) string { return kindNames[k] }

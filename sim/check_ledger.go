@@ -60,6 +60,10 @@ func (c *checker) refused(op *stock.Op, outcome stock.Outcome) {
 		c.w.some[SawGrantGone]++
 	case stock.OutcomeNotSold:
 		c.w.some[SawNotSold]++
+	case stock.OutcomeNotTrying:
+		c.w.some[SawLegLate]++
+	case stock.OutcomeLegStays:
+		c.w.some[SawLegKept]++
 	default:
 		if dimension, used := outcome.Limit(); dimension != 0 && used == 0 {
 			c.w.some[SawOverLimitAtFirst]++
@@ -86,11 +90,9 @@ func (c *checker) operation(op *stock.Op) {
 				c.counted[key] = append(c.counted[key], op.Hold)
 			}
 		}
-		for _, m := range op.Moves {
-			if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now+c.w.clockError()) && other.hold != op.Hold {
-				c.w.fail("I3: seat %d is given to hold %.8v while it is promised under hold %.8v for %v", m.Seat, op.Hold, other.hold, other.until-c.w.now)
-			}
-		}
+		c.untold(op)
+	case stock.KindLeg, stock.KindUnleg:
+		c.leg(op)
 	case stock.KindExpire:
 		c.w.some[SawExpired]++
 		if c.strict && pr.valid(c.w.now+c.w.clockError()) {
@@ -103,6 +105,9 @@ func (c *checker) operation(op *stock.Op) {
 			c.w.fail("I6: seats are pinned to attempt %d of an order that is not being paid by it: %+v", op.Attempt, o)
 		}
 	case stock.KindSell:
+		if h := c.w.ledger.holds[op.Hold]; h.wide() && h.state == holdEnded {
+			c.w.some[SawWideSold]++
+		}
 		if o == nil || o.State != order.Paid && o.State != order.Issued || o.Attempt != op.Attempt {
 			c.w.fail("I6: seats are sold for attempt %d of an order that is not paid by it: %+v", op.Attempt, o)
 		}
@@ -121,6 +126,15 @@ func (c *checker) operation(op *stock.Op) {
 	case stock.KindGrantIn:
 		c.w.some[SawGrantTaken]++
 	default:
+	}
+}
+
+// untold checks that seats that are taken are promised to nobody else.
+func (c *checker) untold(op *stock.Op) {
+	for _, m := range op.Moves {
+		if other := c.onSeat[seatKey{op.Event, m.Seat}]; other.valid(c.w.now+c.w.clockError()) && other.hold != op.Hold {
+			c.w.fail("I3: seat %d is given to hold %.8v while it is promised under hold %.8v for %v", m.Seat, op.Hold, other.hold, other.until-c.w.now)
+		}
 	}
 }
 
@@ -185,21 +199,22 @@ func (c *checker) limited(key quotaKey, limit int32) {
 	var n int32
 	for _, id := range c.counted[key] {
 		h := c.w.ledger.holds[id]
-		seats := c.w.ledger.segments[h.segment].seats
 		sold := func(seat *seatRow) bool { return seat != nil && seat.State == stock.Sold && seat.Hold == id }
 		for _, q := range h.Quotas {
 			switch {
-			case quotaKey{key.event, q.Dimension, q.Key} != key:
-			case h.state != holdEnded:
+			case quotaKey{key.event, q.Dimension, q.Key} != key || h.state == holdDropped:
+			case h.counts():
 				n += q.Count(h.Quantity)
 			case q.Seat != 0:
-				if sold(seats[q.Seat.Index()]) {
+				if sold(c.w.ledger.segments[segmentKey{key.event, q.Seat.Segment()}].seats[q.Seat.Index()]) {
 					n++
 				}
 			default:
-				for _, seat := range seats {
-					if sold(seat) {
-						n++
+				for _, segment := range h.segments() {
+					for _, seat := range c.w.ledger.segments[segment].seats {
+						if sold(seat) {
+							n++
+						}
 					}
 				}
 			}
@@ -221,9 +236,11 @@ func (c *checker) pins(ref string) pinTruth {
 	}
 	o := l.orders[p.Order]
 	n := 0
-	for _, seat := range l.segments[segmentKey{o.Event, segmentOf(o)}].seats {
-		if seat.Order == o.ID && seat.State == stock.Paying && seat.Attempt == p.Attempt {
-			n++
+	for _, no := range segmentsOf(o) {
+		for _, seat := range l.segments[segmentKey{o.Event, no}].seats {
+			if seat.Order == o.ID && seat.State == stock.Paying && seat.Attempt == p.Attempt {
+				n++
+			}
 		}
 	}
 	return pinTruth{true, n == len(o.Lines), (o.State == order.Paying || o.State == order.Stuck) && o.Attempt == p.Attempt}
@@ -306,6 +323,9 @@ func (c *checker) quiet() string {
 		if len(s.live) > 0 {
 			return "hold " + slices.SortedFunc(maps.Keys(s.live), byID)[0].String()[:8] + " lives"
 		}
+	}
+	if why := c.untied(); why != "" {
+		return why
 	}
 	if len(l.GrantsUntaken()) > 0 {
 		return "a grant is on its way"
@@ -390,7 +410,7 @@ func (c *checker) settled() {
 	for _, id := range l.sortedOrders(func(o *Order) bool { return o.State == order.Issued }) {
 		o := l.orders[id]
 		for _, line := range o.Lines {
-			if seat := l.segments[segmentKey{o.Event, segmentOf(o)}].seats[line.Seat.Index()]; seat.sold == nil || seat.sold.order != id {
+			if seat := l.segments[segmentKey{o.Event, line.Seat.Segment()}].seats[line.Seat.Index()]; seat.sold == nil || seat.sold.order != id {
 				c.w.fail("I6: order %.8v is issued and seat %d is not sold to it", id, line.Seat)
 			}
 		}

@@ -49,13 +49,14 @@ func (c *client) wish() {
 		return
 	}
 	c.w.after(c.w.between(150*time.Millisecond, 900*time.Millisecond), c.wish)
+	if c.w.plan.wide && c.w.chance(4) {
+		c.wishWide()
+		return
+	}
 	ref := c.w.catalog[c.w.rng.IntN(len(c.w.catalog))]
 	cmd := stock.Command{Kind: stock.KindHold, Event: ref.Event, Segment: ref.Segment, Request: c.request(), Ask: c.ask(ref.Segment), TTL: holdTTL, MaxTTL: holdMaxTTL}
 	cmd.Hold = stock.NewCoordinatedID(ref.Part, cmd.Request.Scope, cmd.Request.Key, "hold")
-	cmd.Quotas = []stock.Quota{{Dimension: stock.DimensionTid, Key: number(4, uint64(c.no)), Limit: c.w.plan.limitTid}}
-	if c.no%3 != 0 {
-		cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: stock.DimensionAccount, Key: number(5, uint64(c.no/2)), Limit: c.w.plan.limitAccount})
-	}
+	cmd.Quotas = c.quotas()
 	if c.no%2 == 0 { // a real-name sale: friends buy for each other, and sometimes two tickets for one
 		for i := range int(cmd.Ask.Quantity) + len(cmd.Ask.Seats) {
 			cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: stock.DimensionDocument, Key: number(6, uint64(c.no/4*2+i/2)), Limit: documentMax})
@@ -67,6 +68,14 @@ func (c *client) wish() {
 			c.holding(cmd, t.Hold)
 		}
 	})
+}
+
+func (c *client) quotas() []stock.Quota {
+	quotas := []stock.Quota{{Dimension: stock.DimensionTid, Key: number(4, uint64(c.no)), Limit: c.w.plan.limitTid}}
+	if c.no%3 != 0 {
+		quotas = append(quotas, stock.Quota{Dimension: stock.DimensionAccount, Key: number(5, uint64(c.no/2)), Limit: c.w.plan.limitAccount})
+	}
+	return quotas
 }
 
 // ask draws what to ask for.
@@ -143,6 +152,10 @@ func (c *client) once(cmd stock.Command, then func(t told, sent time.Duration)) 
 
 // serve runs a client's command: a hold in an area with several segments wherever there is enough.
 func (p *process) serve(cmd stock.Command, then func(told)) {
+	if wish, wide := p.w.wides[cmd.Hold]; wide {
+		p.serveWide(wish, cmd, then)
+		return
+	}
 	if cmd.Kind == stock.KindHold {
 		if refs := p.w.refs(cmd.Event, cmd.Segment); refs != nil {
 			p.doInArea(cmd, refs, then)

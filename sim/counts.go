@@ -87,6 +87,23 @@ const (
 	SawGrantAtKill
 	SawGathered
 	SawNotSold
+	SawWideBegun
+	SawWideAgain
+	SawWideHeld
+	SawWideDropped
+	SawWideLeft
+	SawWideExpired
+	SawWideReleased
+	SawWideOrdered
+	SawWideSold
+	SawWideLimit
+	SawWideBusy
+	SawCoordinatorDied
+	SawLegLate
+	SawLegKept
+	SawLegFollowed
+	SawTakeOverWithLegs
+	SawTakeOverWhileTrying
 	sights
 )
 
@@ -104,6 +121,10 @@ var sightNames = [sights]string{
 	"money of a payment not written down", "void", "refund", "capture refused", "sold seats given back", "payment before the pin",
 	"provider asked before the pin", "speculative follow", "late internal command", "capacity given", "capacity taken", "capacity asked for that was taken", "capacity asked for twice and given once", "grant left on its way found",
 	"grant on its way at a kill", "area gathered", "called sold out by its home, and not so",
+	"wide hold tried", "wide hold tried again after it was dropped", "wide hold held", "wide hold dropped by its coordinator", "wide hold dropped by somebody else",
+	"wide hold expired", "wide hold released", "order of a wide hold", "wide hold sold to the last seat", "limit reached by a wide hold", "wide hold asked for while it is tried",
+	"coordinator killed on the way", "leg refused: its hold is not being tried", "leg that its hold keeps asked to go", "leg freed by its owner alone",
+	"take-over with legs", "take-over while a hold is being tried",
 }
 
 func (s Sight) String() string { return sightNames[s] }

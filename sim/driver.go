@@ -216,7 +216,12 @@ func (p *process) build(parts []owner.PartEpoch, loaded []LoadedSegment) []owner
 		holds := make([]stock.HoldRow, 0, len(s.Holds))
 		for i := range s.Holds {
 			holds = append(holds, p.rearm(&s.Holds[i], now))
-			if s.Holds[i].State == holdHeld {
+			if s.Holds[i].Leg {
+				p.w.some[SawTakeOverWithLegs]++
+				if s.Holds[i].State == holdTrying {
+					p.w.some[SawTakeOverWhileTrying]++
+				}
+			} else if s.Holds[i].State == holdHeld {
 				p.w.some[SawTakeOverWithHolds]++
 				if s.Holds[i].RemainingMs >= 0 {
 					p.w.some[SawHandOffWithHolds]++
@@ -240,6 +245,9 @@ func (p *process) build(parts []owner.PartEpoch, loaded []LoadedSegment) []owner
 // session, and never shorter than the row says.
 func (p *process) rearm(h *LoadedHold, now int64) stock.HoldRow {
 	row := h.HoldRow
+	if row.Leg {
+		return row
+	}
 	deadline, latest := now+holdTTL, h.MaxExpires+sessionTTL.Milliseconds()
 	if h.RemainingMs >= 0 {
 		deadline, latest = now+h.RemainingMs, latest+sessionTTL.Milliseconds()

@@ -206,22 +206,22 @@ func (p *pair) node() string { return rapid.SampledFrom([]string{"n1", "n2"}).Dr
 
 // step is one of them; rapid draws low numbers more often than high ones.
 func (p *pair) step() {
-	switch what := rapid.IntRange(0, 29).Draw(p.T, "what"); {
+	switch what := rapid.IntRange(0, 30).Draw(p.T, "what"); {
 	case p.mostly && what < 12:
 		p.wide()
-	case what < 8 || p.mostly && what < 16:
+	case what < 10 || p.mostly && what < 16:
 		p.flush()
-	case what < 12:
+	case what < 11:
 		p.wide()
-	case what < 22:
+	case what < 23:
 		p.sale()
-	case what < 24:
+	case what < 25:
 		p.resend()
-	case what < 26:
-		p.load()
 	case what < 27:
-		p.release()
+		p.load()
 	case what < 28:
+		p.release()
+	case what < 29:
 		p.session()
 	case what < 29:
 		p.trying()

@@ -54,6 +54,11 @@ func (p *pair) wide() {
 		simulated, err := p.sim.wideFollow(p.wides, now)
 		p.must(err)
 		p.same("wide rows", rows, simulated)
+		lost, err := p.db.WideLost(p.ctx, 1000)
+		p.must(err)
+		lost = slices.DeleteFunc(lost, func(id uuid.UUID) bool { return p.sim.holds[id] == nil })
+		slices.SortFunc(lost, byID)
+		p.same("wide lost", lost, p.sim.WideLost())
 	default:
 		p.wideOrder(id, now)
 	}

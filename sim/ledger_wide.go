@@ -286,6 +286,18 @@ func (l *Ledger) wideFollow(ids []uuid.UUID, now int64) ([]stock.WideRow, error)
 	return rows, nil
 }
 
+// WideLost are the holds that are being tried although their time is over: whoever tried them has ended, perhaps before it took a leg.
+func (l *Ledger) WideLost() []uuid.UUID {
+	var ids []uuid.UUID
+	for id, h := range l.holds {
+		if h.state == holdTrying && h.until <= l.Clock() {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, byID)
+	return ids
+}
+
 // rowsAllow: a leg is taken while its hold is being tried with its try, and freed when that does not keep it.
 func (f *flush) rowsAllow() error {
 	for i := range f.ops {

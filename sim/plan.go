@@ -12,6 +12,7 @@ type plan struct {
 	batchMax                 int
 	linger                   time.Duration
 	wholeHouse               bool  // all 4096 partitions are claimed, and not only those with stock
+	wide                     bool  // holds over several segments
 	area, second             bool  // an area; a second event that comes later
 	places                   int32 // of the area: few, so that it is sold out
 	shares                   int32 // the segments of the area
@@ -40,6 +41,7 @@ func newPlan(rng *rand.Rand, seed uint64) plan {
 		clockJumps: sometimes(rng, 2), patience: time.Duration(150+rng.IntN(600)) * time.Millisecond,
 		limitTid: 2 + rng.Int32N(4), limitAccount: 3 + rng.Int32N(5), partyMax: 2 + rng.Int32N(4),
 	}
+	p.wide = sometimes(rng, 5)
 	if p.area && p.shares > 1 {
 		p.places += p.shares * (1 + rng.Int32N(4))
 	}

@@ -41,18 +41,20 @@ type process struct {
 	later                 []func() // what waits for a paused process
 	wakeAt                time.Duration
 
-	on       map[stock.PartitionID]int64 // served, with the epoch
-	table    map[stock.PartitionID]route
-	engines  map[loadedKey]*stock.Segment
-	sessions []owner.Effect // one after the other
-	busy     bool
-	requests uint64
-	waiters  map[uint64]func(owner.Reply)
-	follow   map[uuid.UUID]bool
-	session  int64
-	untaken  map[uuid.UUID]bool           // grants that were on their way at the last look
-	pause    map[segmentKey]time.Duration // a segment's grants wait until then
-	gathers  map[segmentKey][]func()      // who waits for the next gathering of an area
+	on           map[stock.PartitionID]int64 // served, with the epoch
+	table        map[stock.PartitionID]route
+	engines      map[loadedKey]*stock.Segment
+	sessions     []owner.Effect // one after the other
+	busy         bool
+	requests     uint64
+	waiters      map[uint64]func(owner.Reply)
+	follow       map[uuid.UUID]bool
+	session      int64
+	untaken      map[uuid.UUID]bool           // grants that were on their way at the last look
+	pause        map[segmentKey]time.Duration // a segment's grants wait until then
+	gathers      map[segmentKey][]func()      // who waits for the next gathering of an area
+	coordinating int                          // holds over several segments that it tries
+
 }
 
 // loadedKey names an engine: that of a segment as it was loaded under an epoch.
@@ -195,6 +197,8 @@ func (p *process) execute(effect owner.Effect) {
 	case owner.Changed:
 		p.w.check.changed(e)
 		p.tellCounts(e)
+	case owner.FollowLegs:
+		p.followLegs(e)
 	case owner.Alarm:
 		p.w.fail("alarm %q of %s on partition %d: %s", e.Kind, p.name, e.Part, e.Text)
 	case owner.Stopped:
@@ -206,6 +210,9 @@ func (p *process) execute(effect owner.Effect) {
 
 // end is the end of the process, orderly or not.
 func (p *process) end() {
+	if p.coordinating > 0 {
+		p.w.some[SawCoordinatorDied]++
+	}
 	p.dead = true
 	p.later = nil
 	p.w.gossip()

@@ -128,7 +128,7 @@ func (p *process) confirm(hold uuid.UUID, t told, then func(told)) {
 		switch {
 		case !ok:
 			t.problem = owner.ProblemLedgerAway
-		case found && row.State == holdHeld:
+		case found && (row.State == holdHeld || row.State == holdTrying):
 			t.problem = owner.ProblemMoving
 		case found:
 			t.Code = stock.CodeHoldExpired

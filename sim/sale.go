@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,7 +32,50 @@ func commandOf(kind stock.Kind, o *Order, segment stock.SegmentNo) stock.Command
 	return stock.Command{Kind: kind, Event: o.Event, Segment: segment, Hold: o.Hold, Order: o.ID, Attempt: o.Attempt}
 }
 
-func segmentOf(o *Order) stock.SegmentNo { return o.Lines[0].Seat.Segment() }
+// segmentOf is the segment of an order's hold; 0 when it is over several.
+func (w *World) segmentOf(o *Order) stock.SegmentNo { return w.ledger.holds[o.Hold].segment.no }
+
+// commandsOf are the commands of a kind about an order's seats, one for each segment.
+func commandsOf(kind stock.Kind, o *Order) []stock.Command {
+	var all []stock.Command
+	for _, no := range segmentsOf(o) {
+		all = append(all, commandOf(kind, o, no))
+	}
+	return all
+}
+
+func segmentsOf(o *Order) []stock.SegmentNo {
+	var all []stock.SegmentNo
+	for _, line := range o.Lines {
+		all = append(all, line.Seat.Segment())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// doAll runs commands one after the other. With until it ends at the first that is not done, now or before. It tells the first answer of that kind.
+func (p *process) doAll(cmds []stock.Command, until bool, then func(told)) {
+	result := told{Answer: stock.Answer{Code: stock.CodeOK}}
+	var next func(i int)
+	next = func(i int) {
+		if i == len(cmds) {
+			then(result)
+			return
+		}
+		p.w.late(p, cmds[i])
+		p.doBusy(cmds[i], func(t told) {
+			done := t.problem == owner.ProblemNone && (t.Code == stock.CodeOK || t.Code == stock.CodeReplay)
+			if result.problem == owner.ProblemNone && (result.Code == stock.CodeOK || result.Code == stock.CodeReplay || t.problem != owner.ProblemNone) {
+				result = t
+			}
+			if until && !done {
+				i = len(cmds) - 1
+			}
+			next(i + 1)
+		})
+	}
+	next(0)
+}
 
 // getOrder reads an order.
 func (p *process) getOrder(id uuid.UUID, then func(o Order, payments []Payment, ok bool)) {
@@ -89,15 +133,14 @@ func (p *process) startPayment(id uuid.UUID, then func(started bool)) {
 
 // createPayment pins the seats and creates the payment. Both may be repeated.
 func (p *process) createPayment(o *Order, then func(started bool)) {
-	pin := commandOf(stock.KindPin, o, segmentOf(o))
+	pins := commandsOf(stock.KindPin, o)
 	if p.w.plan.eager && !p.w.calm && p.w.chance(2) { // does not wait for the pin, which comes late: the ledger has to notice
 		p.w.some[SawEager]++
-		p.w.after(p.w.between(0, 40*time.Millisecond), func() { p.deliver(func() { p.do(pin, func(told) {}) }) })
+		p.w.after(p.w.between(0, 40*time.Millisecond), func() { p.deliver(func() { p.doAll(pins, true, func(told) {}) }) })
 		p.atProvider(o, true, then)
 		return
 	}
-	p.w.late(p, pin)
-	p.doBusy(pin, func(t told) {
+	p.doAll(pins, true, func(t told) {
 		switch {
 		case t.problem != owner.ProblemNone, t.Code == stock.CodeBusy, t.Code == stock.CodeKeyInFlight:
 			then(false)
@@ -135,13 +178,17 @@ func (p *process) failAttempt(o *Order) {
 		return err
 	}, func(ok bool) {
 		if ok && moved {
-			p.unpin(LoosePin{Order: o.ID, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, segmentOf(o)}, State: order.PendingPayment})
+			p.unpin(LoosePin{Order: o.ID, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, p.w.segmentOf(o)}, State: order.PendingPayment})
 		}
 	})
 }
 
 // unpin undoes a pin that nobody waits for: to the hold while the order waits for payment, to the pool when it has ended.
 func (p *process) unpin(pin LoosePin) {
+	if pin.Segment.no == 0 {
+		p.unpinWide(pin)
+		return
+	}
 	cmd := stock.Command{
 		Kind: stock.KindUnpin, Event: pin.Segment.event, Segment: pin.Segment.no, Hold: pin.Hold, Order: pin.Order, Attempt: pin.Attempt,
 		Free: pin.State != order.PendingPayment,
@@ -212,7 +259,7 @@ func (p *process) take(f Fact, then func(v Verdict, ok bool)) {
 func (p *process) unpinOrder(id uuid.UUID) {
 	p.getOrder(id, func(o Order, _ []Payment, ok bool) {
 		if ok && (o.State == order.PendingPayment || o.State == order.Expired) {
-			p.unpin(LoosePin{Order: id, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, segmentOf(&o)}, State: o.State})
+			p.unpin(LoosePin{Order: id, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, p.w.segmentOf(&o)}, State: o.State})
 		}
 	})
 }
@@ -235,9 +282,7 @@ func (p *process) followOrder(id uuid.UUID) {
 			over()
 			return
 		}
-		sell := commandOf(stock.KindSell, &o, segmentOf(&o))
-		p.w.late(p, sell)
-		p.doBusy(sell, func(t told) { p.sold(&o, placed, t, over) })
+		p.doAll(commandsOf(stock.KindSell, &o), false, func(t told) { p.sold(&o, placed, t, over) })
 	})
 }
 

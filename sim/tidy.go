@@ -41,6 +41,9 @@ func (p *process) tidy() {
 			}
 		})
 		p.readOwners()
+		if p.w.plan.wide {
+			p.dropLost()
+		}
 		p.pull()
 	})
 }
@@ -138,7 +141,7 @@ func (p *process) expireOrder(o *Order) {
 			return
 		}
 		p.w.some[SawOrderExpired]++
-		p.unpin(LoosePin{Order: o.ID, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, segmentOf(o)}, State: order.Expired})
+		p.unpin(LoosePin{Order: o.ID, Hold: o.Hold, Attempt: o.Attempt, Segment: segmentKey{o.Event, p.w.segmentOf(o)}, State: order.Expired})
 	})
 }
 
@@ -219,7 +222,7 @@ func (p *process) unsell(id uuid.UUID, done func()) {
 		if !ok {
 			return
 		}
-		p.doBusy(commandOf(stock.KindRefund, &o, segmentOf(&o)), func(t told) {
+		p.doAll(commandsOf(stock.KindRefund, &o), false, func(t told) {
 			if t.problem != owner.ProblemNone {
 				return
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/owner"
 	"ticketrush/stockd/stock"
@@ -32,6 +34,7 @@ type World struct {
 	areas    map[segmentKey][]owner.SegmentRef // of each segment of an area with several: all of them
 	counts   map[segmentKey]stock.Counts       // of segments of areas, as owners have told them: hints, and late
 	ids      uint64                            // of grants
+	wides    map[uuid.UUID]owner.Wide          // what clients want over several segments, by hold
 
 	check *checker
 	some  Counts
@@ -176,7 +179,7 @@ func (w *World) commitTime() time.Duration {
 
 // newWorld makes the world of a seed. Nothing has happened in it yet.
 func newWorld(seed uint64, wrong Mutant, trace *[]string) *World {
-	w := &World{seed: seed, counts: map[segmentKey]stock.Counts{}, areas: map[segmentKey][]owner.SegmentRef{}, rng: rand.New(rand.NewPCG(seed, 0x7469636b6574)), wrong: wrong, trace: trace}
+	w := &World{seed: seed, wides: map[uuid.UUID]owner.Wide{}, counts: map[segmentKey]stock.Counts{}, areas: map[segmentKey][]owner.SegmentRef{}, rng: rand.New(rand.NewPCG(seed, 0x7469636b6574)), wrong: wrong, trace: trace}
 	w.plan = newPlan(w.rng, seed)
 	w.ledger = NewLedger(w.clock)
 	w.ledger.wrong = wrong

@@ -172,6 +172,33 @@ func (q *Queries) WideExtend(ctx context.Context, db DBTX, arg WideExtendParams)
 	return column_1, err
 }
 
+const WideLost = `-- name: WideLost :many
+SELECT h.id FROM ledger.holds h WHERE h.state = 0 AND h.deadline <= clock_timestamp() ORDER BY h.deadline LIMIT $1
+`
+
+func (q *Queries) WideLost(ctx context.Context, db DBTX, maxRows int32) ([]uuid.UUID, error) {
+	rows, err := db.QueryContext(ctx, WideLost, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const WideOrder = `-- name: WideOrder :one
 SELECT ledger.wide_order($1::uuid, $2::uuid, $3::text, $4::text, $5::text,
        $6::bigint[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[],

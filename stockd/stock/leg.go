@@ -5,7 +5,7 @@ package stock
 // tried anew, or has ended. Each of that is compared in the flush that does it.
 
 // legLookMs is how long after it was last looked at the row of a leg is looked at again.
-const legLookMs = 3000
+const legLookMs = 2000
 
 // applyLegAgain answers a repeated wish for a leg that is there. One of an earlier try has to be freed first.
 func (s *Segment) applyLegAgain(cmd *Command, h *hold) Effect {
