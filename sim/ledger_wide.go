@@ -313,7 +313,7 @@ func (f *flush) rowsAllow() error {
 			if (h.state != holdTrying || h.try != op.Generation) && f.wrong != LegAfterDrop {
 				f.out[i] = stock.OutcomeNotTrying
 			}
-		case (stock.WideRow{State: stock.WideState(h.state), Try: h.try}).Keeps(op.Generation) && f.wrong != UnlegWithoutRow:
+		case (stock.WideRow{State: stock.WideState(h.state), Try: h.try}).Keeps(op.Generation) && f.wrong != UnlegWithoutRow && f.wrong != LegExpires:
 			f.out[i] = stock.OutcomeLegStays
 		}
 	}

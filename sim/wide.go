@@ -152,6 +152,9 @@ func (p *process) coordinate(wide *owner.Wide, then func(told)) {
 		p.w.after(step.Wait, func() {
 			p.deliver(func() {
 				p.do(*step.Leg, func(t told) {
+					if p.w.wrong == CommitWithoutLegs && t.Code == stock.CodeSeatTaken {
+						t.Code, t.Hold = stock.CodeOK, &stock.HoldView{Generation: step.Try}
+					}
 					wide.Took(t.Answer, t.problem)
 					on()
 				})
@@ -258,7 +261,10 @@ func (p *process) followLegs(e owner.FollowLegs) {
 		in.Rows = p.followRows(ids)
 	}, func(ok bool) {
 		if ok {
-			for _, r := range in.Rows {
+			for i, r := range in.Rows {
+				if p.w.wrong == LegExpires {
+					in.Rows[i].State = stock.WideEnded
+				}
 				if r.State == stock.WideDropped || r.State == stock.WideEnded {
 					p.w.some[SawLegFollowed]++
 				}

@@ -76,4 +76,19 @@ var table = []mutant{
 		old: "cmd.Kind != KindPin && cmd.Attempt != h.attempt:",
 		new: "cmd.Kind != KindPin && cmd.Attempt > h.attempt:",
 	},
+	{
+		name: "leg-kept-without-its-hold", file: "stockd/owner/legs.go", // nobody asks what became of a leg's hold
+		old: "	if len(legs) > 0 {\n		c.emit(FollowLegs{Legs: legs})\n	}",
+		new: "",
+	},
+	{
+		name: "wide-memory-ack", file: "stockd/owner/wide.go", // all legs are in, and yes is said before the row has it
+		old: "	if w.at == len(w.Legs) {\n		w.state = wideCommits\n	}",
+		new: "	if w.at == len(w.Legs) {\n		w.view.Deadline = 1 << 60\n		w.answer.Code, w.answer.Hold, w.state = stock.CodeOK, &w.view, wideOver\n	}",
+	},
+	{
+		name: "wide-unknown-is-held", file: "stockd/owner/wide.go", // a commit whose answer is lost counts as made
+		old: "		w.away, w.state = ProblemLedgerAway, wideDrops\n	case code == 0:",
+		new: "		w.answer.Code, w.answer.Hold, w.state = stock.CodeOK, &w.view, wideOver\n	case code == 0:",
+	},
 }
