@@ -25,7 +25,7 @@ func flushOf(b *owner.Batch) *ledger.Flush {
 
 func opOf(op *stock.Op) ledger.Op {
 	out := ledger.Op{
-		Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Generation: op.Generation,
+		Kind: int16(op.Kind), Event: int32(op.Event), Segment: int32(op.Segment), Area: op.Area, Hold: op.Hold, Other: int32(op.Other), Leg: op.Leg, Generation: op.Generation,
 		Quantity: op.Quantity, Scope: op.Request.Scope, Key: op.Request.Key, Fingerprint: op.Request.Fingerprint, Order: op.Order,
 		Attempt: op.Attempt, Free: op.Free, Deadline: moment(op.Deadline), MaxExpires: moment(op.MaxExpires), Refused: int16(op.Refused),
 	}
@@ -169,7 +169,7 @@ func (n *Node) holdRow(event *Event, r *ledger.HoldRow, now time.Time) stock.Hol
 	}
 	out := stock.HoldRow{
 		ID: r.ID, Generation: r.Generation, Quantity: r.Quantity, Deadline: deadline.UnixMilli(), MaxExpires: r.MaxExpires.UnixMilli(),
-		Order: r.Order, Attempt: r.Attempt,
+		Order: r.Order, Attempt: r.Attempt, Leg: len(r.Legs) > 0,
 	}
 	for _, q := range r.Quotas {
 		out.Quotas = append(out.Quotas, stock.Quota{Dimension: stock.Dimension(q.Dimension), Key: q.Key, Limit: q.Limit, Seat: stock.SeatID(q.Seat)})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -183,6 +184,19 @@ func (n *Node) there(ctx context.Context, target Owner, part stock.PartitionID, 
 	return out.Answer, problemError(out.Problem, time.Duration(out.RetryMs)*time.Millisecond)
 }
 
+// problemOf is the owner's word for an error of Do.
+func problemOf(err error) owner.Problem {
+	switch {
+	case errors.Is(err, ErrLedgerAway):
+		return owner.ProblemLedgerAway
+	case errors.Is(err, ErrOverloaded):
+		return owner.ProblemOverloaded
+	case errors.Is(err, ErrFailed):
+		return owner.ProblemFailed
+	}
+	return owner.ProblemMoving
+}
+
 // confirmNoHold makes a "no such hold" final by asking the ledger: memory alone may not say it.
 func (n *Node) confirmNoHold(ctx context.Context, hold uuid.UUID, answer stock.Answer) (stock.Answer, error) {
 	row, _, err := n.db.HoldByID(ctx, hold)
@@ -236,6 +250,9 @@ func (n *Node) findInLedger(ctx context.Context, hold uuid.UUID) (stock.HoldView
 	if err != nil {
 		return stock.HoldView{}, false, fmt.Errorf("%w: %w", ErrLedgerAway, err)
 	}
+	if len(row.Legs) > 0 && row.State == holdEnded { // what has not followed yet is not its any more
+		seats = slices.DeleteFunc(seats, func(s ledger.HoldSeat) bool { return s.State != int16(stock.Sold) })
+	}
 	if len(seats) == 0 || row.State != holdHeld && row.State != holdEnded {
 		return stock.HoldView{}, false, nil
 	}
@@ -244,6 +261,7 @@ func (n *Node) findInLedger(ctx context.Context, hold uuid.UUID) (stock.HoldView
 		State: stock.State(seats[0].State), Deadline: row.Deadline.UnixMilli(), MaxExpires: row.MaxExpires.UnixMilli(), Order: row.Order, Attempt: row.Attempt,
 	}
 	for _, s := range seats {
+		view.State = max(view.State, stock.State(s.State)) // of several segments some may have followed already
 		view.Seats = append(view.Seats, stock.HeldSeat{Seat: stock.SeatID(s.Seat), Category: s.Category, Type: s.Type})
 	}
 	return view, true, nil

@@ -113,6 +113,8 @@ func (n *Node) execute(effect owner.Effect) {
 		n.serving(e)
 	case owner.Nudge:
 		n.tasks.Go(func() { n.nudge(e) })
+	case owner.FollowLegs:
+		n.tasks.Go(func() { n.followLegs(e) })
 	case owner.Changed:
 		n.changes.add(e.Segments)
 	case owner.Alarm:

@@ -168,6 +168,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.tasks.Go(n.pushChanges)
 	n.tasks.Go(n.pushAnnouncements)
 	n.tasks.Go(n.runShares)
+	n.tasks.Go(n.runWides)
 	return nil
 }
 

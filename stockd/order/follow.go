@@ -70,7 +70,7 @@ func (s *Service) Follow(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.do(ctx, stock.Command{Kind: stock.KindSell, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Order: id, Attempt: o.Attempt})
+	answer, err := s.doAll(ctx, stock.KindSell, &o, o.Attempt, false)
 	if err != nil {
 		return fmt.Errorf("sell the seats of order %s: %w", id, err)
 	}

@@ -24,6 +24,9 @@ type OpenRequest struct {
 // Open opens the order, in the flush of the hold's owner. The answer's code is CodeOK, CodeReplay (the order is the one that was opened
 // before), or the refusal.
 func (s *Service) Open(ctx context.Context, r OpenRequest) (ledger.Order, stock.Answer, error) {
+	if r.Hold.Wide() {
+		return s.openWide(ctx, r)
+	}
 	answer, err := s.stock.Do(ctx, stock.Command{
 		Kind: stock.KindOrder, Event: r.Hold.Event, Segment: r.Hold.Segment, Hold: r.Hold.ID, Request: r.Request, Order: r.ID,
 		NewOrder: &stock.NewOrder{ID: r.ID, Buyer: r.Buyer, Currency: r.Currency, ClientIP: r.ClientIP, Lines: r.Lines},
@@ -59,6 +62,9 @@ func (s *Service) Cancel(ctx context.Context, id uuid.UUID, request stock.Reques
 		if err := s.unpinOrder(ctx, id); err != nil {
 			return o, err
 		}
+	}
+	if o.Wide() {
+		return s.cancelWide(ctx, &o, request)
 	}
 	answer, err := s.stock.Do(ctx, stock.Command{Kind: stock.KindRelease, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Request: request, Order: id})
 	if err != nil {

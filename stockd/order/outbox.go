@@ -219,9 +219,7 @@ func (s *Service) unsell(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.do(ctx, stock.Command{
-		Kind: stock.KindRefund, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Order: id, Attempt: o.Attempt,
-	})
+	answer, err := s.doAll(ctx, stock.KindRefund, &o, o.Attempt, false)
 	if err != nil {
 		return err
 	}

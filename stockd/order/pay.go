@@ -74,7 +74,7 @@ func paymentOf(o *ledger.Order, provider string) (ledger.Payment, bool) {
 // create pins the seats and creates the payment. Both may be repeated. What is refused for good ends the attempt; of what is not known, the
 // next call or the deadline finds out.
 func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, returnURL string) (ledger.Payment, error) {
-	answer, err := s.do(ctx, pin(o))
+	answer, err := s.doAll(ctx, stock.KindPin, o, o.Attempt, true)
 	if err != nil {
 		return ledger.Payment{}, err
 	}
@@ -102,10 +102,6 @@ func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, re
 // attemptKey names an attempt in ids.
 func attemptKey(attempt int32) uuid.UUID {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "attempt %d", attempt))
-}
-
-func pin(o *ledger.Order) stock.Command {
-	return stock.Command{Kind: stock.KindPin, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(o.Segment), Hold: o.Hold, Order: o.ID, Attempt: o.Attempt}
 }
 
 // Busy means that something else of the hold or its order is in flight, for milliseconds.
@@ -151,6 +147,9 @@ func (s *Service) unpinOrder(ctx context.Context, id uuid.UUID) error {
 
 // unpin undoes a pin that nobody waits for: to the hold while the order waits for payment, to the pool when it has ended.
 func (s *Service) unpin(ctx context.Context, p ledger.LoosePin) error {
+	if p.Segment == 0 {
+		return s.unpinWide(ctx, p)
+	}
 	_, err := s.do(ctx, stock.Command{
 		Kind: stock.KindUnpin, Event: stock.EventID(p.Event), Segment: stock.SegmentNo(p.Segment), Hold: p.Hold, Order: p.Order, Attempt: p.Attempt,
 		Free: p.State != ledger.OrderPendingPayment,

@@ -1,6 +1,10 @@
 package stock
 
-import "github.com/google/uuid"
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
 
 // WideHold is a hold over several segments that is to be tried: what its row says.
 type WideHold struct {
@@ -11,6 +15,19 @@ type WideHold struct {
 	Quotas   []Quota
 	Request  Request
 }
+
+// Segments are the segments of a hold's seats, in order.
+func (v *HoldView) Segments() []SegmentNo {
+	var all []SegmentNo
+	for _, s := range v.Seats {
+		all = append(all, s.Seat.Segment())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Wide says that the hold is over several segments.
+func (v *HoldView) Wide() bool { return v.Segment == 0 }
 
 // WideState is the state of a hold's row. The values are the ledger's.
 type WideState int16
