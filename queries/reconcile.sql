@@ -116,14 +116,42 @@ SELECT coalesce(m.event, x.event)::int AS event, coalesce(m.seat, x.seat)::bigin
 -- name: ReconcileHolds :many
 WITH kept AS (
     SELECT s.hold, s.event, s.segment, count(*) FILTER (WHERE s.state IN (1, 2)) AS kept, count(*) FILTER (WHERE s.state = 3) AS sold
-      FROM ledger.seats s WHERE s.hold IS NOT NULL AND (@event::int = 0 OR s.event = @event) GROUP BY s.hold, s.event, s.segment),
+      FROM ledger.seats s
+     WHERE s.hold IS NOT NULL AND (@event::int = 0 OR s.event = @event) AND NOT EXISTS (SELECT 1 FROM ledger.holds w WHERE w.id = s.hold AND w.segment = 0)
+     GROUP BY s.hold, s.event, s.segment),
 rows AS (
-    SELECT h.id, h.event, h.segment, h.state, h.quantity FROM ledger.holds h WHERE @event::int = 0 OR h.event = @event)
+    SELECT h.id, h.event, h.segment, h.state, h.quantity FROM ledger.holds h WHERE h.segment > 0 AND (@event::int = 0 OR h.event = @event))
 SELECT coalesce(h.id, k.hold)::uuid AS id, coalesce(h.event, k.event)::int AS event, coalesce(h.segment, k.segment)::int AS segment, coalesce(h.state, -1)::smallint AS state,
        coalesce(h.quantity, 0)::int AS quantity, coalesce(k.kept, 0)::bigint AS kept, coalesce(k.sold, 0)::bigint AS sold
   FROM rows h FULL JOIN kept k ON k.hold = h.id AND k.event = h.event AND k.segment = h.segment
  WHERE h.id IS NULL OR (h.state = 1 AND coalesce(k.kept, 0) <> h.quantity) OR (h.state <> 1 AND coalesce(k.kept, 0) > 0)
  ORDER BY 2, 1 LIMIT @max_rows;
+
+-- The rows of holds over several segments against the seats that name them. Legs follow their row, so what does not fit is allowed for a minute
+-- after the row was decided; a hold that is held has all of its seats at once.
+-- name: ReconcileWide :many
+WITH legs AS (
+    SELECT s.hold, s.event, s.generation, s.segment, s.state, count(*) AS n
+      FROM ledger.seats s JOIN ledger.holds h ON h.id = s.hold AND h.segment = 0
+     WHERE s.state > 0 AND (@event::int = 0 OR s.event = @event) GROUP BY s.hold, s.event, s.generation, s.segment, s.state),
+counted AS (
+    SELECT h.id, h.event, h.state, h.try, h.quantity, (h.decided_at < clock_timestamp() - interval '1 minute') AS old,
+           (h.deadline < clock_timestamp() - interval '1 minute') AS overdue,
+           coalesce(sum(l.n) FILTER (WHERE l.state IN (1, 2) AND l.generation = h.try), 0) AS kept,
+           coalesce(sum(l.n) FILTER (WHERE l.state = 3 AND l.generation = h.try), 0) AS sold,
+           coalesce(sum(l.n) FILTER (WHERE l.generation <> h.try), 0) AS former,
+           coalesce(sum(l.n) FILTER (WHERE l.segment <> ALL (h.legs) AND l.generation = h.try), 0) AS elsewhere
+      FROM ledger.holds h LEFT JOIN legs l ON l.hold = h.id AND l.event = h.event
+     WHERE h.segment = 0 AND (@event::int = 0 OR h.event = @event)
+     GROUP BY h.id)
+SELECT c.id, c.event, c.state, c.try, c.quantity, c.kept::bigint AS kept, c.sold::bigint AS sold, c.former::bigint AS former, c.elsewhere::bigint AS elsewhere
+  FROM counted c
+ WHERE (c.state = 0 AND (c.overdue OR c.kept > c.quantity OR c.sold > 0))
+    OR (c.state = 1 AND c.kept + c.sold <> c.quantity)
+    OR (c.state = 2 AND (c.sold > 0 OR (c.kept > 0 AND c.old)))
+    OR (c.state = 3 AND c.kept > 0 AND c.old)
+    OR (c.former > 0 AND c.old) OR c.elsewhere > 0
+ ORDER BY c.event, c.id LIMIT @max_rows;
 
 -- name: ReconcileHoldsRows :one
 SELECT count(*) FROM ledger.holds h WHERE @event::int = 0 OR h.event = @event;

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -99,6 +100,24 @@ func (p *nodePort) Replayed(ctx context.Context, scope, key uuid.UUID) (api.Repl
 // DoInArea makes a hold in an area with several segments.
 func (p *nodePort) DoInArea(ctx context.Context, event stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error) {
 	a, err := p.Node.DoInArea(ctx, event, home, command)
+	return a, apiError(err)
+}
+
+// HoldWide makes a hold over several segments.
+func (p *nodePort) HoldWide(ctx context.Context, hold stock.WideHold, legs []stock.Command, ttl, maxTTL time.Duration) (stock.Answer, error) {
+	a, err := p.Node.HoldWide(ctx, hold, legs, ttl, maxTTL)
+	return a, apiError(err)
+}
+
+// ExtendWide gives such a hold more time.
+func (p *nodePort) ExtendWide(ctx context.Context, view stock.HoldView, req stock.Request, ttl time.Duration) (stock.Answer, error) {
+	a, err := p.Node.ExtendWide(ctx, view, req, ttl)
+	return a, apiError(err)
+}
+
+// EndWide releases such a hold.
+func (p *nodePort) EndWide(ctx context.Context, view stock.HoldView, req stock.Request) (stock.Answer, error) {
+	a, err := p.Node.EndWide(ctx, view, req)
 	return a, apiError(err)
 }
 

@@ -373,9 +373,11 @@ func (q *Queries) ReconcileGrantsRows(ctx context.Context, db DBTX, event int32)
 const ReconcileHolds = `-- name: ReconcileHolds :many
 WITH kept AS (
     SELECT s.hold, s.event, s.segment, count(*) FILTER (WHERE s.state IN (1, 2)) AS kept, count(*) FILTER (WHERE s.state = 3) AS sold
-      FROM ledger.seats s WHERE s.hold IS NOT NULL AND ($2::int = 0 OR s.event = $2) GROUP BY s.hold, s.event, s.segment),
+      FROM ledger.seats s
+     WHERE s.hold IS NOT NULL AND ($2::int = 0 OR s.event = $2) AND NOT EXISTS (SELECT 1 FROM ledger.holds w WHERE w.id = s.hold AND w.segment = 0)
+     GROUP BY s.hold, s.event, s.segment),
 rows AS (
-    SELECT h.id, h.event, h.segment, h.state, h.quantity FROM ledger.holds h WHERE $2::int = 0 OR h.event = $2)
+    SELECT h.id, h.event, h.segment, h.state, h.quantity FROM ledger.holds h WHERE h.segment > 0 AND ($2::int = 0 OR h.event = $2))
 SELECT coalesce(h.id, k.hold)::uuid AS id, coalesce(h.event, k.event)::int AS event, coalesce(h.segment, k.segment)::int AS segment, coalesce(h.state, -1)::smallint AS state,
        coalesce(h.quantity, 0)::int AS quantity, coalesce(k.kept, 0)::bigint AS kept, coalesce(k.sold, 0)::bigint AS sold
   FROM rows h FULL JOIN kept k ON k.hold = h.id AND k.event = h.event AND k.segment = h.segment
@@ -1077,4 +1079,81 @@ func (q *Queries) ReconcileTotals(ctx context.Context, db DBTX, event int32) (Re
 		&i.Sold,
 	)
 	return i, err
+}
+
+const ReconcileWide = `-- name: ReconcileWide :many
+WITH legs AS (
+    SELECT s.hold, s.event, s.generation, s.segment, s.state, count(*) AS n
+      FROM ledger.seats s JOIN ledger.holds h ON h.id = s.hold AND h.segment = 0
+     WHERE s.state > 0 AND ($2::int = 0 OR s.event = $2) GROUP BY s.hold, s.event, s.generation, s.segment, s.state),
+counted AS (
+    SELECT h.id, h.event, h.state, h.try, h.quantity, (h.decided_at < clock_timestamp() - interval '1 minute') AS old,
+           (h.deadline < clock_timestamp() - interval '1 minute') AS overdue,
+           coalesce(sum(l.n) FILTER (WHERE l.state IN (1, 2) AND l.generation = h.try), 0) AS kept,
+           coalesce(sum(l.n) FILTER (WHERE l.state = 3 AND l.generation = h.try), 0) AS sold,
+           coalesce(sum(l.n) FILTER (WHERE l.generation <> h.try), 0) AS former,
+           coalesce(sum(l.n) FILTER (WHERE l.segment <> ALL (h.legs) AND l.generation = h.try), 0) AS elsewhere
+      FROM ledger.holds h LEFT JOIN legs l ON l.hold = h.id AND l.event = h.event
+     WHERE h.segment = 0 AND ($2::int = 0 OR h.event = $2)
+     GROUP BY h.id)
+SELECT c.id, c.event, c.state, c.try, c.quantity, c.kept::bigint AS kept, c.sold::bigint AS sold, c.former::bigint AS former, c.elsewhere::bigint AS elsewhere
+  FROM counted c
+ WHERE (c.state = 0 AND (c.overdue OR c.kept > c.quantity OR c.sold > 0))
+    OR (c.state = 1 AND c.kept + c.sold <> c.quantity)
+    OR (c.state = 2 AND (c.sold > 0 OR (c.kept > 0 AND c.old)))
+    OR (c.state = 3 AND c.kept > 0 AND c.old)
+    OR (c.former > 0 AND c.old) OR c.elsewhere > 0
+ ORDER BY c.event, c.id LIMIT $1
+`
+
+type ReconcileWideParams struct {
+	MaxRows int32
+	Event   int32
+}
+
+type ReconcileWideRow struct {
+	ID        uuid.UUID
+	Event     int32
+	State     int16
+	Try       int32
+	Quantity  int32
+	Kept      int64
+	Sold      int64
+	Former    int64
+	Elsewhere int64
+}
+
+// The rows of holds over several segments against the seats that name them. Legs follow their row, so what does not fit is allowed for a minute
+// after the row was decided; a hold that is held has all of its seats at once.
+func (q *Queries) ReconcileWide(ctx context.Context, db DBTX, arg ReconcileWideParams) ([]ReconcileWideRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileWide, arg.MaxRows, arg.Event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileWideRow{}
+	for rows.Next() {
+		var i ReconcileWideRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.State,
+			&i.Try,
+			&i.Quantity,
+			&i.Kept,
+			&i.Sold,
+			&i.Former,
+			&i.Elsewhere,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -63,6 +63,9 @@ func (s *server) answerHold(w http.ResponseWriter, r *http.Request, ev *Event, d
 
 // sideBySide is whether the seats are neighbours: as the ladder says, or, for named seats, when their indexes follow each other.
 func (s *server) sideBySide(ev *Event, a stock.Answer) bool {
+	if a.Hold.Wide() {
+		return false
+	}
 	if seg := ev.segment(a.Hold.Segment); seg == nil || seg.Area || len(a.Hold.Seats) < 2 {
 		return true
 	}
@@ -166,9 +169,7 @@ func (s *server) patchHold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.Node.Do(r.Context(), stock.Command{
-		Kind: stock.KindExtend, Event: view.Event, Segment: view.Segment, Hold: view.ID, Request: req, TTL: ev.HoldTTL.Milliseconds(),
-	})
+	a, err := s.extend(r, ev, view, req)
 	if err != nil {
 		return err
 	}
@@ -189,6 +190,22 @@ func (s *server) patchHold(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, doc)
 }
 
+func (s *server) extend(r *http.Request, ev *Event, view stock.HoldView, req stock.Request) (stock.Answer, error) {
+	if view.Wide() {
+		return s.Node.ExtendWide(r.Context(), view, req, ev.HoldTTL)
+	}
+	return s.Node.Do(r.Context(), stock.Command{
+		Kind: stock.KindExtend, Event: view.Event, Segment: view.Segment, Hold: view.ID, Request: req, TTL: ev.HoldTTL.Milliseconds(),
+	})
+}
+
+func (s *server) release(r *http.Request, view stock.HoldView, req stock.Request) (stock.Answer, error) {
+	if view.Wide() {
+		return s.Node.EndWide(r.Context(), view, req)
+	}
+	return s.Node.Do(r.Context(), stock.Command{Kind: stock.KindRelease, Event: view.Event, Segment: view.Segment, Hold: view.ID, Request: req})
+}
+
 func (s *server) deleteHold(w http.ResponseWriter, r *http.Request) error {
 	view, ev, key, err := s.findHold(r)
 	if err != nil && view.ID == nilID {
@@ -201,7 +218,7 @@ func (s *server) deleteHold(w http.ResponseWriter, r *http.Request) error {
 	if err != nil { // it is over; was it this request that ended it?
 		return s.releasedBefore(w, r, req, err)
 	}
-	a, err := s.Node.Do(r.Context(), stock.Command{Kind: stock.KindRelease, Event: view.Event, Segment: view.Segment, Hold: view.ID, Request: req})
+	a, err := s.release(r, view, req)
 	if err != nil {
 		return err
 	}

@@ -105,8 +105,14 @@ func (s *server) narrow(r *http.Request, ev *Event, want *wish) error {
 		n, err := strconv.ParseInt(text, 10, 32)
 		no := stock.SegmentNo(n)
 		seg := ev.segment(no)
-		if err != nil || seg == nil || want.segments == nil && seg.Area {
+		if err != nil || seg == nil || want.segments == nil && len(want.parts) == 0 && seg.Area {
 			return invalid(fault{"segment", "There is no such segment for this."})
+		}
+		if len(want.parts) > 0 {
+			if !slices.ContainsFunc(want.parts, func(p part) bool { return p.segment == no }) {
+				return invalid(fault{"segment", "The seats are in other segments."})
+			}
+			return nil
 		}
 		if want.segments != nil && !slices.Contains(want.segments, no) {
 			return invalid(fault{"segment", "The seats are in another segment."})
@@ -218,6 +224,9 @@ func (s *server) replayHold(ctx context.Context, ev *Event, replay Replay, req s
 // tryHold asks one segment after the other until one serves the wish. A party that would rather sit together is first asked for together
 // everywhere, so that four singles in the best section do not win over four neighbours in the next.
 func (s *server) tryHold(ctx context.Context, ev *Event, want wish, req stock.Request, who asker) (stock.Answer, error) {
+	if len(want.parts) > 0 {
+		return s.askWide(ctx, ev, want.parts, want, req, who)
+	}
 	if len(want.ask.Seats) > 0 {
 		return s.askSegment(ctx, ev, want.segments[0], want, req, who)
 	}
@@ -231,6 +240,11 @@ func (s *server) tryHold(ctx context.Context, ev *Event, want wish, req stock.Re
 	a, err := s.tryEach(ctx, ev, s.candidates(ev, want), want, req, who)
 	if err == nil && a.Code == stock.CodeSoldOut && want.segments == nil && !s.soldEverywhere(ev, want) {
 		a.Code = stock.CodeAllHeld
+	}
+	if err == nil && !final(a.Code) && a.Code != stock.CodeSoldOut {
+		if parts := s.split(ev, want); len(parts) > 1 {
+			return s.askWide(ctx, ev, parts, want, req, who)
+		}
 	}
 	return a, err
 }

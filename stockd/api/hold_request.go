@@ -46,6 +46,8 @@ type wish struct {
 	ask stock.Ask
 	// segments that may serve it: the one of the named seats, those of the area; nil: those that the node thinks best.
 	segments []stock.SegmentNo
+	// parts are what is wanted of each of several segments, in order of segment, all or none; then ask and segments say nothing of them.
+	parts []part
 	// sections narrow a best-available wish; nil: all.
 	sections []string
 	ttl      time.Duration
@@ -98,7 +100,8 @@ func (b *holdBody) resolve(ev *Event, seats map[string]stock.SeatID) (wish, erro
 
 // resolveItems finds the seats or the area.
 func resolveItems(items []itemBody, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
-	area := ""
+	var units []part
+	total := int32(0)
 	for i := range items {
 		it, at := &items[i], "/items/"+strconv.Itoa(i)
 		typ, ok := ev.typeIndex(value(it.Type))
@@ -110,33 +113,16 @@ func resolveItems(items []itemBody, ev *Event, seats map[string]stock.SeatID, w 
 			f.add(at, "Send either seat or area.")
 		case it.Seat != nil:
 			resolveSeat(it, at, typ, ev, seats, w, f)
-		case area != "" && area != *it.Area:
-			f.add(at+"/area", "All items of a hold are of one area.")
 		default:
-			area = *it.Area
-			resolveUnits(it, at, typ, ev, w, f)
+			units = resolveUnits(it, at, typ, ev, units, &total, f)
 		}
 	}
-	switch {
-	case len(*f) > 0:
-	case area != "" && len(w.ask.Seats) > 0:
-		f.add("/items", "Seats and areas cannot be in one hold in this release: make two holds.")
-	case area != "":
-		w.segments = ev.areaSegments(area)
-	default:
-		oneSegment(w, f)
+	if n := int(total) + len(w.ask.Seats); n > stock.QuantityMax {
+		f.add("/items", "At most %d seats and places are possible in one hold.", stock.QuantityMax)
 	}
-}
-
-// oneSegment wants all named seats in one segment; holds over several come with a later release.
-func oneSegment(w *wish, f *faults) {
-	first := w.ask.Seats[0].Seat.Segment()
-	for i, s := range w.ask.Seats {
-		if s.Seat.Segment() != first {
-			f.add("/items/"+strconv.Itoa(i)+"/seat", "All seats of a hold are in one segment of the map in this release: make one hold for each.")
-		}
+	if len(*f) == 0 {
+		w.divide(units)
 	}
-	w.segments = []stock.SegmentNo{first}
 }
 
 func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
@@ -157,26 +143,34 @@ func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string
 	w.ask.Seats = append(w.ask.Seats, stock.SeatAsk{Seat: id, Type: typ})
 }
 
-func resolveUnits(it *itemBody, at string, typ int16, ev *Event, w *wish, f *faults) {
+// resolveUnits adds places of an area to what is wanted of it.
+func resolveUnits(it *itemBody, at string, typ int16, ev *Event, units []part, total *int32, f *faults) []part {
 	segments := ev.areaSegments(*it.Area)
 	if len(segments) == 0 {
 		f.add(at+"/area", "There is no area %q.", *it.Area)
-		return
+		return units
 	}
 	quantity := int32(1)
 	if it.Quantity != nil {
 		quantity = *it.Quantity
 	}
-	if quantity < 1 || quantity > stock.QuantityMax-w.ask.Quantity {
+	if quantity < 1 || quantity > stock.QuantityMax-*total {
 		f.add(at+"/quantity", "1 to %d in one hold.", stock.QuantityMax)
-		return
+		return units
 	}
+	*total += quantity
 	category := ev.segment(segments[0]).Category
 	if _, sold := ev.tier(category, typ); !sold {
 		f.add(at, "Category %s is not sold for the type %q.", nameAt(ev.Categories, category), nameAt(ev.Types, typ))
 	}
-	w.ask.Quantity += quantity
-	w.ask.Types = append(w.ask.Types, slices.Repeat([]int16{typ}, int(quantity))...)
+	i := slices.IndexFunc(units, func(p part) bool { return p.segment == segments[0] })
+	if i < 0 {
+		i = len(units)
+		units = append(units, part{segment: segments[0]})
+	}
+	units[i].ask.Quantity += quantity
+	units[i].ask.Types = append(units[i].ask.Types, slices.Repeat([]int16{typ}, int(quantity))...)
+	return units
 }
 
 // resolve fills in a best-available wish.

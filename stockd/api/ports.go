@@ -32,6 +32,12 @@ type Node interface {
 	Do(ctx context.Context, cmd stock.Command) (stock.Answer, error)
 	// DoInArea makes a hold in an area that has several segments, wherever there is enough; command makes the command for one of them.
 	DoInArea(ctx context.Context, event stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error)
+	// HoldWide makes a hold over several segments, all or none; legs are the commands for each, in order of segment. A hold of an earlier request with
+	// the same key is CodeReplay, without the hold.
+	HoldWide(ctx context.Context, hold stock.WideHold, legs []stock.Command, ttl, maxTTL time.Duration) (stock.Answer, error)
+	// ExtendWide and EndWide extend and release such a hold.
+	ExtendWide(ctx context.Context, view stock.HoldView, req stock.Request, ttl time.Duration) (stock.Answer, error)
+	EndWide(ctx context.Context, view stock.HoldView, req stock.Request) (stock.Answer, error)
 	// Owner is who owns a partition, as far as this node knows; here says that it is this node.
 	Owner(part stock.PartitionID) (owner Owner, here, known bool)
 	// Find asks a hold's owner for the hold.

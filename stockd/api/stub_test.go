@@ -25,7 +25,8 @@ type stubNode struct {
 	events   map[stock.EventID]*Event
 	segments map[soldKey]*stock.Segment
 	replays  map[[2]uuid.UUID]Replay
-	used     map[uuid.UUID]int32 // quota key → seats
+	used     map[uuid.UUID]int32          // quota key → seats
+	wides    map[uuid.UUID]stock.HoldView // holds over several segments
 	charts   map[uuid.UUID]Chart
 	compiled map[uuid.UUID]*chart.Chart
 	audits   []AuditEntry
@@ -45,7 +46,7 @@ type stubNode struct {
 func newStubNode(now func() time.Time) *stubNode {
 	return &stubNode{
 		now: now, events: map[stock.EventID]*Event{}, segments: map[soldKey]*stock.Segment{}, replays: map[[2]uuid.UUID]Replay{},
-		used: map[uuid.UUID]int32{}, charts: map[uuid.UUID]Chart{}, compiled: map[uuid.UUID]*chart.Chart{}, deltas: make(chan Delta, 8),
+		used: map[uuid.UUID]int32{}, wides: map[uuid.UUID]stock.HoldView{}, charts: map[uuid.UUID]Chart{}, compiled: map[uuid.UUID]*chart.Chart{}, deltas: make(chan Delta, 8),
 	}
 }
 
@@ -164,6 +165,9 @@ func (n *stubNode) Find(_ context.Context, id uuid.UUID) (stock.HoldView, bool, 
 		if view, ok := seg.Hold(id); ok {
 			return view, true, nil
 		}
+	}
+	if view, ok := n.wides[id]; ok {
+		return view, true, nil
 	}
 	return stock.HoldView{}, false, nil
 }
