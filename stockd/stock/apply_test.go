@@ -12,6 +12,7 @@ func FuzzApply(f *testing.F) {
 	for _, cmd := range []Command{
 		{Kind: KindHold, Ask: Ask{Quantity: 3, Together: TogetherAny, Accessible: 1}},
 		{Kind: KindHold, Ask: Ask{Seats: []SeatAsk{{Seat: NewSeatID(testSegment, 2), Type: 1}}, Nearest: true}},
+		{Kind: KindLeg, Try: 2, Ask: Ask{Quantity: 3, Together: TogetherAny}},
 		{Kind: KindPin, Order: testID('o', 1), Attempt: 1},
 		{Kind: KindRefund, Order: testID('o', 1), Ask: Ask{Seats: []SeatAsk{{Seat: NewSeatID(testSegment, 2)}}}},
 		{Kind: KindOrder, NewOrder: &NewOrder{ID: testID('o', 1), Lines: []OrderLine{{Seat: 1}}}},
@@ -36,6 +37,7 @@ func FuzzApply(f *testing.F) {
 					s.Settle(effect.Op, Outcome(outcome), now)
 				}
 				s.Due(now, 3)
+				s.Legs(now, 3)
 				if err := s.Check(); err != nil {
 					t.Fatal(err)
 				}

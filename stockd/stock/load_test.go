@@ -63,6 +63,7 @@ func TestLoadRefusesContradictions(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte{0, 1, 1, 1, 1, 1, 1, 1}, []byte{1, 2, 1})
 	f.Add([]byte{0, 3, 2, 1, 9, 0, 0, 1}, []byte{})
+	f.Add([]byte{0, 1, 1, 1, 1, 1, 1, 1}, []byte{9, 2, 1})
 	f.Fuzz(func(t *testing.T, seatBytes, holdBytes []byte) {
 		var seats []SeatRow
 		var holds []HoldRow
@@ -73,12 +74,13 @@ func FuzzLoad(f *testing.F) {
 			})
 		}
 		for ; len(holdBytes) >= 3; holdBytes = holdBytes[3:] {
-			holds = append(holds, HoldRow{ID: uuid.UUID{holdBytes[0] % 8}, Quantity: int32(holdBytes[1] % 6), Generation: int32(holdBytes[2] % 2), Deadline: int64(holdBytes[2]) * 1000})
+			holds = append(holds, HoldRow{ID: uuid.UUID{holdBytes[0] % 8}, Quantity: int32(holdBytes[1] % 6), Generation: int32(holdBytes[2] % 2), Deadline: int64(holdBytes[2]) * 1000, Leg: holdBytes[0]&8 != 0})
 		}
 		for _, s := range []*Segment{hall(t, ".. ....", "......."), NewArea(testEvent, testSegment, 12)} {
 			if s.Load(seats, holds, 1) != nil {
 				continue
 			}
+			s.Legs(100_000, 4)
 			for range 3 {
 				for _, id := range s.Due(100_000, 4) {
 					answer := do(t, s, Command{Kind: KindRelease, Hold: id})
