@@ -88,5 +88,9 @@ func (s *server) askWide(ctx context.Context, ev *Event, parts []part, want wish
 		hold.Quantity += p.ask.Quantity + int32(len(p.ask.Seats))
 		legs = append(legs, stock.Command{Kind: stock.KindLeg, Event: ev.Number, Segment: p.segment, Hold: id, Ask: p.ask, Quotas: hold.Quotas})
 	}
-	return s.Node.HoldWide(ctx, hold, legs, want.ttl, ev.MaxTTL)
+	a, err := s.Node.HoldWide(ctx, hold, legs, want.ttl, ev.MaxTTL)
+	if a.Code == stock.CodeSoldOut && len(want.parts) == 0 { // of one of the segments; the counts had said otherwise
+		a.Code = stock.CodeAllHeld
+	}
+	return a, err
 }

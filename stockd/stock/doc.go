@@ -22,5 +22,7 @@
 //	    ▲ release, expire  │ ▲── unpin ──────┘ │               │
 //	    └──────────────────┴───────────────────┴── refund ─────┘
 //
+// A hold over several segments has a leg in each: it goes the same way, but for its end, which is its row's (leg.go).
+//
 // The package imports no network, no database and no clock.
 package stock
