@@ -275,10 +275,10 @@ func (p *pair) legCommand(cmd stock.Command) (stock.Command, bool) {
 	kinds := []stock.Kind{stock.KindLeg, stock.KindUnleg, stock.KindUnleg}
 	if o != nil {
 		kinds = append(kinds, stock.KindPin, stock.KindPin, stock.KindPin, stock.KindSell, stock.KindUnpin, stock.KindRefund)
-		switch {
-		case o.State == order.Paying:
+		if o.State == order.Paying {
 			kinds = append(kinds, slices.Repeat([]stock.Kind{stock.KindPin}, 12)...)
-		case o.State == order.Paid:
+		}
+		if o.State == order.Paid {
 			kinds = append(kinds, slices.Repeat([]stock.Kind{stock.KindSell}, 12)...)
 		}
 	}
