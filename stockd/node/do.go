@@ -65,7 +65,7 @@ func (n *Node) Do(ctx context.Context, cmd stock.Command) (stock.Answer, error) 
 		return n.there(ctx, target, part, cmd, time.Since(since))
 	})
 	n.metrics.do.WithLabelValues(resultOf(answer, err)).Observe(time.Since(begin).Seconds())
-	if err == nil && answer.Code == stock.CodeNoHold && answer.Seq == 0 {
+	if err == nil && answer.Code == stock.CodeNoHold && answer.Seq == 0 && cmd.Kind != stock.KindUnleg {
 		return n.confirmNoHold(ctx, cmd.Hold, answer)
 	}
 	return answer, err

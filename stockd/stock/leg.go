@@ -18,10 +18,10 @@ func (s *Segment) applyLegAgain(cmd *Command, h *hold) Effect {
 	return s.note(cmd, CodeReplay)
 }
 
-// applyUnleg frees a leg, if its row lets it.
+// applyUnleg frees a leg, if its row lets it. What is sold only a refund frees.
 func (s *Segment) applyUnleg(cmd *Command, h *hold) Effect {
 	if h.state != Held && h.state != Paying {
-		return refuse(CodeIllegal)
+		return refuse(CodeInvalid)
 	}
 	op := s.newOp(cmd, KindUnleg)
 	s.fill(op, h, h.seats, h.state, Available)
