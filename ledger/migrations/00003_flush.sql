@@ -50,7 +50,7 @@ CREATE FUNCTION ledger.flush(
     s_op int[], s_seat bigint[], s_ver int[], s_from smallint[], s_to smallint[], s_type smallint[],
     n_op int[], n_buyer text[], n_currency text[], n_ip text[],
     l_op int[], l_seat bigint[], l_type smallint[], l_face bigint[], l_fee bigint[], l_tax bigint[],
-    g_op int[], g_other int[], t_op int[]
+    g_op int[], g_other int[], t_op int[] DEFAULT '{}'
 ) RETURNS bytea LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
 DECLARE
