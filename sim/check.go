@@ -27,6 +27,7 @@ type checker struct {
 	ended    map[uuid.UUID]bool       // paid orders that ended by a refund
 	batches  map[uuid.UUID]uint64     // what was sent
 	granted  map[*process]map[segmentKey][]grant
+	waited   map[waited]uint64          // holds that were told to try again: the last request that had come by then
 	served   map[stock.PartitionID]bool // since the faults ended
 	strict   bool                       // what was promised by time has to be held
 	lease    bool                       // a session's end by the database is its end by true time
@@ -51,6 +52,12 @@ type fate struct {
 	effects int
 }
 
+// waited is a hold at a process. A copy of its request that waits in line for another copy comes, as far as its turn goes, when that was sent away.
+type waited struct {
+	p    *process
+	hold uuid.UUID
+}
+
 type grant struct {
 	request uint64
 	seq     int64
@@ -60,7 +67,7 @@ func newChecker(w *World) *checker {
 	c := &checker{
 		w: w, epochs: map[stock.PartitionID]int64{}, seqs: map[stock.PartitionID]int64{},
 		promises: map[uuid.UUID]*promise{}, onSeat: map[seatKey]*promise{}, fates: map[requestKey]*fate{}, counted: map[quotaKey][]uuid.UUID{},
-		sales: map[uuid.UUID]bool{}, ended: map[uuid.UUID]bool{}, batches: map[uuid.UUID]uint64{}, granted: map[*process]map[segmentKey][]grant{},
+		sales: map[uuid.UUID]bool{}, ended: map[uuid.UUID]bool{}, waited: map[waited]uint64{}, batches: map[uuid.UUID]uint64{}, granted: map[*process]map[segmentKey][]grant{},
 		strict: !w.plan.clockJumps, lease: true,
 	}
 	for _, f := range w.plan.faults {
@@ -162,8 +169,16 @@ func (c *checker) answers(p *process, id uint64, cmd *stock.Command, r owner.Rep
 			c.w.fail("I2: %s says yes to a request that the ledger does not have (outcome %d)", p.name, outcome)
 		}
 	}
-	if a.Code == stock.CodeOK && cmd.Kind == stock.KindHold {
-		c.fair(p, cmd, grant{id, a.Seq})
+	if cmd.Kind != stock.KindHold {
+		return
+	}
+	line := waited{p, cmd.Hold}
+	switch a.Code {
+	case stock.CodeOK:
+		c.fair(p, cmd, grant{max(id, c.waited[line]), a.Seq})
+	case stock.CodeLimitBusy:
+		c.waited[line] = p.requests
+	default:
 	}
 }
 

@@ -156,7 +156,7 @@ func (p *pair) wideBegin(id uuid.UUID) {
 	code, err := p.db.WideBegin(p.ctx, &theirs, tryFor, time.UnixMilli(nowMs()))
 	p.must(err)
 	p.same("wide begin", code, p.sim.WideBegin(&w, p.segments[0].Part, tryFor))
-	p.seen[fmt.Sprint("wide begin ", min(code, 2))]++
+	p.seen[fmt.Sprint("wide begin ", min(max(code, -100), 2))]++ // -100 and less tell which limit is reached
 	if p.sim.holds[id] == nil {
 		p.wides = p.wides[:len(p.wides)-1]
 	}

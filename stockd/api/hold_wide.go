@@ -45,7 +45,7 @@ func (w *wish) divide(units []part) {
 // split divides a party that no single segment takes, and that may sit anywhere, over the segments that have free seats by the last counts. Nothing
 // when they have not enough, or when it has to stay in one.
 func (s *server) split(ev *Event, want wish) []part {
-	if want.segments != nil || want.ask.Together != stock.TogetherAny || want.ask.Quantity < 2 || want.ask.Accessible > 0 {
+	if ev.LimitDocument > 0 || want.segments != nil || want.ask.Together != stock.TogetherAny || want.ask.Quantity < 2 || want.ask.Accessible > 0 {
 		return nil
 	}
 	counts := s.Node.Counts(ev.Number)
