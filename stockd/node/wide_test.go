@@ -31,7 +31,7 @@ func (g *gang) wide(m *member, w owner.Wide) stock.Answer {
 	until(g.t, "an answer to a hold over several segments", func() bool {
 		var err error
 		a, err = m.HoldWide(g.t.Context(), w.Hold, w.Legs, time.Minute, time.Hour)
-		return err == nil && a.Code != stock.CodeBusy && a.Code != stock.CodeKeyInFlight
+		return err == nil && a.Code != stock.CodeBusy && a.Code != stock.CodeKeyInFlight && a.Code != stock.CodeLimitBusy
 	})
 	return a
 }
@@ -108,7 +108,7 @@ func TestCoordinatorDiesAtEachStep(t *testing.T) {
 func TestAllOrNoneUnderAFight(t *testing.T) {
 	t.Parallel()
 	g := newCalmGang(t, database(t), 3)
-	e := g.putOnSale("fight", 4, 1, 6)
+	e := g.putOnSale("fight", 6, 1, 6)
 	buyer := []stock.Quota{{Dimension: stock.DimensionTid, Key: uuid.New(), Limit: 6}}
 	var mu sync.Mutex
 	seats, limited, mine := map[stock.SeatID]int{}, 0, int32(0)
@@ -148,12 +148,26 @@ func TestAllOrNoneUnderAFight(t *testing.T) {
 			t.Errorf("seat %d was held %d times", seat, n)
 		}
 	}
+	for i := int32(0); i < 6 && limited == 0; i++ { // nobody else wants these
+		w := newWide(e, i, 5, 6)
+		w.Hold.Quotas = buyer
+		switch a := g.wide(g.nodes[i%3], w); a.Code {
+		case stock.CodeOK:
+			mine += 2
+			seats[stock.NewSeatID(5, i)]++
+			seats[stock.NewSeatID(6, i)]++
+		case stock.CodeLimitReached:
+			limited++
+		default:
+			t.Errorf("%+v", a)
+		}
+	}
 	if mine > 6 || limited == 0 {
 		t.Errorf("one buyer has %d seats, the limit is 6; %d were refused for it", mine, limited)
 	}
 	until(t, "what was refused is free", func() bool {
 		held := int32(0)
-		for no := stock.SegmentNo(1); no <= 4; no++ {
+		for no := stock.SegmentNo(1); no <= 6; no++ {
 			a, err := g.nodes[0].db.LoadSegments(t.Context(), int32(e.Number), []int32{int32(no)})
 			if err != nil {
 				t.Fatal(err)
