@@ -19,11 +19,11 @@ func (c *Core) claimWanted() {
 		part := &c.parts[p]
 		switch id := stock.PartitionID(p); {
 		case part.state == loading:
-			loads = loads || len(c.catalog[id]) > 0
+			loads = loads || part.stocked
 		case part.state != idle || !part.ours && !c.wanted(id):
 		case part.retryAt > c.now.Mono:
 			next = min(next, part.retryAt)
-		case len(c.catalog[id]) > 0:
+		case part.stocked:
 			stocked = append(stocked, id)
 		default:
 			empty = append(empty, id)
@@ -33,8 +33,8 @@ func (c *Core) claimWanted() {
 	parts := stocked
 	if len(stocked) == 0 && !loads {
 		parts = empty
-	} else if len(empty) > 0 {
-		c.claimAt = c.now.Mono // look again at the next step
+	} else if len(empty) > 0 && !loads {
+		c.claimAt = c.now.Mono // as soon as this claim is answered
 	}
 	if len(parts) > 0 {
 		for _, p := range parts {
@@ -153,6 +153,7 @@ func (c *Core) loaded(in Loaded) {
 		}
 	}
 	if len(on) > 0 {
+		c.claimAt = c.now.Mono // what is empty may have waited for this
 		c.emit(Serving{Parts: on, On: true})
 	}
 	if !in.Added {
@@ -177,12 +178,16 @@ func (c *Core) loadFailed(in LoadFailed) {
 // segments takes the catalog over and loads what owned partitions lack.
 func (c *Core) segments(in Segments) {
 	clear(c.catalog)
+	for p := range c.parts {
+		c.parts[p].stocked = false
+	}
 	var parts []stock.PartitionID
 	for _, ref := range in.All {
 		if len(c.catalog[ref.Part]) == 0 {
 			parts = append(parts, ref.Part)
 		}
 		c.catalog[ref.Part] = append(c.catalog[ref.Part], ref)
+		c.parts[ref.Part].stocked = true
 	}
 	c.loadMissing(parts)
 }

@@ -55,7 +55,8 @@ type partition struct {
 	past    *tenure       // the last one that ended with a batch in flight: what that asked for came before what waits now
 	// ours: the row may name this node's session. One that was dropped and is no longer wanted is claimed all the same and then handed
 	// off in order; otherwise it would stay dark, because nobody else may claim it while the session lives.
-	ours bool
+	ours    bool
+	stocked bool // the catalog has segments of it
 }
 
 type partState int8

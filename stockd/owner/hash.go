@@ -1,7 +1,6 @@
 package owner
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -24,15 +23,19 @@ func Propose(members []string) []string {
 	}
 	most := int(math.Ceil(loadBound * stock.Partitions / float64(len(members))))
 	load := make([]int, len(members))
+	names := make([]uint64, len(members))
+	for i, m := range members {
+		names[i] = xxhash.Sum64String(m)
+	}
 	table := make([]string, stock.Partitions)
 	for p := range table {
 		best := -1
 		var bestScore uint64
-		for i, m := range members {
+		for i, name := range names {
 			if load[i] >= most {
 				continue
 			}
-			if s := score(m, uint64(p)); best < 0 || s > bestScore {
+			if s := score(name, uint64(p)); best < 0 || s > bestScore {
 				best, bestScore = i, s
 			}
 		}
@@ -47,15 +50,18 @@ func Best(members []string, key uint64) string {
 	var best string
 	var bestScore uint64
 	for _, m := range members {
-		if s := score(m, key); best == "" || s > bestScore || s == bestScore && m < best {
+		if s := score(xxhash.Sum64String(m), key); best == "" || s > bestScore || s == bestScore && m < best {
 			best, bestScore = m, s
 		}
 	}
 	return best
 }
 
-// score is xxh64 of the member's name and the key. Names are short: what is hashed fits on the stack.
-func score(member string, key uint64) uint64 {
-	var b [96]byte
-	return xxhash.Sum64(binary.BigEndian.AppendUint64(append(b[:0], member...), key))
+// score mixes the hash of a member's name with a key: the key times an odd number, then the finaliser of MurmurHash3, in which each bit of the input
+// changes half of the output's.
+func score(name, key uint64) uint64 {
+	x := name ^ key*0x9e3779b97f4a7c15
+	x = (x ^ x>>33) * 0xff51afd7ed558ccd
+	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
 }

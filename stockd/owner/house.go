@@ -13,7 +13,7 @@ import (
 func (c *Core) expire() {
 	for p := range c.parts {
 		t := c.parts[p].tenure
-		if t == nil || !c.ready(stock.PartitionID(p)) {
+		if t == nil || len(t.segments) == 0 || !c.ready(stock.PartitionID(p)) {
 			continue
 		}
 		for _, s := range t.segments {
