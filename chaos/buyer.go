@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,7 +21,8 @@ type buyer struct {
 type held struct {
 	id, token string
 	uuid      uuid.UUID
-	segment   int
+	segment   int // whose gap it counts for; 0 for one over several: it waits for the slowest
+	segments  []int
 	labels    []string
 }
 
@@ -30,6 +32,9 @@ const (
 	ofOrder  = 60 // a third of them cancel, a sixth are declined first, the others pay
 	ofKept   = 2  // left as it is, to be found at the end
 )
+
+// ofWide is one in how many holds that takes seats of two sections, or places of the area with them: all or none.
+const ofWide = 8
 
 // visit is one hold and what comes of it.
 func (b *buyer) visit(ctx context.Context) {
@@ -49,15 +54,33 @@ func (b *buyer) visit(ctx context.Context) {
 	}
 }
 
-// hold asks for seats, or now and then for places in the standing area.
-func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
-	segment, labels := b.crowd.pick(b.dice)
-	var items []map[string]any
-	for _, label := range labels {
-		items = append(items, map[string]any{"seat": label})
+// choose picks what to ask for: seats, now and then places in the standing area, and now and then some of both or of two sections.
+func (b *buyer) choose() (segments []int, items []map[string]any) {
+	for {
+		segment, labels := b.crowd.pick(b.dice)
+		switch {
+		case slices.Contains(segments, segment):
+			continue
+		case b.dice.IntN(sections) == 0 || len(labels) == 0:
+			return append(segments, b.crowd.places.standing), append(items, map[string]any{"area": standing, "quantity": 1 + b.dice.IntN(3)})
+		}
+		segments = append(segments, segment)
+		for _, label := range labels {
+			items = append(items, map[string]any{"seat": label})
+		}
+		if len(segments) == 2 || b.dice.IntN(ofWide) > 0 {
+			return segments, items
+		}
 	}
-	if b.dice.IntN(sections) == 0 || len(items) == 0 {
-		segment, items = b.crowd.places.standing, []map[string]any{{"area": standing, "quantity": 1 + b.dice.IntN(3)}}
+}
+
+// hold asks for seats, or for places in the standing area.
+func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
+	segments, items := b.choose()
+	segment := segments[0]
+	if len(segments) > 1 {
+		segment = 0
+		b.crowd.book.note("holds over several segments")
 	}
 	var got struct {
 		ID    string `json:"id"`
@@ -80,7 +103,7 @@ func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
 		}
 		return h, false
 	}
-	h = held{id: got.ID, token: got.Token, segment: segment}
+	h = held{id: got.ID, token: got.Token, segment: segment, segments: segments}
 	if h.uuid, err = uuid.Parse(got.ID[min(len("hold_"), len(got.ID)):]); err != nil {
 		b.crowd.book.failed("a hold has the id %q: %v", got.ID, err)
 		return h, false
@@ -167,7 +190,9 @@ func (b *buyer) pay(ctx context.Context, h held, o orderDoc, button, until strin
 		b.crowd.history.add(h.labels, op{verb: verbDrop, hold: h.uuid}, from, time.Now())
 	case until == "issued":
 		b.crowd.history.add(h.labels, op{verb: verbSell, hold: h.uuid, open: state != until}, from, time.Now())
-		b.crowd.soldOut(h.segment, h.labels)
+		for _, segment := range h.segments {
+			b.crowd.soldOut(segment, h.labels)
+		}
 		b.crowd.sales.Add(int64(len(h.labels)))
 	}
 	return state == until
