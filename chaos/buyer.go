@@ -74,6 +74,9 @@ func (b *buyer) choose() (segments []int, items []map[string]any) {
 	}
 }
 
+// lateRefusal counts requests that were refused and of which there may be a copy on its way.
+const lateRefusal = "refused, perhaps with a copy on its way"
+
 // hold asks for seats, or for places in the standing area.
 func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
 	segments, items := b.choose()
@@ -98,6 +101,9 @@ func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
 	}
 	b.crowd.ops.Add(1)
 	if !a.ok() {
+		if a.tries > 1 || time.Since(from) > time.Second { // the edge sends again what is not answered
+			b.crowd.book.note(lateRefusal)
+		}
 		if b.crowd.book.note("refused: " + a.problem); a.status == http.StatusForbidden {
 			b.crowd.book.failed("%s: a hold was refused: %s %s", b.wire.name, a.problem, a.detail)
 		}

@@ -109,11 +109,12 @@ type history struct {
 
 	mu    sync.Mutex // guards what follows
 	seats map[string][]porcupine.Operation
+	told  map[uuid.UUID]bool // the holds that somebody was told of
 	count int
 }
 
 func newHistory() *history {
-	return &history{start: time.Now(), seats: map[string][]porcupine.Operation{}}
+	return &history{start: time.Now(), seats: map[string][]porcupine.Operation{}, told: map[uuid.UUID]bool{}}
 }
 
 // add writes an operation down for each of its seats. An open one has no end.
@@ -124,10 +125,20 @@ func (h *history) add(seats []string, o op, from, to time.Time) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if o.verb == verbHold {
+		h.told[o.hold] = true
+	}
 	for _, s := range seats {
 		h.seats[s] = append(h.seats[s], porcupine.Operation{Input: o, Call: call, Return: back})
 	}
 	h.count++
+}
+
+// knows is whether somebody was told of a hold.
+func (h *history) knows(hold uuid.UUID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.told[hold]
 }
 
 // operations is how many were written down; seatsTouched how many seats they were about.

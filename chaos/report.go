@@ -21,6 +21,7 @@ type Report struct {
 	Checked    int   // operations that porcupine saw
 	Seats      int   // seats that they were about
 	Sold       int
+	Untold     int            // holds that nobody was told of: late copies of requests that were refused elsewhere
 	Checks     int            // of reconcile
 	Met        map[string]int // what clients met and waited out, by its kind
 	Errors     []string       // what they should never have met
@@ -81,7 +82,7 @@ func (r *Report) Write(w io.Writer) {
 		fmt.Fprintf(w, "%-15s %10s %10s %10s %10s %6.0f/s  %-5s  %s\n", l.Fault, ms(l.Edge), ms(l.Nodes), ms(l.Calm), ms(l.Bound), l.Rate, holds, l.About)
 	}
 	fmt.Fprintf(w, "\noperations    %d in %v, %.0f/s\n", r.Operations, r.Load.Round(time.Second), float64(r.Operations)/max(r.Load.Seconds(), 1))
-	fmt.Fprintf(w, "history       %d operations on %d seats; sold %d\n", r.Checked, r.Seats, r.Sold)
+	fmt.Fprintf(w, "history       %d operations on %d seats; sold %d; held by late copies of refused requests %d\n", r.Checked, r.Seats, r.Sold, r.Untold)
 	var met []string
 	for _, what := range slices.Sorted(maps.Keys(r.Met)) {
 		met = append(met, fmt.Sprintf("%s %d", what, r.Met[what]))

@@ -76,6 +76,7 @@ type answer struct {
 	status  int
 	problem string
 	detail  string
+	tries   int // how often the request was sent
 }
 
 func (a answer) ok() bool { return a.status < 300 }
@@ -122,6 +123,7 @@ func (w *wire) insist(ctx context.Context, c call, body []byte) (answer, error) 
 	base := rand.IntN(len(w.bases))
 	for try := 0; ; try++ {
 		a, wait, err := w.once(ctx, w.bases[base], c, body, key)
+		a.tries = try + 1
 		switch {
 		case ctx.Err() != nil:
 			return answer{}, context.Cause(ctx)

@@ -19,6 +19,7 @@ type Payment struct {
 	Provider    string
 	ProviderRef string
 	PayUrl      string
+	Key         uuid.UUID // of the request that began it
 	Amount      int64
 	Currency    string
 	State       string
@@ -57,7 +58,7 @@ func (l *DB) PaymentBegin(ctx context.Context, order uuid.UUID, maxAttempts int3
 // PaymentInsert keeps a payment that was created at its provider.
 func (l *DB) PaymentInsert(ctx context.Context, p Payment) error {
 	return explain(l.q.PaymentInsert(ctx, l.short, db.PaymentInsertParams{
-		ID: p.ID, OrderID: p.OrderID, Attempt: p.Attempt, Provider: p.Provider, ProviderRef: p.ProviderRef, PayUrl: p.PayUrl, Amount: p.Amount, Currency: p.Currency,
+		ID: p.ID, OrderID: p.OrderID, Attempt: p.Attempt, Provider: p.Provider, ProviderRef: p.ProviderRef, PayUrl: p.PayUrl, Key: p.Key, Amount: p.Amount, Currency: p.Currency,
 	}))
 }
 

@@ -1,16 +1,16 @@
 -- Payments, what providers tell, and calls to make to them.
 
 -- name: PaymentInsert :exec
-INSERT INTO ledger.payments(id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state)
-VALUES (sqlc.arg(id), sqlc.arg(order_id), sqlc.arg(attempt), sqlc.arg(provider), sqlc.arg(provider_ref), sqlc.arg(pay_url), sqlc.arg(amount), sqlc.arg(currency), 'created')
+INSERT INTO ledger.payments(id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state)
+VALUES (sqlc.arg(id), sqlc.arg(order_id), sqlc.arg(attempt), sqlc.arg(provider), sqlc.arg(provider_ref), sqlc.arg(pay_url), sqlc.arg(key), sqlc.arg(amount), sqlc.arg(currency), 'created')
 ON CONFLICT (order_id, attempt, provider) DO NOTHING;
 
 -- name: PaymentByRef :one
-SELECT id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state, placed, captured, refunded FROM ledger.payments
+SELECT id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state, placed, captured, refunded FROM ledger.payments
  WHERE provider = sqlc.arg(provider) AND provider_ref = sqlc.arg(provider_ref);
 
 -- name: PaymentsOfOrder :many
-SELECT id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state, placed, captured, refunded FROM ledger.payments WHERE order_id = sqlc.arg(order_id) ORDER BY attempt, created_at;
+SELECT id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state, placed, captured, refunded FROM ledger.payments WHERE order_id = sqlc.arg(order_id) ORDER BY attempt, created_at;
 
 -- A state that is final is not left again.
 -- name: PaymentState :exec

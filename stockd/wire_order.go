@@ -147,8 +147,8 @@ func (p *orderPort) Cancel(ctx context.Context, id uuid.UUID, req stock.Request)
 }
 
 // StartPayment begins to pay an order, or gives the payment that is under way.
-func (p *orderPort) StartPayment(ctx context.Context, id uuid.UUID, _ stock.Request, provider, returnURL string) (api.Payment, bool, error) {
-	pay, again, err := p.Service.StartPayment(ctx, id, provider, returnURL)
+func (p *orderPort) StartPayment(ctx context.Context, id uuid.UUID, req stock.Request, provider, returnURL string) (api.Payment, bool, error) {
+	pay, again, err := p.Service.StartPayment(ctx, id, req.Key, provider, returnURL)
 	if err != nil {
 		return api.Payment{}, false, orderError(err)
 	}

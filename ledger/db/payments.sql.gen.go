@@ -139,7 +139,7 @@ func (q *Queries) OutboxTake(ctx context.Context, db DBTX, arg OutboxTakeParams)
 }
 
 const PaymentByRef = `-- name: PaymentByRef :one
-SELECT id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state, placed, captured, refunded FROM ledger.payments
+SELECT id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state, placed, captured, refunded FROM ledger.payments
  WHERE provider = $1 AND provider_ref = $2
 `
 
@@ -155,6 +155,7 @@ type PaymentByRefRow struct {
 	Provider    string
 	ProviderRef string
 	PayUrl      string
+	Key         uuid.UUID
 	Amount      int64
 	Currency    string
 	State       string
@@ -173,6 +174,7 @@ func (q *Queries) PaymentByRef(ctx context.Context, db DBTX, arg PaymentByRefPar
 		&i.Provider,
 		&i.ProviderRef,
 		&i.PayUrl,
+		&i.Key,
 		&i.Amount,
 		&i.Currency,
 		&i.State,
@@ -206,8 +208,8 @@ func (q *Queries) PaymentEventResultGet(ctx context.Context, db DBTX, arg Paymen
 
 const PaymentInsert = `-- name: PaymentInsert :exec
 
-INSERT INTO ledger.payments(id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'created')
+INSERT INTO ledger.payments(id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'created')
 ON CONFLICT (order_id, attempt, provider) DO NOTHING
 `
 
@@ -218,6 +220,7 @@ type PaymentInsertParams struct {
 	Provider    string
 	ProviderRef string
 	PayUrl      string
+	Key         uuid.UUID
 	Amount      int64
 	Currency    string
 }
@@ -231,6 +234,7 @@ func (q *Queries) PaymentInsert(ctx context.Context, db DBTX, arg PaymentInsertP
 		arg.Provider,
 		arg.ProviderRef,
 		arg.PayUrl,
+		arg.Key,
 		arg.Amount,
 		arg.Currency,
 	)
@@ -254,7 +258,7 @@ func (q *Queries) PaymentState(ctx context.Context, db DBTX, arg PaymentStatePar
 }
 
 const PaymentsOfOrder = `-- name: PaymentsOfOrder :many
-SELECT id, order_id, attempt, provider, provider_ref, pay_url, amount, currency, state, placed, captured, refunded FROM ledger.payments WHERE order_id = $1 ORDER BY attempt, created_at
+SELECT id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state, placed, captured, refunded FROM ledger.payments WHERE order_id = $1 ORDER BY attempt, created_at
 `
 
 type PaymentsOfOrderRow struct {
@@ -264,6 +268,7 @@ type PaymentsOfOrderRow struct {
 	Provider    string
 	ProviderRef string
 	PayUrl      string
+	Key         uuid.UUID
 	Amount      int64
 	Currency    string
 	State       string
@@ -288,6 +293,7 @@ func (q *Queries) PaymentsOfOrder(ctx context.Context, db DBTX, orderID uuid.UUI
 			&i.Provider,
 			&i.ProviderRef,
 			&i.PayUrl,
+			&i.Key,
 			&i.Amount,
 			&i.Currency,
 			&i.State,

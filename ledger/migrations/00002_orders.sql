@@ -92,6 +92,7 @@ CREATE TABLE ledger.payments (
     provider     text NOT NULL,
     provider_ref text NOT NULL,
     pay_url      text NOT NULL,
+    key          uuid NOT NULL,                              -- of the request that began it: a late copy of it finds this payment
     amount       bigint NOT NULL CHECK (amount >= 0),
     currency     text NOT NULL,
     -- created, authorized, captured, failed, voided, refunded

@@ -141,7 +141,7 @@ func (c *card) sentBack() (sum int64) {
 func (w *world) byCard(quantity int32) (ledger.Order, ledger.Payment) {
 	w.t.Helper()
 	o := w.opened(quantity, time.Minute)
-	p, _, err := w.service.StartPayment(w.t.Context(), o.ID, cardName, "/tickets")
+	p, _, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), cardName, "/tickets")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
@@ -23,7 +25,7 @@ func BenchmarkPaid(b *testing.B) {
 	orders := make([]ledger.Order, b.N)
 	w.parallel(buyers, b.N, func(i int) {
 		orders[i] = w.openedIn(stock.SegmentNo(i%segments+1), 2, time.Hour)
-		p, _, err := w.service.StartPayment(b.Context(), orders[i].ID, order.SandboxName, "/")
+		p, _, err := w.service.StartPayment(b.Context(), orders[i].ID, uuid.New(), order.SandboxName, "/")
 		if err != nil {
 			b.Error(err)
 		}

@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/google/uuid"
+
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
@@ -27,7 +29,7 @@ type history struct {
 func (h *history) start() {
 	provider := rapid.SampledFrom([]string{order.SandboxName, cardName}).Draw(h.rt, "provider")
 	before := h.state(h.order.ID)
-	p, _, err := h.service.StartPayment(h.t.Context(), h.order.ID, provider, "/")
+	p, _, err := h.service.StartPayment(h.t.Context(), h.order.ID, uuid.New(), provider, "/")
 	if err != nil {
 		return
 	}

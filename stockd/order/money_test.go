@@ -18,7 +18,7 @@ func TestTwoSuccesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o, p := w.begun(2, time.Minute)
-	q, again, err := w.service.StartPayment(t.Context(), o.ID, cardName, "/")
+	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), cardName, "/")
 	if err != nil || !again || q.ID == p.ID {
 		t.Fatalf("a payment at a second provider: %+v again %v, %v", q, again, err)
 	}
@@ -44,7 +44,7 @@ func TestCapturedSecondPaymentIsRefunded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o, p := w.begun(1, time.Minute)
-	q, _, err := w.service.StartPayment(t.Context(), o.ID, cardName, "/")
+	q, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), cardName, "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestCreateRefused(t *testing.T) {
 	w := newWorld(t)
 	w.card.set(false, true)
 	o := w.opened(1, time.Minute)
-	if _, _, err := w.service.StartPayment(t.Context(), o.ID, cardName, "/"); !errors.Is(err, order.ErrDeclined) {
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), cardName, "/"); !errors.Is(err, order.ErrDeclined) {
 		t.Errorf("a refused payment gives %v", err)
 	}
 	if w.state(o.ID) != order.PendingPayment || w.seats(stock.Paying) != 0 {
@@ -165,11 +165,11 @@ func TestCreateRefused(t *testing.T) {
 	}
 	// One that is not answered stays open, and the next call goes on with it.
 	w.card.set(true, false)
-	if _, _, err := w.service.StartPayment(t.Context(), o.ID, cardName, "/"); !errors.Is(err, errSilent) {
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), cardName, "/"); !errors.Is(err, errSilent) {
 		t.Errorf("a silent bank gives %v", err)
 	}
 	w.card.set(false, false)
-	p, again, err := w.service.StartPayment(t.Context(), o.ID, cardName, "/")
+	p, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), cardName, "/")
 	if err != nil || !again || p.Attempt != 2 {
 		t.Errorf("the next call gives %+v again %v, %v", p, again, err)
 	}

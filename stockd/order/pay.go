@@ -17,7 +17,10 @@ import (
 //
 // A call that has waited for long has been sent again by its client, and that one may have begun an attempt and seen it fail: a late call must not
 // begin another, which nobody would know of. It is told to come again.
-func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, returnURL string) (p ledger.Payment, again bool, err error) {
+//
+// key names the request: a copy of it that comes when its attempt has failed already, out of a network or a process that had stopped, is answered with
+// that attempt's payment.
+func (s *Service) StartPayment(ctx context.Context, id, key uuid.UUID, provider, returnURL string) (p ledger.Payment, again bool, err error) {
 	from, ok := s.providers[provider]
 	if !ok {
 		return p, false, ErrNoProvider
@@ -26,6 +29,11 @@ func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, retu
 	o, err := s.Get(ctx, id)
 	if err != nil {
 		return p, false, err
+	}
+	for _, p := range o.Payments {
+		if p.Key == key && key != uuid.Nil {
+			return p, true, nil
+		}
 	}
 	now := s.config.Now()
 	switch State(o.State) {
@@ -54,7 +62,7 @@ func (s *Service) StartPayment(ctx context.Context, id uuid.UUID, provider, retu
 	default:
 		return p, false, illegal(State(o.State), EventPayStart)
 	}
-	p, err = s.create(ctx, from, &o, returnURL)
+	p, err = s.create(ctx, from, &o, key, returnURL)
 	return p, again, err
 }
 
@@ -73,7 +81,7 @@ func paymentOf(o *ledger.Order, provider string) (ledger.Payment, bool) {
 
 // create pins the seats and creates the payment. Both may be repeated. What is refused for good ends the attempt; of what is not known, the
 // next call or the deadline finds out.
-func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, returnURL string) (ledger.Payment, error) {
+func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, key uuid.UUID, returnURL string) (ledger.Payment, error) {
 	answer, err := s.doAll(ctx, stock.KindPin, o, o.Attempt, true)
 	if err != nil {
 		return ledger.Payment{}, err
@@ -94,7 +102,7 @@ func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, re
 		return ledger.Payment{}, err
 	}
 	p := ledger.Payment{
-		ID: pid, OrderID: o.ID, Attempt: o.Attempt, Provider: from.Name(), ProviderRef: created.Ref, PayUrl: created.PayURL, Amount: o.Total, Currency: o.Currency, State: PaymentCreated,
+		ID: pid, OrderID: o.ID, Attempt: o.Attempt, Provider: from.Name(), ProviderRef: created.Ref, PayUrl: created.PayURL, Key: key, Amount: o.Total, Currency: o.Currency, State: PaymentCreated,
 	}
 	return p, s.ledger.PaymentInsert(ctx, p)
 }

@@ -49,7 +49,7 @@ func TestStartPaymentTwiceIsOnePayment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o, p := w.begun(1, time.Minute)
-	q, again, err := w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/tickets")
+	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
 	if err != nil || !again || q.ID != p.ID {
 		t.Fatalf("second start: %+v again %v, %v", q, again, err)
 	}
@@ -61,7 +61,7 @@ func TestDeclineThenPay(t *testing.T) {
 	o, p := w.begun(2, time.Minute)
 	w.buyer(p, "decline")
 	w.becomes(o.ID, order.PendingPayment)
-	q, again, err := w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/tickets")
+	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
 	if err != nil || again || q.ID == p.ID || q.Attempt != 2 {
 		t.Fatalf("second attempt: %+v again %v, %v", q, again, err)
 	}
@@ -78,16 +78,40 @@ func TestThreeAttemptsAreEnough(t *testing.T) {
 		w.buyer(p, "decline")
 		w.becomes(o.ID, order.PendingPayment)
 		var err error
-		if p, _, err = w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/"); err != nil {
+		if p, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.buyer(p, "decline")
 	w.becomes(o.ID, order.PendingPayment)
-	_, _, err := w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/")
+	_, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
 	var illegal *order.IllegalTransition
 	if !errors.As(err, &illegal) || illegal.From != order.PendingPayment {
 		t.Fatalf("a fourth attempt gives %v", err)
+	}
+	w.reconciles()
+}
+
+// Found by chaos: a node that was stopped for seconds carried out a request that its client had sent again to another node long ago, whose attempt had
+// failed by then. It began another attempt, and the client could not cancel.
+func TestALateCopyBeginsNoOtherAttempt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.opened(2, time.Minute)
+	key := uuid.New()
+	p, again, err := w.service.StartPayment(t.Context(), o.ID, key, order.SandboxName, "/")
+	if err != nil || again {
+		t.Fatalf("again %v, %v", again, err)
+	}
+	w.buyer(p, "decline")
+	w.becomes(o.ID, order.PendingPayment)
+	late, again, err := w.service.StartPayment(t.Context(), o.ID, key, order.SandboxName, "/")
+	if err != nil || !again || late.ID != p.ID || w.state(o.ID) != order.PendingPayment {
+		t.Errorf("%v, again %v, %v; the order is %v", late.ID, again, err, w.state(o.ID))
+	}
+	next, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
+	if err != nil || again || next.ID == p.ID {
+		t.Errorf("a new request: again %v, %v", again, err)
 	}
 	w.reconciles()
 }
@@ -103,7 +127,7 @@ func TestCancelFreesTheSeats(t *testing.T) {
 	if again, err := w.service.Cancel(t.Context(), o.ID, request()); err != nil || again.Ver != after.Ver {
 		t.Errorf("cancelling twice: version %d, %v", again.Ver, err)
 	}
-	_, _, err = w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/")
+	_, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
 	var illegal *order.IllegalTransition
 	if !errors.As(err, &illegal) || illegal.From != order.Cancelled {
 		t.Errorf("paying a cancelled order gives %v", err)
@@ -254,7 +278,7 @@ func TestAnotherServiceFinishes(t *testing.T) {
 	if _, err := w.ledger.PaymentBegin(ctx, o.ID, 3, now.Add(time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
-	p, again, err := w.newService().StartPayment(ctx, o.ID, order.SandboxName, "/")
+	p, again, err := w.newService().StartPayment(ctx, o.ID, uuid.New(), order.SandboxName, "/")
 	if err != nil || !again {
 		t.Fatalf("going on after pay_start: again %v, %v", again, err)
 	}
@@ -307,7 +331,7 @@ func TestALateRequestToPayBeginsNothing(t *testing.T) {
 	w.mu.Lock()
 	w.limp = 3 * time.Second
 	w.mu.Unlock()
-	if _, _, err := w.service.StartPayment(t.Context(), o.ID, order.SandboxName, "/"); !errors.Is(err, order.ErrBusy) {
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/"); !errors.Is(err, order.ErrBusy) {
 		t.Errorf("a late request gives %v", err)
 	}
 	w.mu.Lock()

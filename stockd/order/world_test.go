@@ -250,7 +250,7 @@ func (w *world) openedIn(segment stock.SegmentNo, quantity int32, ttl time.Durat
 func (w *world) begun(quantity int32, ttl time.Duration) (ledger.Order, ledger.Payment) {
 	w.t.Helper()
 	o := w.opened(quantity, ttl)
-	p, again, err := w.service.StartPayment(w.t.Context(), o.ID, order.SandboxName, "/tickets")
+	p, again, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
 	if err != nil || again {
 		w.t.Fatalf("start the payment: again %v, %v", again, err)
 	}
