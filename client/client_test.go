@@ -371,22 +371,32 @@ func TestRequestLeavesANodeThatWasOvertaken(t *testing.T) {
 	}
 }
 
-// Until a frozen node's stock is taken over the others still name it as the owner: a request does not go and wait there.
-func TestHintToANodeThatWasCountedOutIsNotFollowed(t *testing.T) {
+// A node that the others have counted out may be frozen, or it sells what it owns and only they do not reach it: it is asked, and not waited for.
+func TestANodeThatWasCountedOutIsAskedBriefly(t *testing.T) {
 	t.Parallel()
-	frozen := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	t.Cleanup(frozen.Close)
-	var n atomic.Int64
-	c := newCluster(t, 0, Config{WriteWait: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		if n.Add(1) < 3 {
-			w.Header().Set("X-Stockd-Owner", frozen.Listener.Addr().String())
-			w.WriteHeader(http.StatusMisdirectedRequest)
-			return
+	for _, frozen := range []bool{true, false} {
+		out := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if frozen {
+				<-r.Context().Done()
+				return
+			}
+			fmt.Fprint(w, "sold")
+		}))
+		t.Cleanup(out.Close)
+		var n atomic.Int64
+		c := newCluster(t, 0, Config{WriteWait: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if n.Add(1) < 3 {
+				w.Header().Set("X-Stockd-Owner", out.Listener.Addr().String())
+				w.WriteHeader(http.StatusMisdirectedRequest)
+				return
+			}
+			fmt.Fprint(w, "taken over")
+		})
+		want := map[bool]string{true: "taken over", false: "sold"}[frozen]
+		if status, text, _ := c.do(t, "POST", "/v1/events/demo/holds", "{}", "Idempotency-Key", "k"); status != 200 || text != want {
+			t.Errorf("frozen %v: %d %s", frozen, status, text)
 		}
-		fmt.Fprint(w, "taken over")
-	})
-	if status, text, _ := c.do(t, "POST", "/v1/events/demo/holds", "{}", "Idempotency-Key", "k"); status != 200 || text != "taken over" {
-		t.Errorf("%d %s", status, text)
 	}
 }

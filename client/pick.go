@@ -41,10 +41,10 @@ func (n *nodes) isOut(addr string, now time.Time) bool {
 	return ok && now.Before(until)
 }
 
-// pick is the API address to try: the hint of a 421 when that node lives (one that was counted out may be frozen), the owner, else any living node in turn. Nodes that are left out come last, but they
-// do come: never are all left out.
+// pick is the API address to try: the hint of a 421, the owner, else any living node in turn. Nodes that are left out come last, but they do come:
+// never are all left out.
 func (c *Client) pick(hint string, part stock.PartitionID, hasPart bool, now time.Time) (string, bool) {
-	if hint != "" && !c.nodes.isOut(hint, now) && c.routes.lives(hint) {
+	if hint != "" && !c.nodes.isOut(hint, now) {
 		return hint, true
 	}
 	if hasPart {

@@ -70,8 +70,8 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 		return nil, false, context.Cause(ctx)
 	}
 	if err != nil {
-		// A node that is only slow, or was left for another, may be healthy: it is not left out.
-		if !errors.Is(err, errSlow) && !errors.Is(err, errOvertaken) {
+		// A node that is only slow, or was left for another, may be healthy: it is not left out, unless the others have counted it out.
+		if !errors.Is(err, errSlow) && !errors.Is(err, errOvertaken) || errors.Is(err, errSlow) && !c.routes.lives(addr) {
 			c.nodes.failed(addr, time.Now())
 		}
 		again = (k.repeatable || notSent(err)) && k.pause(time.Duration(k.tries)*5*time.Millisecond)

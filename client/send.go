@@ -32,7 +32,7 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 	out.Header.Set("X-Stockd-Direct", "1")
 	out.Body, out.ContentLength, out.TransferEncoding = bodyReader(k.body), int64(len(k.body)), nil
 	out.GetBody = func() (io.ReadCloser, error) { return bodyReader(k.body), nil }
-	timer := time.AfterFunc(c.wait(k), func() { cancel(errSlow) })
+	timer := time.AfterFunc(c.wait(k, addr), func() { cancel(errSlow) })
 	unwatch := c.watch(k, addr, cancel)
 	resp, err := c.transport.RoundTrip(out)
 	if inTime, same := timer.Stop(), unwatch(); err == nil && (!inTime || !same) {
@@ -78,8 +78,15 @@ func (c *Client) watch(k *call, addr string, cancel context.CancelCauseFunc) (en
 	}
 }
 
+// countedOutWait bounds a try at a node that the others have counted out. It may be frozen, and it may be that only the others do not reach it while
+// it sells what it owns.
+const countedOutWait = 300 * time.Millisecond
+
 // wait is the time to the first byte of the next try.
-func (c *Client) wait(k *call) time.Duration {
+func (c *Client) wait(k *call, addr string) time.Duration {
+	if k.repeatable && !c.routes.lives(addr) {
+		return min(countedOutWait, max(time.Until(k.deadline), time.Millisecond))
+	}
 	wait := c.cfg.WriteWait
 	if k.req.Method == http.MethodGet || k.req.Method == http.MethodHead {
 		wait = c.cfg.ReadWait
