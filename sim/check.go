@@ -172,13 +172,19 @@ func (c *checker) answers(p *process, id uint64, cmd *stock.Command, r owner.Rep
 	if cmd.Kind != stock.KindHold {
 		return
 	}
-	line := waited{p, cmd.Hold}
-	switch a.Code {
-	case stock.CodeOK:
-		c.fair(p, cmd, grant{max(id, c.waited[line]), a.Seq})
-	case stock.CodeLimitBusy:
-		c.waited[line] = p.requests
-	default:
+	if a.Code == stock.CodeOK {
+		c.fair(p, cmd, grant{max(id, c.waited[waited{p, cmd.Hold}]), a.Seq})
+	}
+}
+
+// sentAway notes the holds that were told to try again, also when whoever asked had gone by then: the copies that wait behind them in line come now.
+func (c *checker) sentAway(p *process, batch *owner.Batch, results []owner.WorkResult) {
+	for i, r := range results {
+		for j, outcome := range r.Outcomes {
+			if outcome == stock.OutcomeLimitBusy {
+				c.waited[waited{p, batch.Works[i].Ops[j].Hold}] = p.requests
+			}
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ func (p *process) flush(e owner.SendFlush) {
 			if _, unknown := in.(owner.FlushUnknown); unknown {
 				w.some[SawUnknown]++
 			}
+			if f, ok := in.(owner.Flushed); ok {
+				w.check.sentAway(p, e.Batch, f.Results)
+			}
 			p.give(in)
 		})
 	}
