@@ -243,16 +243,20 @@ func (f *flush) limits() error {
 // limit decides one hold: over a limit for good, or only because of holds that are still being tried, or within all of them.
 func (f *flush) limit(op *flushOp) stock.Outcome {
 	out := stock.OutcomeApplied
-	asked := map[quotaKey]int32{}
+	asked, limits := map[quotaKey]int32{}, map[quotaKey]int32{}
 	for _, q := range op.Quotas {
-		asked[quotaKey{op.Event, q.Dimension, q.Key}] += q.Count(op.Quantity)
+		key := quotaKey{op.Event, q.Dimension, q.Key}
+		if asked[key] == 0 || q.Limit < limits[key] {
+			limits[key] = q.Limit // of a document that occurs more than once the lowest counts
+		}
+		asked[key] += q.Count(op.Quantity)
 	}
 	for _, q := range op.Quotas {
 		key := quotaKey{op.Event, q.Dimension, q.Key}
 		n, counted := f.quota[key]
 		switch {
-		case n+asked[key] <= q.Limit || !counted && f.wrong == FirstCounterUnchecked:
-		case n+asked[key]-f.trying(key) > q.Limit:
+		case n+asked[key] <= limits[key] || !counted && f.wrong == FirstCounterUnchecked:
+		case n+asked[key]-f.trying(key) > limits[key]:
 			return stock.OutcomeLimit(q.Dimension, n)
 		default:
 			out = stock.OutcomeLimitBusy
