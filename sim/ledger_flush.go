@@ -246,10 +246,9 @@ func (f *flush) limit(op *flushOp) stock.Outcome {
 	asked, limits := map[quotaKey]int32{}, map[quotaKey]int32{}
 	for _, q := range op.Quotas {
 		key := quotaKey{op.Event, q.Dimension, q.Key}
-		if asked[key] == 0 || q.Limit < limits[key] {
+		if asked[key] += q.Count(op.Quantity); limits[key] == 0 || q.Limit < limits[key] {
 			limits[key] = q.Limit // of a document that occurs more than once the lowest counts
 		}
-		asked[key] += q.Count(op.Quantity)
 	}
 	for _, q := range op.Quotas {
 		key := quotaKey{op.Event, q.Dimension, q.Key}
