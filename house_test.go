@@ -24,6 +24,8 @@ const (
 var allowed = map[string][]string{
 	"pass":                  {},
 	"room":                  {"pass"},
+	"room/merkle":           {},
+	"room/draw":             {"room/merkle"},
 	"client":                {"pass", "stockd/stock"},
 	"caddymodule":           {"client", "room", "pass", "caddymodule/botfilter", "caddymodule/page"},
 	"caddymodule/page":      {},
@@ -60,7 +62,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages decide; they reach no network, no database and no clock, so that tests, recovery and the simulator run them as they are.
-var pure = []string{"pass", "room", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
+var pure = []string{"pass", "room", "room/merkle", "room/draw", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
 
 // forbidden is what a pure package may not import; prefixes.
 var forbidden = []string{"net", "database/sql", "os/exec", "github.com/caddyserver", "github.com/lib/pq", "ticketrush/ledger"}
