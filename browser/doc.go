@@ -2,5 +2,5 @@
 //
 // Its tests have the build tag browser and run by `make browser`, which gets Chromium where the machine has none: they need the built programs
 // and about a minute, so they are no part of `make test`. Everything that they look at is what a person looks at: headings, buttons, addresses.
-// Nothing of the project is imported.
+// Nothing of the project is imported, but the draw that makes the receipts which a page checks.
 package browser
