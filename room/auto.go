@@ -1,7 +1,5 @@
 package room
 
-import "time"
-
 // auto finds the rate by feedback: additive increase while the site is well, multiplicative decrease else.
 type auto struct {
 	on       bool
@@ -42,11 +40,11 @@ func (a *auto) tick(at int64) {
 	a.pressure = 0
 }
 
-// Pressure takes a report of the site, from 0 (idle) to 1 (at its limit); from 0.8 on an automatic rate goes down.
-func (r *Room) Pressure(now time.Time, p float64) {
-	r.step(now)
-	r.auto.pressure = max(r.auto.pressure, min(1, max(0, p)))
-}
+// feel takes a report of the site, from 0 (idle) to 1 (at its limit); from pressureHigh on the rate goes down.
+func (a *auto) feel(p float64) { a.pressure = max(a.pressure, min(1, max(0, p))) }
+
+// Pressure takes what the driver itself sees of the site's health, from 0 to 1.
+func (r *Room) Pressure(p float64) { r.auto.feel(p) }
 
 // rate is the rate in force.
 func (r *Room) rate() float64 {

@@ -2,6 +2,7 @@ package room
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -20,6 +21,14 @@ type Decision struct {
 	Granted bool // else: not yet, ask again
 }
 
+// MovedError says that a claim's place was not in the draw, though it was given in the lobby: its edge could not say so in time. It has another
+// rank from now on, with the first who came later; the edge signs it anew once that is stored.
+type MovedError struct{ Rank uint64 }
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the place was told too late for the draw; its rank is %d now", e.Rank)
+}
+
 // pendingMax bounds the claims that wait; one more is told to ask again.
 const pendingMax = 20_000
 
@@ -34,6 +43,9 @@ func (r *Room) Claim(now time.Time, c Claim) (s Session, ok, waits bool, err err
 	in, inside := r.state.Inside[c.Tid]
 	if inside && !in.Left && at < in.Expires {
 		return in, true, false, nil
+	}
+	if RankClass(c.Rank) == ClassLobby && r.state.Draw.Drawn != nil && r.Member != nil && !r.Member(c.Tid) {
+		return s, false, false, &MovedError{Rank: r.late(c.Tid)}
 	}
 	if r.phase(at) != PhaseOpen || c.Rank > r.state.Frontier[groupOf(c.Rank)] {
 		return s, false, false, nil
@@ -58,13 +70,18 @@ func (r *Room) Tick(now time.Time) []Decision {
 	at := r.step(now)
 	r.auto.tick(at)
 	lost := r.tokens.fill(at, r.rate())
+	r.release(at)
 	var out []Decision
-	if r.phase(at) == PhaseOpen {
-		r.makeUp(lost)
-		r.open(at)
-		out = r.serve(at)
+	if r.phase(at) != PhaseOpen {
+		r.lane.last, r.opened = at, at
 	} else {
-		r.lane.last = at
+		r.makeUp(lost)
+		full := at >= r.opened+openEvery
+		if full {
+			r.opened = at
+			r.open(at)
+		}
+		out = r.serve(at, full)
 	}
 	for _, tid := range r.voided {
 		out = append(out, Decision{Tid: tid})
@@ -79,10 +96,11 @@ func (r *Room) Tick(now time.Time) []Decision {
 	return out
 }
 
-// serve grants passes to the waiting claims, as tokens and slots allow.
-func (r *Room) serve(at int64) (out []Decision) {
+// serve grants passes to the waiting claims, as tokens and slots allow. Where there are fewer than claims, only a full tick decides, so that a claim
+// over a slow line can still come before one that was quicker.
+func (r *Room) serve(at int64, full bool) (out []Decision) {
 	n := min(int(r.tokens.tokens), r.state.Limits.MaxActive-len(r.state.Inside))
-	if n <= 0 || len(r.pending) == 0 {
+	if n <= 0 || len(r.pending) == 0 || n < len(r.pending) && !full {
 		return nil
 	}
 	queue := [groups][]*Claim{}
@@ -120,7 +138,7 @@ func (r *Room) split(n, line, slow int) (forLine, forSlow int) {
 
 func (r *Room) grant(at int64, c *Claim) Session {
 	s := Session{Rank: c.Rank, Admitted: at, Issued: at, Expires: at + r.set.PassLife.Milliseconds()}
-	s.Free = s.Expires + r.set.Grace.Milliseconds()
+	s.Free = s.Expires + r.set.Grace.Milliseconds() + clockBound
 	r.tokens.tokens--
 	tid := c.Tid
 	r.do(Record{Kind: KindGrant, Tid: &tid, Session: &s})

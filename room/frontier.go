@@ -143,8 +143,8 @@ func (r *Room) advance(at int64, line, slow uint64, reason string) {
 	for g, n := range [groups]uint64{line, slow} {
 		if n > 0 {
 			g := Group(g)
-			passed := r.state.Lines.countUpTo(g, next[g])
-			next[g] = max(next[g], r.state.Lines.rankOf(g, passed+n))
+			passed := r.crowd().countUpTo(g, next[g])
+			next[g] = max(next[g], r.crowd().rankOf(g, passed+n))
 		}
 	}
 	if next == r.state.Frontier {

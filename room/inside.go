@@ -8,12 +8,7 @@ import (
 // renewPause is how long a renewal answers the next one too, so that a nervous page does not fill the log.
 const renewPause = 2 * time.Second
 
-// Alive says whether the pass of tid with this renewal lets its bearer in now; an older pass only within the overlap.
-func (r *Room) Alive(now time.Time, tid Tid, renewal uint16) (Session, error) {
-	at := r.step(now)
-	return r.alive(at, tid, renewal)
-}
-
+// alive says whether the pass of tid with this renewal is good; an older pass only within the overlap.
 func (r *Room) alive(at int64, tid Tid, renewal uint16) (Session, error) {
 	s, ok := r.state.Inside[tid]
 	switch {
@@ -50,12 +45,13 @@ func (r *Room) Renew(now time.Time, tid Tid, renewal uint16, life time.Duration)
 	s.Renewal++
 	s.Issued = at
 	s.Expires = max(s.Expires, expires)
-	s.Free = s.Expires + r.set.Grace.Milliseconds()
+	s.Free = s.Expires + r.set.Grace.Milliseconds() + clockBound
 	r.do(Record{Kind: KindRenew, Tid: &tid, Session: &s})
+	r.voidOlder(tid, s)
 	return s, nil
 }
 
-// Leave ends a living pass; its slot is free after the grace.
+// Leave ends a living pass; its slot is free after the grace, which begins when every edge has heard of it.
 func (r *Room) Leave(now time.Time, tid Tid) error {
 	at := r.step(now)
 	s, ok := r.state.Inside[tid]
@@ -63,8 +59,8 @@ func (r *Room) Leave(now time.Time, tid Tid) error {
 		return ErrNotInside
 	}
 	s.Left = true
-	s.Free = min(s.Free, at+r.set.Grace.Milliseconds())
 	r.do(Record{Kind: KindLeave, Tid: &tid, Session: &s})
+	r.depart(at, tid, s)
 	return nil
 }
 
@@ -73,6 +69,3 @@ func (r *Room) Ban(now, until time.Time, tid Tid) {
 	_ = r.Leave(now, tid)
 	r.do(Record{Kind: KindBan, Tid: &tid, Until: until.UnixMilli()})
 }
-
-// Forget drops the memory of a join, so that a visitor who gave up their place gets a new one at the end of the line.
-func (r *Room) Forget(tid Tid) { delete(r.joins.byTid, tid) }

@@ -21,8 +21,8 @@ func TestLineIsExactWhileItFits(t *testing.T) {
 			if got := l.CountUpTo(r); got != uint64(i+1) {
 				rt.Fatalf("CountUpTo(%d) = %d, want %d", r, got, i+1)
 			}
-			if got := l.RankOf(uint64(i + 1)); got != r {
-				rt.Fatalf("RankOf(%d) = %d, want %d", i+1, got, r)
+			if got := (crowd{&lines{l}}).classRank(0, uint64(i+1)); got != r {
+				rt.Fatalf("classRank(%d) = %d, want %d", i+1, got, r)
 			}
 		}
 	})
@@ -37,11 +37,12 @@ func TestLineIsBounded(t *testing.T) {
 	for i := range n {
 		l.Add(a.next(ClassArrival, int64(i/7), 0))
 	}
-	if len(l.Buckets) > bucketsMax || l.Total != n || l.CountUpTo(l.Last()) != n {
-		t.Fatalf("%d buckets, %d in total, %d up to the last", len(l.Buckets), l.Total, l.CountUpTo(l.Last()))
+	if len(l.Buckets) > bucketsMax || l.Total() != n || l.CountUpTo(l.Last()) != n {
+		t.Fatalf("%d buckets, %d in total, %d up to the last", len(l.Buckets), l.Total(), l.CountUpTo(l.Last()))
 	}
+	only := crowd{&lines{ClassArrival: l}}
 	for i := uint64(1); i <= n; i += 997 {
-		if got := l.CountUpTo(l.RankOf(i)); got != i {
+		if got := l.CountUpTo(only.classRank(ClassArrival, i)); got != i {
 			t.Fatalf("%d places end at a rank that %d have", i, got)
 		}
 	}
@@ -49,7 +50,7 @@ func TestLineIsBounded(t *testing.T) {
 	all[ClassArrival] = l
 	all[ClassPriority].Add(5)
 	all[ClassSlow].Add(uint64(ClassSlow)<<classShift + 5)
-	points := all.points(PointsMax)
+	points := crowd{&all}.points(PointsMax)
 	if len(points) > PointsMax || points[len(points)-1].Count != n+2 {
 		t.Errorf("%d points, the last counts %d", len(points), points[len(points)-1].Count)
 	}

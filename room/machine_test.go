@@ -12,7 +12,7 @@ import (
 type machine struct {
 	t        *rapid.T
 	set      Settings
-	room     *Room
+	room     *alone
 	now      time.Time
 	ranks    map[Tid]uint64
 	alive    map[Tid]Session // by the answers
@@ -20,23 +20,23 @@ type machine struct {
 	frontier [groups]uint64
 	shown    [groups]uint64
 	base     State
-	log      []Batch
-	given    map[Tid]map[uint16]Session // passes by renewal
 }
 
 func newMachine(t *rapid.T) *machine {
 	m := &machine{
-		t: t, now: start, ranks: map[Tid]uint64{}, alive: map[Tid]Session{}, freed: map[Tid]int64{}, given: map[Tid]map[uint16]Session{},
+		t: t, now: start, ranks: map[Tid]uint64{}, alive: map[Tid]Session{}, freed: map[Tid]int64{},
 		set: Settings{
 			Rate: rapid.Float64Range(0.5, 50).Draw(t, "rate"), MaxActive: rapid.IntRange(1, 6).Draw(t, "max"), PassLife: 20 * time.Second,
 			Grace: 3 * time.Second, Overlap: 4 * time.Second,
 		},
 	}
-	var err error
-	if m.room, err = New(m.set, m.now); err != nil {
+	r, err := New(m.set, m.now)
+	if err != nil {
 		t.Fatal(err)
 	}
-	store(m.room, m.now)
+	m.room = &alone{Room: r, edge: NewEdge("a", 1, m.now), t: t}
+	m.room.sync(m.now)
+	m.room.log = nil
 	if m.base, err = m.room.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func (m *machine) anybody(t *rapid.T) Tid { return tid(rapid.IntRange(0, 12).Dra
 func (m *machine) join(t *rapid.T) {
 	who := m.anybody(t)
 	class := rapid.SampledFrom([]Class{ClassArrival, ClassArrival, ClassPriority, ClassSlow}).Draw(t, "class")
-	rank := m.room.Join(m.now, who, class)
+	rank := m.room.join(m.now, who, class)
 	if old, ok := m.ranks[who]; ok && old != rank {
 		t.Fatalf("a second join of %v gave rank %d after %d", who, rank, old)
 	}
@@ -82,7 +82,7 @@ func (m *machine) claim(t *rapid.T) {
 }
 
 func (m *machine) tick(t *rapid.T) {
-	m.now = m.now.Add(TickEvery)
+	m.now = m.now.Add(time.Duration(rapid.SampledFrom([]int{25, 50, 250}).Draw(t, "ms")) * time.Millisecond)
 	waiting := map[Tid]uint64{}
 	for who, c := range m.room.pending {
 		waiting[who] = c.Rank
@@ -122,7 +122,7 @@ func (m *machine) take(who Tid, s Session) {
 		m.t.Fatalf("%v has two passes", who)
 	}
 	m.alive[who] = s
-	m.freed[who] = s.Expires + m.set.Grace.Milliseconds()
+	m.freed[who] = s.Expires + m.set.Grace.Milliseconds() + clockBound
 }
 
 // slots counts those whose pass lives, or ended less than the grace ago.
@@ -146,7 +146,7 @@ func (m *machine) renew(t *rapid.T) {
 		if s.Renewal < old.Renewal || s.Expires < old.Expires {
 			t.Fatalf("renewed from %+v to %+v", old, s)
 		}
-		m.alive[who], m.freed[who] = s, s.Expires+m.set.Grace.Milliseconds()
+		m.alive[who], m.freed[who] = s, s.Expires+m.set.Grace.Milliseconds()+clockBound
 	}
 	m.store()
 }
@@ -160,6 +160,8 @@ func (m *machine) leave(t *rapid.T) {
 	}
 	if err == nil {
 		delete(m.alive, who)
+		m.room.sync(m.now) // the edge hears of it
+		m.room.sync(m.now) // and says so
 		m.freed[who] = min(m.freed[who], m.now.Add(m.set.Grace).UnixMilli())
 	}
 	m.store()
@@ -180,6 +182,8 @@ func (m *machine) ops(t *rapid.T) {
 		m.room.OpenPlaces(m.now, rapid.Uint64Range(0, 3).Draw(t, "n"), "test")
 	case 6:
 		m.room.NewEdition(m.now, "test")
+		m.room.store(m.now)
+		m.room.sync(m.now)
 		clear(m.ranks)
 		clear(m.alive)
 		clear(m.freed)
@@ -197,25 +201,31 @@ func (m *machine) wait(t *rapid.T) {
 func (m *machine) restart(t *rapid.T) {
 	m.room.Mark(m.now)
 	m.store()
-	base, log := roundTrip(t, m.base), roundTrip(t, m.log)
+	base, log := roundTrip(t, m.base), roundTrip(t, m.room.log)
 	again, err := Restore(m.set, base, log, m.now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.room.step(m.now)
 	a, b := m.room.state.clone(), again.state.clone()
-	a.nextFree, b.nextFree = 0, 0
+	a.nextFree, b.nextFree, a.Fence = 0, 0, b.Fence
+	for _, e := range []*State{&a, &b} {
+		for name := range e.Edges {
+			e.Edges[name].Heard = 0
+		}
+	}
 	if !reflect.DeepEqual(roundTrip(t, a), roundTrip(t, b)) {
 		t.Fatalf("replayed state differs:\nlive   %+v\nreplay %+v", a, b)
 	}
-	again.joins = m.room.joins // so that the model's ranks stay valid
-	m.room = again
+	m.room.Room = again
 	m.store()
+	m.room.sync(m.now)
+	m.room.sync(m.now)
 	if rapid.Bool().Draw(t, "compact") {
 		if m.base, err = m.room.Snapshot(); err != nil {
 			t.Fatal(err)
 		}
-		m.log = nil
+		m.room.log = nil
 	}
 }
 
@@ -231,9 +241,7 @@ func roundTrip[V any](t *rapid.T, v V) (out V) {
 }
 
 func (m *machine) store() {
-	if b := store(m.room, m.now); b != nil {
-		m.log = append(m.log, *b)
-	}
+	m.room.store(m.now)
 }
 
 // check holds after every action.
@@ -247,8 +255,9 @@ func (m *machine) check(t *rapid.T) {
 		}
 	}
 	m.frontier, m.shown = m.room.state.Frontier, m.room.shown
+	m.room.sync(m.now)
 	for who, s := range m.alive {
-		_, err := m.room.Alive(m.now, who, s.Renewal)
+		err := m.room.alive(m.now, who, s)
 		if living := m.now.UnixMilli() < s.Expires; living != (err == nil) {
 			t.Fatalf("pass %+v at %d: %v", s, m.now.UnixMilli(), err)
 		}

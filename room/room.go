@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// TickEvery is how often a driver should call Tick.
-const TickEvery = 250 * time.Millisecond
+// TickEvery is how often a driver should call Tick. Claims are served as they come while there are passes for all of them, else by rank every
+// openEvery, when the frontier moves.
+const (
+	TickEvery = 25 * time.Millisecond
+	openEvery = 250
+)
 
 // Why something is refused.
 var (
@@ -19,16 +23,24 @@ var (
 
 // Room is the owner of one waiting room. It is not safe for concurrent use; the driver holds a lock or a single goroutine.
 type Room struct {
+	// Member says who is in the draw; the driver sets it when it is done. Nil: everybody who says so.
+	Member func(Tid) bool
+
 	set   Settings
 	state State
 	out   []Record // not yet taken
 	shown [groups]uint64
 	taken [groups]uint64 // the frontier as of the last batch taken
 
-	now      int64 // last time passed in
-	joins    *recent[uint64]
+	fence    uint64 // of this owner's life
+	now      int64  // last time passed in
 	unmarked bool
 	marked   int64
+	opened   int64 // last move of the frontier
+
+	lobby   Tids // of the records in out
+	voids   voids
+	leaving []leaving
 
 	lane    lane
 	pending map[Tid]*Claim
@@ -70,12 +82,22 @@ func restore(set Settings, state State, now time.Time) (*Room, error) {
 	if state.Banned == nil {
 		state.Banned = map[Tid]int64{}
 	}
-	r := &Room{state: state, joins: newRecent[uint64](recentMax), pending: map[Tid]*Claim{}}
+	if state.Edges == nil {
+		state.Edges = map[string]*EdgeState{}
+	}
+	r := &Room{state: state, voids: newVoids(), pending: map[Tid]*Claim{}}
 	r.lane.reset()
 	r.shown, r.taken = state.Frontier, state.Frontier
 	// A clock that went back must not make ranks, or ends of passes, older than those that were given.
 	r.step(time.UnixMilli(max(now.UnixMilli(), state.At)))
 	r.tokens.last, r.lane.last, r.marked = r.now, r.now, r.now
+	// An edge may have let people in until just now, whatever the last batch knew of it.
+	for _, e := range r.state.Edges {
+		e.Heard = r.now
+	}
+	r.do(Record{Kind: KindOwner})
+	r.fence = r.state.Fence
+	r.restoreVoids()
 	r.Configure(set)
 	return r, nil
 }
@@ -150,7 +172,10 @@ func (r *Room) change(now time.Time, k Kind, reason string) {
 func (r *Room) NewEdition(now time.Time, reason string) {
 	at := r.step(now)
 	r.do(Record{Kind: KindEdition, Base: at, Reason: reason})
-	r.joins = newRecent[uint64](recentMax)
+	r.voids, r.leaving = newVoids(), nil
+	for _, e := range r.state.Edges {
+		e.acked = 0
+	}
 	for tid := range r.pending {
 		r.voided = append(r.voided, tid)
 	}
@@ -168,10 +193,12 @@ type Phase string
 
 // The phases of a room.
 const (
-	PhaseLobby  Phase = "lobby"
-	PhaseOpen   Phase = "open"
-	PhasePaused Phase = "paused"
-	PhaseEnded  Phase = "ended"
+	PhaseAnnounced Phase = "announced" // the lobby is not open yet; no places
+	PhaseLobby     Phase = "lobby"
+	PhaseDrawing   Phase = "drawing" // from the end of the lobby until people are let in
+	PhaseOpen      Phase = "open"
+	PhasePaused    Phase = "paused"
+	PhaseEnded     Phase = "ended"
 )
 
 // Phase gives what the room is doing at now.
@@ -183,8 +210,17 @@ func (r *Room) phase(at int64) Phase {
 		return PhaseEnded
 	case r.state.Paused:
 		return PhasePaused
-	case !r.set.OpensAt.IsZero() && at < r.set.OpensAt.UnixMilli():
+	case r.set.OpensAt.IsZero():
+		return PhaseOpen
+	}
+	opens := r.set.OpensAt.UnixMilli()
+	switch {
+	case r.set.Lobby > 0 && at < opens-r.set.Lobby.Milliseconds():
+		return PhaseAnnounced
+	case at < opens-lobbyClose:
 		return PhaseLobby
+	case at < opens, r.undrawn(at):
+		return PhaseDrawing
 	}
 	return PhaseOpen
 }
@@ -204,8 +240,8 @@ func (r *Room) Take(now time.Time) (b Batch, ok bool) {
 	}
 	r.state.Seq++
 	r.state.At = at
-	b = Batch{Seq: r.state.Seq, At: at, Records: r.out}
-	r.out = nil
+	b = Batch{Seq: r.state.Seq, At: at, Records: r.out, Lobby: r.lobby}
+	r.out, r.lobby = nil, nil
 	r.taken = r.state.Frontier
 	return b, true
 }
@@ -218,8 +254,11 @@ func (r *Room) Mark(now time.Time) {
 }
 
 func (r *Room) mark(at int64) {
-	counted, arrivals := r.state.clone().Lines, r.state.Arrivals
-	r.do(Record{Kind: KindMark, Lines: &counted, Arrivals: &arrivals})
+	marks := make(map[string]lines, len(r.state.Edges))
+	for name, e := range r.state.Edges {
+		marks[name] = e.Lines.clone()
+	}
+	r.do(Record{Kind: KindMark, Marks: marks})
 	r.unmarked, r.marked = false, at
 }
 

@@ -1,8 +1,8 @@
 package room
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -19,39 +19,26 @@ func tid(n int) (t Tid) {
 	return t
 }
 
-func newRoom(t testing.TB, set Settings) *Room {
-	t.Helper()
-	r, err := New(set, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// store takes what there is and says that it is stored.
-func store(r *Room, now time.Time) *Batch {
-	b, ok := r.Take(now)
-	if !ok {
-		return nil
-	}
-	r.Stored()
-	return &b
-}
+var testKey = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 
 func TestFirstVisitorsEnterAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 10, MaxActive: 5})
+	r := newAlone(t, Settings{Rate: 10, MaxActive: 5})
 	now := start.Add(time.Second)
 	r.Tick(now)
-	rank := r.Join(now, tid(1), ClassArrival)
-	if r.Join(now, tid(1), ClassArrival) != rank {
+	r.sync(now)
+	rank, err := r.edge.Join(now, tid(1), ClassArrival)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := r.edge.Join(now, tid(1), ClassArrival); again != rank {
 		t.Fatal("a second join gave another rank")
 	}
-	if v := r.Look(now, tid(1), rank); v.Standing != StandingQueued || v.Position != 1 {
-		t.Errorf("before the frontier is stored: %+v", v)
+	if v := r.edge.Look(now, rank); v.Standing != StandingQueued || v.Position != 1 || !r.edge.Urgent() {
+		t.Errorf("before the owner knows: %+v", v)
 	}
-	store(r, now)
-	if v := r.Look(now, tid(1), rank); v.Standing != StandingEligible || v.Position != 0 {
+	r.sync(now)
+	if v := r.edge.Look(now, rank); v.Standing != StandingEligible || v.Position != 0 {
 		t.Errorf("after: %+v", v)
 	}
 	if _, ok, waits, err := r.Claim(now, Claim{tid(1), rank, now.Add(time.Second)}); ok || !waits || err != nil {
@@ -65,86 +52,62 @@ func TestFirstVisitorsEnterAtOnce(t *testing.T) {
 	if !ok || err != nil || s != d[0].Session {
 		t.Errorf("the second claim gave %+v, the first %+v", s, d[0].Session)
 	}
-	if v := r.Look(now.Add(time.Second), tid(1), rank); v.Standing != StandingAdmitted {
-		t.Errorf("inside: %+v", v)
+	if err := r.alive(now.Add(time.Second), tid(1), s); err != nil {
+		t.Errorf("the pass: %v", err)
 	}
 }
 
 func TestAFullHousePromisesNoWait(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 10, MaxActive: 1})
+	r := newAlone(t, Settings{Rate: 10, MaxActive: 1})
 	now := start.Add(time.Second)
 	r.Tick(now)
-	first, second := r.Join(now, tid(1), ClassArrival), r.Join(now, tid(2), ClassArrival)
-	if v := r.Look(now, tid(2), second); v.Wait <= 0 {
+	first, second := r.join(now, tid(1), ClassArrival), r.join(now, tid(2), ClassArrival)
+	if v := r.edge.Look(now, second); v.Standing != StandingQueued || v.Wait <= 0 {
 		t.Errorf("while the house has room the rate says how long it takes: %+v", v)
 	}
-	store(r, now)
 	if _, _, waits, err := r.Claim(now, Claim{tid(1), first, now.Add(time.Second)}); !waits || err != nil {
 		t.Fatalf("claim: %v %v", waits, err)
 	}
-	r.Tick(now.Add(TickEvery))
-	store(r, now)
-	if v := r.Look(now.Add(TickEvery), tid(2), second); v.Standing != StandingQueued || v.Position != 1 || v.Wait != 0 {
+	now = now.Add(TickEvery)
+	r.Tick(now)
+	r.sync(now)
+	if v := r.edge.Look(now, second); v.Standing != StandingQueued || v.Position != 1 || v.Wait != 0 {
 		t.Errorf("nobody knows when the one inside leaves: %+v", v)
-	}
-}
-
-func TestLobby(t *testing.T) {
-	t.Parallel()
-	opens := start.Add(time.Minute)
-	r := newRoom(t, Settings{Rate: 100, OpensAt: opens})
-	now := start.Add(10 * time.Second)
-	early := r.Join(now, tid(1), ClassArrival)
-	if RankClass(early) != ClassLobby {
-		t.Errorf("class %d in the lobby", RankClass(early))
-	}
-	if v := r.Look(now, tid(1), early); v.Standing != StandingLobby || v.Position != 1 {
-		t.Errorf("in the lobby: %+v", v)
-	}
-	if d := r.Tick(now); d != nil || r.Dirty() && r.state.Frontier[GroupMain] != 0 {
-		t.Error("the lobby let somebody in")
-	}
-	now = opens
-	late := r.Join(now, tid(2), ClassArrival)
-	if early >= late {
-		t.Error("somebody who came later is earlier in the line")
-	}
-	r.Tick(now.Add(TickEvery))
-	store(r, now)
-	if v := r.Look(now, tid(1), early); v.Standing != StandingEligible {
-		t.Errorf("after the opening: %+v", v)
 	}
 }
 
 func TestPassesRenewAndEnd(t *testing.T) {
 	t.Parallel()
 	set := Settings{Rate: 1000, MaxActive: 1, PassLife: time.Minute, Grace: 5 * time.Second, Overlap: 10 * time.Second, StayMax: 140 * time.Second}
-	r := newRoom(t, set)
+	r := newAlone(t, set)
 	now := start.Add(time.Second)
 	enter := func(n int) bool {
-		rank := r.Join(now, tid(n), ClassArrival)
+		rank := r.join(now, tid(n), ClassArrival)
 		r.Tick(now)
 		r.Claim(now, Claim{tid(n), rank, now})
 		d := r.Tick(now)
+		r.sync(now)
 		return slices.ContainsFunc(d, func(d Decision) bool { return d.Granted && d.Tid == tid(n) })
 	}
 	if !enter(1) || enter(2) {
 		t.Fatal("one slot: the first enters, the second does not")
 	}
+	first := r.state.Inside[tid(1)]
 	now = now.Add(30 * time.Second)
 	s, err := r.Renew(now, tid(1), 0, 0)
 	if err != nil || s.Renewal != 1 || s.Expires != now.Add(time.Minute).UnixMilli() {
 		t.Fatalf("renewed: %+v %v", s, err)
 	}
-	if _, err := r.Alive(now.Add(9*time.Second), tid(1), 0); err != nil {
+	r.sync(now)
+	if err := r.alive(now.Add(9*time.Second), tid(1), first); err != nil {
 		t.Errorf("the old pass within the overlap: %v", err)
 	}
-	if _, err := r.Alive(now.Add(10*time.Second), tid(1), 0); !errors.Is(err, ErrOldPass) {
+	if err := r.alive(now.Add(10*time.Second), tid(1), first); !errors.Is(err, ErrOldPass) {
 		t.Errorf("the old pass after the overlap: %v", err)
 	}
-	if _, err := r.Alive(now, tid(2), 0); !errors.Is(err, ErrNotInside) {
-		t.Errorf("somebody outside: %v", err)
+	if err := r.alive(now.Add(10*time.Second), tid(1), s); err != nil {
+		t.Errorf("the new pass: %v", err)
 	}
 	now = now.Add(59 * time.Second)
 	if s, err = r.Renew(now, tid(1), 1, 0); err != nil || s.Expires != start.Add(141*time.Second).UnixMilli() {
@@ -155,28 +118,73 @@ func TestPassesRenewAndEnd(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 	now = start.Add(141 * time.Second)
-	if _, err := r.Alive(now, tid(1), 2); !errors.Is(err, ErrNotInside) {
+	if err := r.alive(now, tid(1), s); !errors.Is(err, ErrNotInside) {
 		t.Errorf("ended: %v", err)
 	}
 	if enter(2) {
 		t.Error("the slot was given before the grace was over")
 	}
-	now = now.Add(5 * time.Second)
+	now = now.Add(5*time.Second + clockBound*time.Millisecond)
 	if !enter(2) {
 		t.Error("the slot is not given after the grace")
 	}
+}
+
+// TestASlotThatWasLeftWaitsForEveryEdge has a second edge that does not hear of it.
+func TestASlotThatWasLeftWaitsForEveryEdge(t *testing.T) {
+	t.Parallel()
+	r := newAlone(t, Settings{Rate: 1000, MaxActive: 1, PassLife: time.Hour, Grace: 5 * time.Second})
+	now := start.Add(time.Second)
+	other := NewEdge("b", 1, now)
+	r.syncEdge(other, now, now)
+	enter := func(n int) bool {
+		rank := r.join(now, tid(n), ClassArrival)
+		r.Tick(now)
+		r.Claim(now, Claim{tid(n), rank, now})
+		d := r.Tick(now)
+		r.sync(now)
+		return slices.ContainsFunc(d, func(d Decision) bool { return d.Granted && d.Tid == tid(n) })
+	}
+	if !enter(1) {
+		t.Fatal("the first does not enter")
+	}
+	s := r.state.Inside[tid(1)]
+	r.syncEdge(other, now, now)
+	if err := r.Leave(now, tid(1)); err != nil {
+		t.Fatal(err)
+	}
+	r.sync(now)
+	r.sync(now) // says that it obeys
+	now = now.Add(time.Minute)
+	if other.Alive(now, tid(1), time.UnixMilli(s.Issued), time.UnixMilli(s.Expires)) != nil {
+		t.Fatal("the other edge has not heard that the visitor left")
+	}
+	if enter(2) {
+		t.Fatal("a slot was given twice: one edge still lets its last bearer in")
+	}
+	r.syncEdge(other, now, now)
+	if err := other.Alive(now, tid(1), time.UnixMilli(s.Issued), time.UnixMilli(s.Expires)); !errors.Is(err, ErrOldPass) {
+		t.Errorf("left, at the other edge: %v", err)
+	}
+	r.syncEdge(other, now, now)
+	now = now.Add(5 * time.Second)
+	if !enter(2) {
+		t.Error("a slot that was left is not given after the grace")
+	}
+	// An edge that is silent for its lease lets nobody in any more, and holds nothing up.
 	if err := r.Leave(now, tid(2)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Alive(now, tid(2), 0); !errors.Is(err, ErrNotInside) {
-		t.Errorf("left: %v", err)
+	r.sync(now)
+	r.sync(now)
+	now = now.Add(edgeLease*time.Millisecond + time.Millisecond)
+	if err := other.Alive(now, tid(2), now, now.Add(time.Hour)); !errors.Is(err, ErrAway) {
+		t.Errorf("an edge that heard nothing for its lease: %v", err)
 	}
-	if enter(3) {
-		t.Error("a slot that was left was given before the grace was over")
-	}
+	r.sync(now)
 	now = now.Add(5 * time.Second)
 	if !enter(3) {
-		t.Error("a slot that was left is not given after the grace")
+		t.Error("a silent edge keeps a slot")
 	}
 	r.Ban(now, now.Add(time.Hour), tid(3))
 	if _, _, _, err := r.Claim(now.Add(time.Minute), Claim{Tid: tid(3), Rank: 1}); !errors.Is(err, ErrBanned) {
@@ -191,15 +199,16 @@ func TestPassesRenewAndEnd(t *testing.T) {
 func TestRateHolds(t *testing.T) {
 	t.Parallel()
 	const rate, crowd = 40.0, 2000
-	r := newRoom(t, Settings{Rate: rate, MaxActive: 10_000})
+	r := newAlone(t, Settings{Rate: rate, MaxActive: 10_000})
 	now := start
 	ranks := make([]uint64, crowd)
 	for i := range ranks {
-		ranks[i] = r.Join(now, tid(i), ClassArrival)
+		ranks[i], _ = r.edge.Join(now, tid(i), ClassArrival)
 	}
+	r.sync(now)
 	inside, granted := map[Tid]bool{}, []time.Time{}
 	for range 4 * 30 {
-		now = now.Add(TickEvery)
+		now = now.Add(openEvery * time.Millisecond)
 		for i, rank := range ranks {
 			if i%4 != 0 && !inside[tid(i)] { // every fourth went home
 				r.Claim(now, Claim{tid(i), rank, now.Add(time.Second)})
@@ -211,7 +220,7 @@ func TestRateHolds(t *testing.T) {
 				granted = append(granted, now)
 			}
 		}
-		store(r, now)
+		r.store(now)
 	}
 	for i, from := range granted {
 		n := 0
@@ -232,22 +241,23 @@ func TestRateHolds(t *testing.T) {
 // TestSlowLaneIsNotStarved fills both lanes.
 func TestSlowLaneIsNotStarved(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 40, MaxActive: 100_000, SlowShare: 0.1})
+	r := newAlone(t, Settings{Rate: 40, MaxActive: 100_000, SlowShare: 0.1})
 	now := start
 	got := [groups]int{}
+	ranks := map[int]uint64{}
 	for i := range 4 * 20 {
-		now = now.Add(TickEvery)
+		now = now.Add(openEvery * time.Millisecond)
 		for j := range 20 {
 			n := i*20 + j
 			class := ClassArrival
 			if j%2 == 0 {
 				class = ClassSlow
 			}
-			r.Join(now, tid(n), class)
+			ranks[n], _ = r.edge.Join(now, tid(n), class)
 		}
+		r.sync(now)
 		for n := range (i + 1) * 20 {
-			rank, _ := r.joins.get(tid(n))
-			r.Claim(now, Claim{tid(n), rank, now.Add(time.Second)})
+			r.Claim(now, Claim{tid(n), ranks[n], now.Add(time.Second)})
 		}
 		for _, d := range r.Tick(now) {
 			if d.Granted {
@@ -263,12 +273,13 @@ func TestSlowLaneIsNotStarved(t *testing.T) {
 
 func TestAutomaticRate(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Auto: true, RateMin: 10, RateMax: 70})
+	r := newAlone(t, Settings{Auto: true, RateMin: 10, RateMax: 70})
 	now := start
 	run := func(seconds int, pressure float64) float64 {
 		for range 4 * seconds {
-			now = now.Add(TickEvery)
-			r.Pressure(now, pressure)
+			now = now.Add(openEvery * time.Millisecond)
+			r.edge.Feel(pressure)
+			r.sync(now)
 			r.Tick(now)
 		}
 		return r.rate()
@@ -286,7 +297,7 @@ func TestAutomaticRate(t *testing.T) {
 
 func TestOpsLimitsOutliveAReloadUntilTheConfigurationChanges(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 10, MaxActive: 100})
+	r := newAlone(t, Settings{Rate: 10, MaxActive: 100})
 	if err := r.SetLimits(start, Limits{Rate: 25}, "ops"); err != nil {
 		t.Fatal(err)
 	}
@@ -318,8 +329,8 @@ func TestSettingsRefusals(t *testing.T) {
 // TestReplayRefusesAGap and other logs that are not whole.
 func TestReplayRefusesAGap(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{})
-	store(r, start)
+	r := newAlone(t, Settings{})
+	r.store(start)
 	snap, err := r.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -335,84 +346,88 @@ func TestReplayRefusesAGap(t *testing.T) {
 	}
 }
 
-// TestClockBack restarts with a clock that is an hour behind: ranks still grow, passes still end.
-func TestClockBack(t *testing.T) {
+// TestJoinsThatAnOwnerForgot lets an owner begin anew from before a join: the edge tells it again, and nothing is counted twice.
+func TestJoinsThatAnOwnerForgot(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 100})
-	now := start.Add(2 * time.Hour)
-	first := r.Join(now, tid(1), ClassArrival)
-	r.Mark(now)
-	store(r, now)
-	snap, err := r.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := Restore(Settings{Rate: 100}, snap, nil, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if second := back.Join(start, tid(2), ClassArrival); second <= first {
-		t.Errorf("rank %d after %d", second, first)
-	}
-}
-
-// TestJoinsThatACrashForgot restarts from before a join: its holder is let in all the same, and nobody who comes later is before them.
-func TestJoinsThatACrashForgot(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t, Settings{Rate: 100})
-	store(r, start)
+	r := newAlone(t, Settings{Rate: 100})
 	snap, err := r.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := start.Add(time.Second)
-	rank := r.Join(now, tid(1), ClassArrival)
-	again, err := Restore(Settings{Rate: 100}, snap, nil, now)
+	rank := r.join(now, tid(1), ClassArrival)
+	r.join(now, tid(2), ClassArrival)
+	if r.Room, err = Restore(Settings{Rate: 100}, snap, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	if late := r.join(now, tid(3), ClassArrival); late <= rank {
+		t.Errorf("rank %d after %d", late, rank)
+	}
+	r.sync(now)
+	if d := r.Document(now); d.Joined != 3 {
+		t.Errorf("%d joined", d.Joined)
+	}
+	now = now.Add(openEvery * time.Millisecond)
+	r.Tick(now)
+	r.sync(now)
+	if v := r.edge.Look(now, rank); v.Standing != StandingEligible {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestJoinsThatACrashForgot has an edge and owner that die together: a place that they gave just before is let in all the same.
+func TestJoinsThatACrashForgot(t *testing.T) {
+	t.Parallel()
+	r := newAlone(t, Settings{Rate: 100})
+	snap, err := r.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.Look(now, tid(1), rank)
-	if late := again.Join(now, tid(2), ClassArrival); late <= rank {
-		t.Errorf("rank %d after %d", late, rank)
+	now := start.Add(time.Second)
+	rank := r.join(now, tid(1), ClassArrival)
+	if r.Room, err = Restore(Settings{Rate: 100}, snap, nil, now); err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(TickEvery)
-	again.Tick(now)
-	store(again, now)
-	if v := again.Look(now, tid(1), rank); v.Standing != StandingEligible {
+	now = now.Add(edgeTwice * time.Millisecond)
+	r.edge = NewEdge("a", 2, now)
+	r.sync(now)
+	r.Claim(now, Claim{Tid: tid(1), Rank: rank})
+	now = now.Add(openEvery * time.Millisecond)
+	r.Tick(now)
+	r.sync(now)
+	if v := r.edge.Look(now, rank); v.Standing != StandingEligible {
 		t.Errorf("%+v", v)
 	}
 }
 
 func TestNewEditionStartsTheLineAnew(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, Settings{Rate: 100})
+	r := newAlone(t, Settings{Rate: 100})
 	now := start.Add(time.Second)
-	rank := r.Join(now, tid(1), ClassArrival)
+	rank := r.join(now, tid(1), ClassArrival)
 	r.Tick(now)
 	r.Claim(now, Claim{tid(1), rank, now})
 	r.Tick(now)
 	r.NewEdition(now, "test")
-	if _, err := r.Alive(now, tid(1), 0); !errors.Is(err, ErrNotInside) {
+	if _, err := r.Renew(now, tid(1), 0, 0); !errors.Is(err, ErrNotInside) {
 		t.Errorf("a pass of the old edition: %v", err)
 	}
+	r.sync(now)
 	if d := r.Document(now); d.Edition != 2 || d.Joined != 0 || d.Inside != 0 || d.Frontier[GroupMain] != 0 {
 		t.Errorf("%+v", d)
-	}
-	if _, err := json.Marshal(r.state); err != nil {
-		t.Error(err)
 	}
 }
 
 func BenchmarkJoinAndLook(b *testing.B) {
-	r := newRoom(b, Settings{})
+	r := newAlone(b, Settings{})
 	now := start
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
 		n++
 		now = now.Add(time.Millisecond)
-		rank := r.Join(now, tid(n), ClassArrival)
-		r.Look(now, tid(n), rank)
+		rank, _ := r.edge.Join(now, tid(n), ClassArrival)
+		r.edge.Look(now, rank)
 	}
 }
 

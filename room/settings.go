@@ -23,14 +23,14 @@ type Settings struct {
 	Grace time.Duration
 	// Overlap is how long the pass before a renewal is still good. Default 30 s.
 	Overlap time.Duration
-	// OpensAt is when claims begin; before it people are in the lobby. Zero: open at once.
+	// OpensAt is when claims begin; before it people are in the lobby, whose order is drawn. Zero: open at once.
 	OpensAt time.Time
+	// Lobby is how long before OpensAt the lobby opens; nobody can join before it does. Default 0: from the start.
+	Lobby time.Duration
 	// EndsAt is when the sale is over and nobody is let in any more. Zero: never by itself.
 	EndsAt time.Time
 	// SlowShare of what is opened goes to the slow lane while somebody waits there. Default 0.05.
 	SlowShare float64
-	// Edge is the number of this edge in the ranks that it makes. Default 0.
-	Edge uint8
 }
 
 // WithDefaults gives the settings with each zero field replaced by its default.
@@ -76,6 +76,8 @@ func (s Settings) Validate() error {
 	check(s.StayMax == 0 || s.StayMax >= s.PassLife, "stay %v: must not be shorter than pass %v", s.StayMax, s.PassLife)
 	check(s.Grace >= 0 && s.Grace <= time.Hour, "grace %v: must be from 0s to 1h", s.Grace)
 	check(s.Overlap >= 0 && s.Overlap <= time.Hour, "overlap %v: must be from 0s to 1h", s.Overlap)
+	check(s.Lobby == 0 || s.Lobby >= time.Minute && s.Lobby <= 7*24*time.Hour, "lobby %v: must be from 1m to 168h", s.Lobby)
+	check(s.Lobby == 0 || !s.OpensAt.IsZero(), "lobby %v: needs opens", s.Lobby)
 	check(s.EndsAt.IsZero() || s.EndsAt.After(s.OpensAt), "ends %v: must be after opens %v", s.EndsAt, s.OpensAt)
 	check(s.SlowShare > 0 && s.SlowShare <= 0.5, "slow share %v: must be over 0 and at most 0.5", s.SlowShare)
 	return errors.Join(errs...)

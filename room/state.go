@@ -8,20 +8,22 @@ import (
 
 // State is what a room must not forget. It changes by records only, so that a log of them rebuilds it. Times are Unix milliseconds.
 type State struct {
-	Seq      uint64          `json:"seq"` // of the last batch
-	At       int64           `json:"at"`  // of the last batch
-	Edition  uint16          `json:"edition"`
-	Base     int64           `json:"base"` // the zero of arrivals
-	Arrivals arrivals        `json:"arrivals"`
-	Frontier [groups]uint64  `json:"frontier"`
-	Lines    lines           `json:"lines"` // of all joins when stored by a mark, plus those since in memory
-	Paused   bool            `json:"paused"`
-	Ended    bool            `json:"ended"`
-	Limits   Limits          `json:"limits"`     // in force
-	Config   Limits          `json:"configured"` // as the configuration last said
-	Inside   map[Tid]Session `json:"inside"`
-	Banned   map[Tid]int64   `json:"banned,omitempty"` // until
-	Granted  uint64          `json:"granted"`          // passes of this edition
+	Fence    uint64                `json:"fence"` // how many owners the room has had
+	Seq      uint64                `json:"seq"`   // of the last batch
+	At       int64                 `json:"at"`    // of the last batch
+	Edition  uint16                `json:"edition"`
+	Base     int64                 `json:"base"` // the zero of arrivals
+	Frontier [groups]uint64        `json:"frontier"`
+	Edges    map[string]*EdgeState `json:"edges"`
+	Gone     lines                 `json:"gone"` // what edges gave out whose process has ended
+	Draw     Draw                  `json:"draw"`
+	Paused   bool                  `json:"paused"`
+	Ended    bool                  `json:"ended"`
+	Limits   Limits                `json:"limits"`     // in force
+	Config   Limits                `json:"configured"` // as the configuration last said
+	Inside   map[Tid]Session       `json:"inside"`
+	Banned   map[Tid]int64         `json:"banned,omitempty"` // until
+	Granted  uint64                `json:"granted"`          // passes of this edition
 
 	nextFree int64 // nothing is to be purged before; a hint for purge
 }
@@ -57,24 +59,37 @@ const (
 	KindPause    Kind = "pause"
 	KindResume   Kind = "resume"
 	KindEnd      Kind = "end"
-	KindEdition  Kind = "edition" // Base: starts the line anew
-	KindLimits   Kind = "limits"  // Limits, Config
-	KindMark     Kind = "mark"    // Lines, Arrivals: the line as counted so far
+	KindEdition  Kind = "edition"   // Base: starts the line anew
+	KindLimits   Kind = "limits"    // Limits, Config
+	KindOwner    Kind = "owner"     // somebody begins to own the room
+	KindEdge     Kind = "edge"      // Edge, ID, Incarnation: an edge begins
+	KindEdgeGone Kind = "edge_gone" // Edge: its number is free
+	KindMark     Kind = "mark"      // Marks: the lines as counted so far
+	KindCommit   Kind = "commit"    // Draw.Secret, Draw.Commitment
+	KindLobby    Kind = "lobby"     // Edge, Told: so many tids of the batch's Lobby are from this edge
+	KindSeal     Kind = "seal"      // Draw.Sealed
+	KindDraw     Kind = "draw"      // Draw.Drawn, Draw.Lots
+	KindLate     Kind = "late"      // Tid, Rank: a place of the lobby that came too late for the draw
 )
 
 // Record is one change of the state. Only the fields that its kind names are set.
 type Record struct {
-	Kind     Kind            `json:"k"`
-	Tid      *Tid            `json:"tid,omitempty"`
-	Session  *Session        `json:"s,omitempty"`
-	Until    int64           `json:"until,omitempty"`
-	Frontier *[groups]uint64 `json:"f,omitempty"`
-	Base     int64           `json:"base,omitempty"`
-	Limits   *Limits         `json:"limits,omitempty"`
-	Config   *Limits         `json:"config,omitempty"`
-	Lines    *lines          `json:"lines,omitempty"`
-	Arrivals *arrivals       `json:"arrivals,omitempty"`
-	Reason   string          `json:"why,omitempty"`
+	Kind        Kind             `json:"k"`
+	Tid         *Tid             `json:"tid,omitempty"`
+	Session     *Session         `json:"s,omitempty"`
+	Until       int64            `json:"until,omitempty"`
+	Frontier    *[groups]uint64  `json:"f,omitempty"`
+	Base        int64            `json:"base,omitempty"`
+	Limits      *Limits          `json:"limits,omitempty"`
+	Config      *Limits          `json:"config,omitempty"`
+	Edge        string           `json:"edge,omitempty"`
+	ID          uint8            `json:"id,omitempty"`
+	Incarnation uint64           `json:"incarnation,omitempty"`
+	Marks       map[string]lines `json:"marks,omitempty"`
+	Draw        *Draw            `json:"draw,omitempty"`
+	Told        uint64           `json:"told,omitempty"`
+	Rank        uint64           `json:"rank,omitempty"`
+	Reason      string           `json:"why,omitempty"`
 }
 
 // Batch is what is stored at once.
@@ -82,12 +97,13 @@ type Batch struct {
 	Seq     uint64   `json:"seq"`
 	At      int64    `json:"at"`
 	Records []Record `json:"records"`
+	Lobby   Tids     `json:"lobby,omitempty"` // tids that entered the draw; a driver keeps them in order, for ever
 }
 
 func newState(base int64) State {
 	return State{
 		Edition: 1, Base: base, At: base, Frontier: [groups]uint64{GroupSlow: slowFloor},
-		Inside: map[Tid]Session{}, Banned: map[Tid]int64{}, nextFree: math.MaxInt64,
+		Edges: map[string]*EdgeState{}, Inside: map[Tid]Session{}, Banned: map[Tid]int64{}, nextFree: math.MaxInt64,
 	}
 }
 
@@ -116,40 +132,29 @@ func (s *State) apply(r *Record) error {
 			return fmt.Errorf("record moves the frontier back from %v to %v", s.Frontier, r.Frontier)
 		}
 		s.Frontier = *r.Frontier
-		// The joins behind a frontier may be younger than the last mark: no new rank may fall below it.
-		s.Arrivals.pass(s.Frontier[GroupMain])
 	case KindPause, KindResume:
 		s.Paused = r.Kind == KindPause
 	case KindEnd:
 		s.Ended = true
+	case KindOwner:
+		s.Fence++
 	case KindEdition:
 		fresh := newState(r.Base)
 		fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
-		fresh.Seq, fresh.At = s.Seq, s.At
+		fresh.Fence, fresh.Seq, fresh.At = s.Fence, s.Seq, s.At
+		for name, e := range s.Edges {
+			fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Heard: e.Heard, acked: e.acked}
+		}
 		*s = fresh
 	case KindLimits:
 		if r.Limits == nil || r.Config == nil {
 			return fmt.Errorf("record %s without limits", r.Kind)
 		}
 		s.Limits, s.Config = *r.Limits, *r.Config
-	case KindMark:
-		if r.Lines == nil || r.Arrivals == nil {
-			return fmt.Errorf("record %s without lines", r.Kind)
-		}
-		s.setLines(r.Lines, *r.Arrivals)
 	default:
-		return fmt.Errorf("record of unknown kind %q", r.Kind)
+		return s.applyLine(r)
 	}
 	return nil
-}
-
-func (s *State) setLines(l *lines, a arrivals) {
-	for i := range l {
-		s.Lines[i] = l[i].clone()
-	}
-	if a.LastMs > s.Arrivals.LastMs || a.LastMs == s.Arrivals.LastMs && a.Seq > s.Arrivals.Seq {
-		s.Arrivals = a
-	}
 }
 
 func (s *State) ban(tid Tid, until int64) {
@@ -193,8 +198,12 @@ func (s *State) purge(now int64) {
 func (s *State) clone() State {
 	c := *s
 	c.Inside, c.Banned = maps.Clone(s.Inside), maps.Clone(s.Banned)
-	for i := range c.Lines {
-		c.Lines[i] = s.Lines[i].clone()
+	c.Gone, c.Draw.Lots = s.Gone.clone(), s.Draw.Lots.clone()
+	c.Edges = make(map[string]*EdgeState, len(s.Edges))
+	for name, e := range s.Edges {
+		other := *e
+		other.Lines = e.Lines.clone()
+		c.Edges[name] = &other
 	}
 	return c
 }

@@ -1,0 +1,154 @@
+package room
+
+import (
+	"fmt"
+	"time"
+)
+
+// lobbyClose is how long before the opening the lobby ends: time for the edges to say who is in it, and for the draw.
+const lobbyClose = 5000
+
+// sealPatience is how long the seal waits for an edge that is silent.
+const sealPatience = 4000
+
+// Draw is the lottery of the lobby, as far as it has come. The list itself is the driver's: it stores the tids of each batch, and does the work of
+// sealing and drawing beside the room.
+type Draw struct {
+	Secret     []byte `json:"secret,omitempty"`
+	Commitment []byte `json:"commitment,omitempty"` // SHA-256 of the secret, published from the start
+	Told       uint64 `json:"told,omitempty"`       // tids that edges told, repetitions included
+	Sealed     *Seal  `json:"sealed,omitempty"`
+	Drawn      *Drawn `json:"drawn,omitempty"`
+	Late       uint32 `json:"late,omitempty"` // holders of a place of the lobby that came to the room's owner after the seal
+	Lots       Line   `json:"lots"`           // the ranks that were drawn
+}
+
+// Seal closes the list.
+type Seal struct {
+	Root  []byte `json:"root"`            // Merkle tree hash (RFC 6962) of the sorted tids
+	Count uint64 `json:"count"`           // of them
+	Round uint64 `json:"round,omitempty"` // of the beacon whose value will be used; 0 without one
+}
+
+// Drawn is the outcome: everybody can compute every rank from it.
+type Drawn struct {
+	Seed   []byte `json:"seed"`
+	Beacon string `json:"beacon,omitempty"` // what the source gave, as text; empty in mode "operator"
+	Secret []byte `json:"secret"`           // known to everybody from here on
+}
+
+// DrawView is what edges and the public may know.
+type DrawView struct {
+	Sealed *Seal  `json:"sealed,omitempty"`
+	Drawn  *Drawn `json:"drawn,omitempty"`
+}
+
+// Commit gives the room its secret, once; the driver makes it at random when it enters the room, and again at each new edition.
+func (r *Room) Commit(secret, commitment []byte) {
+	if len(r.state.Draw.Commitment) == 0 {
+		r.do(Record{Kind: KindCommit, Draw: &Draw{Secret: secret, Commitment: commitment}})
+	}
+}
+
+// Committed says whether the room has its secret.
+func (r *Room) Committed() bool { return len(r.state.Draw.Commitment) > 0 }
+
+// lobbyReport takes the tids of the lobby that an edge tells.
+func (r *Room) lobbyReport(e *EdgeState, name string, p *LobbyReport) {
+	end := p.From + uint64(len(p.Tids))
+	if p.From <= e.Told && end > e.Told && r.state.Draw.Sealed == nil {
+		fresh := p.Tids[e.Told-p.From:]
+		r.do(Record{Kind: KindLobby, Edge: name, Told: uint64(len(fresh))})
+		r.lobby = append(r.lobby, fresh...)
+	}
+	e.closed = p.Closed && e.Told == end
+}
+
+func (r *Room) lobbyAnswer(e *EdgeState) LobbyAnswer {
+	a := LobbyAnswer{Taken: e.Told, Count: r.state.Draw.Told, Commitment: r.state.Draw.Commitment}
+	if !r.set.OpensAt.IsZero() {
+		a.OpensAt = r.set.OpensAt.UnixMilli()
+		if r.set.Lobby > 0 {
+			a.LobbyAt = a.OpensAt - r.set.Lobby.Milliseconds()
+		}
+	}
+	if !r.set.EndsAt.IsZero() {
+		a.EndsAt = r.set.EndsAt.UnixMilli()
+	}
+	if r.state.Draw.Sealed != nil {
+		a.Draw = &DrawView{Sealed: r.state.Draw.Sealed, Drawn: r.state.Draw.Drawn}
+	}
+	return a
+}
+
+// undrawn says that people of the lobby wait for the draw.
+func (r *Room) undrawn(at int64) bool {
+	if r.state.Draw.Drawn != nil {
+		return false
+	}
+	// Even where nobody was told so far, an edge may be about to say that somebody was there.
+	return r.state.Draw.Told > 0 || r.state.Draw.Sealed != nil || at < r.set.OpensAt.UnixMilli()-lobbyClose+sealPatience && r.owing(at)
+}
+
+// owing says whether a live edge has not said yet that it told all tids of its lobby.
+func (r *Room) owing(at int64) bool {
+	for _, e := range r.state.Edges {
+		if at < e.Heard+edgeLease && !e.closed {
+			return true
+		}
+	}
+	return false
+}
+
+// WantsSeal says that the lobby is over and the list is to be sealed: every edge has said that it told all, or was waited for long enough.
+// count is how many tids were told, repetitions included; the driver has them all once everything so far is stored.
+func (r *Room) WantsSeal(now time.Time) (count uint64, ok bool) {
+	at := r.step(now)
+	if r.set.OpensAt.IsZero() || r.state.Draw.Sealed != nil || r.state.Draw.Told == 0 || r.Dirty() {
+		return 0, false
+	}
+	end := r.set.OpensAt.UnixMilli() - lobbyClose
+	if at < end {
+		return 0, false
+	}
+	if at < end+sealPatience && r.owing(at) {
+		return 0, false
+	}
+	return r.state.Draw.Told, true
+}
+
+// Seal notes the sealed list.
+func (r *Room) Seal(s Seal) error {
+	if r.state.Draw.Sealed != nil {
+		return fmt.Errorf("the list is sealed already")
+	}
+	r.do(Record{Kind: KindSeal, Draw: &Draw{Sealed: &s}})
+	return nil
+}
+
+// WantsDraw says that the list is sealed, durably, and waits for its seed.
+func (r *Room) WantsDraw() (s Seal, ok bool) {
+	if r.state.Draw.Sealed == nil || r.state.Draw.Drawn != nil || r.Dirty() {
+		return s, false
+	}
+	return *r.state.Draw.Sealed, true
+}
+
+// Draw notes the outcome: the seed, and the histogram of the ranks that follow from it.
+func (r *Room) Draw(d Drawn, lots Line) error {
+	if _, ok := r.WantsDraw(); !ok {
+		return fmt.Errorf("the room waits for no draw")
+	}
+	r.do(Record{Kind: KindDraw, Draw: &Draw{Drawn: &d, Lots: lots}})
+	return nil
+}
+
+// DrawState gives the draw as it stands; the secret in it is not to be told before it is drawn.
+func (r *Room) DrawState() Draw { return r.state.Draw }
+
+// late gives a rank to somebody whose place in the lobby did not reach the owner before the seal: with the first who came later.
+func (r *Room) late(tid Tid) uint64 {
+	rank := uint64(ClassArrival)<<classShift | uint64(r.state.Draw.Late)
+	r.do(Record{Kind: KindLate, Tid: &tid, Rank: rank})
+	return rank
+}

@@ -1,0 +1,220 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Report is what an edge tells the owner with each sync. A lost, repeated or reordered one does no harm: counts only grow, and say where they go on.
+type Report struct {
+	Edge        string      `json:"edge"`        // its name, for ever
+	Incarnation uint64      `json:"incarnation"` // of its process; a later one is higher
+	Fence       uint64      `json:"fence"`       // of the owner that Voids and Lines refer to; 0: none was met yet
+	Edition     uint16      `json:"edition"`     // that Lines and Lobby belong to
+	Lines       lines       `json:"lines"`       // what it gave out since Line.From, or in all where that is 0
+	Voids       uint64      `json:"voids"`       // all voids up to this number are obeyed
+	Have        string      `json:"have"`        // tag of the document that it has
+	Lobby       LobbyReport `json:"lobby"`
+	Pressure    float64     `json:"pressure,omitempty"` // 0 to 1: the worst that the site said since the last sync that was answered
+}
+
+// Answer is what the owner tells an edge. All of it is durable.
+type Answer struct {
+	Fence    uint64         `json:"fence"` // grows with each owner of the room
+	Now      int64          `json:"now"`   // the owner's time, Unix milliseconds
+	ID       uint8          `json:"id"`    // the edge's number in the ranks that it makes
+	Edition  uint16         `json:"edition"`
+	Base     int64          `json:"base"` // the zero of arrivals
+	Phase    Phase          `json:"phase"`
+	Frontier [groups]uint64 `json:"frontier"`
+	Whole    bool           `json:"whole,omitempty"`    // send the whole lines with the next report
+	Document []byte         `json:"document,omitempty"` // when the edge has another one; signed and ready to be served
+	Tag      string         `json:"tag,omitempty"`      // of Document
+	Voids    []Void         `json:"voids,omitempty"`    // after the number reported; not all at once
+	Lobby    LobbyAnswer    `json:"lobby"`
+}
+
+// Void says which passes of a visitor are no good any more, before they end by themselves.
+type Void struct {
+	N      uint64 `json:"n"` // counts them within a fence
+	Tid    Tid    `json:"tid"`
+	Hard   int64  `json:"hard"`   // passes issued before this moment are void
+	Before int64  `json:"before"` // those issued before this one as well, from From on
+	From   int64  `json:"from"`
+	Until  int64  `json:"until"` // by then they have all ended
+}
+
+// covers says whether the void ends a pass that was issued then.
+func (v *Void) covers(at, issued int64) bool {
+	return issued < v.Hard || issued < v.Before && at >= v.From
+}
+
+// Why a sync is refused.
+var (
+	ErrEdgeTwice = errors.New("another process with this edge's name is at work; each edge needs a name of its own")
+	ErrEdgesFull = errors.New("the room has 255 edges; one that is silent for an hour makes room")
+	ErrReport    = errors.New("malformed report")
+)
+
+const (
+	// edgeLease is how long an edge lets passes in without a word from the owner. After it, it is no edge of the room until the next sync.
+	edgeLease = 5 * 60 * 1000
+	// edgeTwice is how long an edge must be silent before a new process may take its name.
+	edgeTwice = 2000
+	// edgeForgotten is how long an edge must be silent until its number may go to another one.
+	edgeForgotten = 60 * 60 * 1000
+	// voidsAtOnce bounds the voids of an answer.
+	voidsAtOnce = 5000
+)
+
+// EdgeState is what the owner knows of an edge.
+type EdgeState struct {
+	ID          uint8  `json:"id"`
+	Incarnation uint64 `json:"incarnation"`
+	Heard       int64  `json:"heard"` // as of when it was stored; in memory the last sync
+	Lines       lines  `json:"lines"` // of this incarnation
+
+	Told uint64 `json:"told,omitempty"` // tids of the lobby, of this incarnation
+
+	acked  uint64
+	whole  bool // its lines are those of this owner's life: they can go on by growth
+	closed bool // it will tell no more tids of the lobby
+}
+
+// Validate checks what does not need the room.
+func (p *Report) Validate() error {
+	if len(p.Edge) == 0 || len(p.Edge) > 64 {
+		return fmt.Errorf("%w: an edge's name has 1 to 64 bytes", ErrReport)
+	}
+	if !(p.Pressure >= 0 && p.Pressure <= 1) {
+		return fmt.Errorf("%w: pressure %v is not from 0 to 1", ErrReport, p.Pressure)
+	}
+	for class := range classes {
+		if err := p.Lines[class].validate(class); err != nil {
+			return fmt.Errorf("%w: class %d: %w", ErrReport, class, err)
+		}
+	}
+	return p.Lobby.validate()
+}
+
+// validate checks what came from another process.
+func (l *Line) validate(class Class) error {
+	if len(l.Buckets) > bucketsMax {
+		return fmt.Errorf("%d buckets, at most %d", len(l.Buckets), bucketsMax)
+	}
+	last, sum := l.Before, l.From
+	for _, b := range l.Buckets {
+		if b.Last <= last || b.Sum <= sum || b.Sum > math.MaxUint32 || RankClass(b.Last) != class {
+			return fmt.Errorf("bucket %+v does not grow from rank %d, count %d", b, last, sum)
+		}
+		last, sum = b.Last, b.Sum
+	}
+	return nil
+}
+
+// Sync takes an edge's report. Once everything that was done so far is stored, Answer gives what the edge is told.
+func (r *Room) Sync(now time.Time, p *Report) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	at := r.step(now)
+	e, err := r.edge(at, p)
+	if err != nil {
+		return err
+	}
+	e.Heard = at
+	same := p.Fence == r.fence
+	if same {
+		e.acked = max(e.acked, min(p.Voids, r.voids.last))
+	}
+	if p.Edition == r.state.Edition {
+		idle := r.waiting(GroupMain)+r.waiting(GroupSlow) == 0
+		e.whole = r.grow(e, p, same)
+		r.lobbyReport(e, p.Edge, &p.Lobby)
+		if idle && r.phase(at) == PhaseOpen {
+			r.open(at) // nobody is before those who just came
+		}
+	}
+	r.auto.feel(p.Pressure)
+	r.release(at)
+	return nil
+}
+
+// Answer gives what an edge whose report was taken is told; the driver adds the document.
+func (r *Room) Answer(now time.Time, p *Report) (Answer, error) {
+	at := r.step(now)
+	e := r.state.Edges[p.Edge]
+	if e == nil || e.Incarnation != p.Incarnation {
+		return Answer{}, ErrEdgeTwice
+	}
+	return Answer{
+		Fence: r.fence, Now: at, ID: e.ID, Edition: r.state.Edition, Base: r.state.Base, Phase: r.phase(at), Frontier: r.shown,
+		Whole: p.Edition == r.state.Edition && !e.whole, Voids: r.voids.after(e.acked, at), Lobby: r.lobbyAnswer(e),
+	}, nil
+}
+
+// edge finds or enters the edge that reports.
+func (r *Room) edge(at int64, p *Report) (*EdgeState, error) {
+	e := r.state.Edges[p.Edge]
+	switch {
+	case e != nil && p.Incarnation == e.Incarnation:
+		return e, nil
+	case e != nil && p.Incarnation < e.Incarnation, e != nil && at < e.Heard+edgeTwice:
+		return nil, ErrEdgeTwice
+	case e != nil:
+		r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: e.ID, Incarnation: p.Incarnation})
+		return r.state.Edges[p.Edge], nil
+	}
+	id, err := r.freeID(at)
+	if err != nil {
+		return nil, err
+	}
+	r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: id, Incarnation: p.Incarnation})
+	return r.state.Edges[p.Edge], nil
+}
+
+// freeID gives the lowest number that no edge has; an edge that is silent for long gives its own up.
+func (r *Room) freeID(at int64) (uint8, error) {
+	var taken [256]bool
+	for name, e := range r.state.Edges {
+		if at >= e.Heard+edgeForgotten {
+			r.do(Record{Kind: KindEdgeGone, Edge: name})
+			continue
+		}
+		taken[e.ID] = true
+	}
+	for id := 1; id < len(taken); id++ {
+		if !taken[id] {
+			return uint8(id), nil
+		}
+	}
+	return 0, ErrEdgesFull
+}
+
+// grow takes what the edge gave out since; false asks for the whole lines.
+func (r *Room) grow(e *EdgeState, p *Report, same bool) bool {
+	known := same && e.whole // the counts here are those that the edge was told of
+	ok := true
+	for class := range p.Lines {
+		g, l := &p.Lines[class], &e.Lines[class]
+		switch told, have := g.Total(), l.Total(); {
+		case g.From == 0 && told > have:
+			*l = Line{}
+			l.append(g)
+			r.unmarked = true
+		case told <= have && (known || g.From == 0): // nothing new, or a report that came twice
+		case known && g.From == have:
+			l.append(g)
+			r.unmarked = true
+		default:
+			ok = false
+		}
+		l.thin(r.bucketsPerEdge())
+	}
+	return ok
+}
+
+// bucketsPerEdge keeps the sum over all edges quick: what one loses in sharpness is less than what the others add.
+func (r *Room) bucketsPerEdge() int { return max(64, 2*bucketsMax/max(1, len(r.state.Edges))) }
