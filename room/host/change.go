@@ -1,0 +1,75 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ticketrush/room"
+)
+
+// Change is an act of ops. Only the members that its action names are looked at.
+type Change struct {
+	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end
+	Reason    string  `json:"reason"`               // kept with the change, and published
+	Rate      float64 `json:"rate,omitempty"`       // rate: passes per second; 0 leaves it
+	MaxActive int     `json:"max_active,omitempty"` // rate: people inside; 0 leaves it
+	Open      uint64  `json:"open,omitempty"`       // frontier: so many more may claim
+}
+
+// InvalidChange says what is wrong with a change.
+type InvalidChange struct{ Text string }
+
+func (e *InvalidChange) Error() string { return e.Text }
+
+func invalid(format string, args ...any) error { return &InvalidChange{fmt.Sprintf(format, args...)} }
+
+// actions that a change may name.
+const actions = "pause, resume, rate, frontier, edition, end"
+
+// Change carries out an act of ops, and waits until it is stored.
+func (h *Host) Change(ctx context.Context, c Change) error {
+	if c.Reason == "" {
+		return invalid(`give a "reason": it is kept with the change, and published`)
+	}
+	rm, err := h.ready()
+	if err != nil {
+		return err
+	}
+	if err := apply(rm, c, h.now()); err != nil {
+		h.mu.Unlock()
+		return err
+	}
+	h.log.Info("changed by ops", zap.String("action", c.Action), zap.String("reason", c.Reason))
+	return h.whenStored(ctx)
+}
+
+func apply(rm *room.Room, c Change, now time.Time) error {
+	switch c.Action {
+	case "pause":
+		rm.Pause(now, c.Reason)
+	case "resume":
+		rm.Resume(now, c.Reason)
+	case "end":
+		rm.End(now, c.Reason)
+	case "edition":
+		rm.NewEdition(now, c.Reason)
+	case "rate":
+		if c.Rate == 0 && c.MaxActive == 0 {
+			return invalid(`give "rate" or "max_active"`)
+		}
+		if err := rm.SetLimits(now, room.Limits{Rate: c.Rate, MaxActive: c.MaxActive}, c.Reason); err != nil {
+			return invalid("%v", err)
+		}
+	case "frontier":
+		if c.Open == 0 {
+			return invalid(`give "open", the number of people to let claim`)
+		}
+		rm.OpenPlaces(now, c.Open, c.Reason)
+	default:
+		return invalid("no action %q: %s", c.Action, actions)
+	}
+	return nil
+}

@@ -1,0 +1,299 @@
+package host
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ticketrush/room"
+)
+
+// Options of a host.
+type Options struct {
+	Name     string             // of the room
+	Settings room.Settings      // with defaults, validated
+	Key      ed25519.PrivateKey // signs the frontier document
+	Store    Store
+	Log      *zap.Logger
+	// Left gives the tickets left of the room's event, where that is known; nil when no event is named.
+	Left func() *int64
+	// Strain gives the site's strain as far as the owner itself sees it, from 0 to 1; nil when it sees nothing.
+	Strain func() float64
+	// Seconds is told how long each batch took to store, and with what outcome; nil when nobody counts.
+	Seconds func(took time.Duration, err error)
+}
+
+// Host owns one room. Make it with New, run it with Run in a goroutine of its own.
+type Host struct {
+	opt Options
+	log *zap.Logger
+
+	mu      sync.Mutex
+	room    *room.Room // nil until recovered
+	stored  uint64     // the last batch that is durable
+	changed chan struct{}
+	waiters map[room.Tid][]chan room.Decision
+	failed  error // why it is not ready
+	body    []byte
+	tag     string
+	shown   room.Document
+	shownAt time.Time
+
+	wake chan struct{}
+	done chan struct{}
+}
+
+// New makes a host that is not ready before Run has read the room.
+func New(opt Options) *Host {
+	return &Host{
+		opt: opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
+		failed: ErrNotReady, wake: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+}
+
+func (h *Host) now() time.Time { return time.Now() }
+
+// Configure takes new settings, as a reload brings them.
+func (h *Host) Configure(set room.Settings) {
+	h.mu.Lock()
+	h.opt.Settings = set
+	if h.room != nil {
+		h.room.Configure(set)
+	}
+	h.mu.Unlock()
+	h.nudge()
+}
+
+// Done is closed when the host has ended.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
+// nudge asks for a batch to be stored at once.
+func (h *Host) nudge() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run reads the room and keeps it until ctx ends or the Store says that somebody else owns it. Before it returns it stores what was decided.
+func (h *Host) Run(ctx context.Context) error {
+	defer close(h.done)
+	if err := h.recover(ctx); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(room.TickEvery)
+	defer ticker.Stop()
+	h.publish(h.now())
+	for {
+		tick := false
+		select {
+		case <-ticker.C:
+			tick = true
+		case <-h.wake:
+		case <-ctx.Done():
+			return h.end(nil)
+		}
+		if err := h.turn(ctx, tick); err != nil {
+			return h.end(err)
+		}
+	}
+}
+
+// recover reads the room, and stores what its new owner begins with.
+func (h *Host) recover(ctx context.Context) error {
+	snapshot, batches, found, err := h.opt.Store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	set := h.opt.Settings
+	h.mu.Unlock()
+	now := h.now()
+	var r *room.Room
+	if found {
+		r, err = room.Restore(set, snapshot, batches, now)
+	} else {
+		r, err = room.New(set, now)
+	}
+	if err != nil {
+		return err
+	}
+	first, _ := r.Take(now)
+	if found {
+		err = h.opt.Store.Append(ctx, r.Edition(), &first)
+	} else {
+		// A new room begins with a snapshot, so that what is read later has a start.
+		r.Stored()
+		var state room.State
+		if state, err = r.Snapshot(); err == nil {
+			err = h.opt.Store.Compact(ctx, &state)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.Stored()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.room, h.stored, h.failed = r, first.Seq, nil
+	if h.opt.Settings != set {
+		r.Configure(h.opt.Settings)
+	}
+	d := r.Document(now)
+	h.log.Info("the room is owned here", zap.Bool("recovered", found), zap.Int("batches", len(batches)), zap.Uint64("seq", first.Seq), zap.Int("inside", d.Inside))
+	return nil
+}
+
+// turn decides, stores, and gives out. An error ends the host.
+func (h *Host) turn(ctx context.Context, tick bool) error {
+	now := h.now()
+	var decided []room.Decision
+	h.mu.Lock()
+	if h.opt.Strain != nil {
+		h.room.Pressure(h.opt.Strain())
+	}
+	if tick {
+		decided = h.room.Tick(now)
+	}
+	edition := h.room.Edition()
+	batch, ok := h.room.Take(now)
+	h.mu.Unlock()
+	if ok {
+		if err := h.persist(ctx, edition, &batch); err != nil {
+			return err
+		}
+	}
+	h.mu.Lock()
+	for _, d := range decided {
+		for _, w := range h.waiters[d.Tid] {
+			w <- d // has room for it
+		}
+		delete(h.waiters, d.Tid)
+	}
+	due := ok || now.Sub(h.shownAt) >= time.Second
+	h.mu.Unlock()
+	if due {
+		h.publish(now)
+	}
+	if h.opt.Store.Due() {
+		h.compact(ctx)
+	}
+	return nil
+}
+
+// persist stores a batch, again and again until the Store takes it. Meanwhile nothing is granted, and nothing is shown.
+func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		began := time.Now()
+		err := h.opt.Store.Append(ctx, edition, batch)
+		if h.opt.Seconds != nil {
+			h.opt.Seconds(time.Since(began), err)
+		}
+		h.mu.Lock()
+		h.failed = err
+		if err == nil {
+			h.room.Stored()
+			h.stored = batch.Seq
+			close(h.changed)
+			h.changed = make(chan struct{})
+		}
+		h.mu.Unlock()
+		if err == nil || errors.Is(err, ErrLost) {
+			return err
+		}
+		h.log.Error("the room's log was not stored; nobody is let in until it is", zap.Uint64("batch", batch.Seq), zap.Error(err))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return &unstored{edition, batch}
+		}
+	}
+}
+
+// unstored is a batch that was taken and not stored before the host was stopped.
+type unstored struct {
+	edition uint16
+	batch   *room.Batch
+}
+
+func (*unstored) Error() string { return "stopped before the last changes were stored" }
+
+// stopPatience bounds how long a stopping host waits for its Store.
+const stopPatience = 5 * time.Second
+
+// end stores what there is, unless the room is lost, and refuses everything from here on.
+func (h *Host) end(cause error) error {
+	h.mu.Lock()
+	h.failed = ErrNotReady
+	h.mu.Unlock()
+	if errors.Is(cause, ErrLost) {
+		return cause
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	var rest *unstored
+	if errors.As(cause, &rest) {
+		if cause = h.persist(ctx, rest.edition, rest.batch); cause != nil {
+			return cause
+		}
+	}
+	now := h.now()
+	h.mu.Lock()
+	h.room.Mark(now)
+	edition := h.room.Edition()
+	batch, ok := h.room.Take(now)
+	h.mu.Unlock()
+	if ok {
+		cause = h.persist(ctx, edition, &batch)
+	}
+	if cause == nil {
+		h.compact(ctx)
+	}
+	h.mu.Lock()
+	h.failed = ErrNotReady
+	h.mu.Unlock()
+	return cause
+}
+
+// compact folds the log into a snapshot. A failure costs nothing but a longer log.
+func (h *Host) compact(ctx context.Context) {
+	h.mu.Lock()
+	snapshot, err := h.room.Snapshot()
+	h.mu.Unlock()
+	if err != nil {
+		return // there are changes under way: the next turn
+	}
+	if err := h.opt.Store.Compact(ctx, &snapshot); err != nil {
+		h.log.Warn("the room's snapshot was not stored; its log grows", zap.Error(err))
+	}
+}
+
+// publish makes the document of now. Only Run's goroutine calls it, so that documents follow each other.
+func (h *Host) publish(now time.Time) {
+	h.mu.Lock()
+	d := h.room.Document(now)
+	h.mu.Unlock()
+	d.Room = h.opt.Name
+	if h.opt.Left != nil {
+		d.Stock = h.opt.Left()
+	}
+	body, tag, err := d.Encode(h.opt.Key)
+	if err != nil {
+		h.log.Error("encode the frontier document", zap.Error(err))
+		return
+	}
+	h.mu.Lock()
+	h.body, h.tag, h.shown, h.shownAt = body, tag, d, now
+	h.mu.Unlock()
+}
+
+// Document gives the last document, and why the host is not ready, if it is not.
+func (h *Host) Document() (d room.Document, ready error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shown, h.failed
+}

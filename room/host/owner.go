@@ -1,0 +1,64 @@
+// Package host drives a room.Room: it stores what the room decides, batch by batch, before anybody hears of it, and does the work of the draw.
+//
+// One Host is the owner of one room for a while: on a lone edge for the life of the process, on a stockd node as long as the node owns the room's
+// partition. Owner is what edges ask; Host answers it directly, a stockd client over HTTP.
+//
+//	edge ── Sync, Claim, Renew, Leave, Ban, Change ──► Host ──(batch)──► Store
+//	                                                     └── answers only what Store has taken
+//
+// Every change is in a batch; a batch is stored again, with the same bytes, until it is taken or the Store says that somebody else owns the room
+// (ErrLost). Then the host ends, and nothing that it decided since was ever told.
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ticketrush/room"
+)
+
+// Why an owner does not answer.
+var (
+	// ErrNotReady says that the room is not read yet, that its owner is elsewhere, or that its storage takes no changes. Ask again.
+	ErrNotReady = errors.New("the waiting room is not ready")
+	// ErrLost is a Store's word that somebody else owns the room; it ends the host.
+	ErrLost = errors.New("somebody else owns the room")
+)
+
+// Claimed is the outcome of a claim.
+type Claimed struct {
+	Granted bool         `json:"granted"`
+	Session room.Session `json:"session"`
+	Moved   uint64       `json:"moved,omitempty"` // the rank that the place has from now on; 0: as before
+}
+
+// Owner is what an edge may ask of a room's owner. What an answer says is durable. Errors are those of package room, ErrNotReady, or the context's.
+type Owner interface {
+	// Sync reports, and brings what is new.
+	Sync(ctx context.Context, report *room.Report) (*room.Answer, error)
+	// Claim asks for a pass; it waits for the decision until claim.Until.
+	Claim(ctx context.Context, claim room.Claim) (Claimed, error)
+	// Renew gives a living pass a new life, of the room's usual one where life is 0.
+	Renew(ctx context.Context, tid room.Tid, renewal uint16, life time.Duration) (room.Session, error)
+	// Leave ends a living pass; for somebody who is not inside it does nothing.
+	Leave(ctx context.Context, tid room.Tid) error
+	// Ban ends a visitor's admission, and refuses their claims until then.
+	Ban(ctx context.Context, tid room.Tid, until time.Time) error
+	// Change carries out what ops ask for.
+	Change(ctx context.Context, change Change) error
+}
+
+// Store keeps a room: a snapshot, the batches after it, and the lobby's list. All of it is under a fence: a Store whose owner was replaced refuses.
+type Store interface {
+	// Load gives what is stored; found is false for a room that never was.
+	Load(ctx context.Context) (snapshot room.State, batches []room.Batch, found bool, err error)
+	// LoadLobby gives the tids of all batches of the present edition, in their order.
+	LoadLobby(ctx context.Context, edition uint16, each func(room.Tids) error) error
+	// Append makes a batch durable. It may be called again with the same batch.
+	Append(ctx context.Context, edition uint16, batch *room.Batch) error
+	// Compact stores a snapshot; batches up to it are not needed any more, but for their tids.
+	Compact(ctx context.Context, snapshot *room.State) error
+	// Due says that so much was appended since the last snapshot that one should be made.
+	Due() bool
+}
