@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"ticketrush/room"
+	"ticketrush/room/host"
 )
 
 func init() {
@@ -61,22 +63,33 @@ type roomJSON struct {
 	Waiting   uint64            `json:"waiting"`
 	Joined    uint64            `json:"joined"`
 	Granted   uint64            `json:"granted"`
+	Lobby     uint64            `json:"lobby"`
 	Frontier  map[string]string `json:"frontier,omitempty"`
 }
 
-func (k *keeper) describe(now time.Time) roomJSON {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	out := roomJSON{Room: k.name, Ready: k.room != nil && k.failed == nil}
-	if k.failed != nil {
-		out.Error = k.failed.Error()
+// describePatience bounds how long ops wait for the owner's last word; beyond, they see the one before.
+const describePatience = time.Second
+
+func (k *keeper) describe(ctx context.Context) roomJSON {
+	ctx, cancel := context.WithTimeout(ctx, describePatience)
+	defer cancel()
+	k.refresh(ctx)
+	out := roomJSON{Room: k.name}
+	k.mu.RLock()
+	owner, failed, d := k.owner, k.failed, k.edge.Document()
+	k.mu.RUnlock()
+	if owner != nil && failed == nil {
+		failed = owner.describe()
 	}
-	if k.room == nil {
+	out.Ready = failed == nil && d != nil
+	if failed != nil {
+		out.Error = failed.Error()
+	}
+	if d == nil {
 		return out
 	}
-	d := k.room.Document(now)
 	out.State, out.Edition, out.Rate, out.ShowRate, out.Inside, out.MaxActive = d.Phase, d.Edition, d.Rate, d.ShowRate, d.Inside, d.MaxActive
-	out.Waiting, out.Joined, out.Granted = d.Waiting, d.Joined, d.Granted
+	out.Waiting, out.Joined, out.Granted, out.Lobby = d.Waiting, d.Joined, d.Granted, d.Lobby
 	out.Frontier = map[string]string{"main": fmt.Sprint(d.Frontier[room.GroupMain]), "slow": fmt.Sprint(d.Frontier[room.GroupSlow])}
 	return out
 }
@@ -87,20 +100,12 @@ func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	rooms := []roomJSON{}
 	keepers.Range(func(_, value any) bool {
-		rooms = append(rooms, value.(*keeper).describe(time.Now()))
+		rooms = append(rooms, value.(*keeper).describe(r.Context()))
 		return true
 	})
 	slices.SortFunc(rooms, func(a, b roomJSON) int { return strings.Compare(a.Room, b.Room) })
 	writeJSON(w, http.StatusOK, map[string]any{"rooms": rooms})
 	return nil
-}
-
-// change is the body of an admin call.
-type change struct {
-	Reason    string  `json:"reason"`
-	Rate      float64 `json:"rate"`
-	MaxActive int     `json:"max_active"`
-	Open      uint64  `json:"open"`
 }
 
 func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
@@ -116,13 +121,13 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 		return adminError(http.StatusNotFound, "no room %q here", name)
 	}
 	if action == "" && r.Method == http.MethodGet {
-		writeJSON(w, http.StatusOK, k.describe(time.Now()))
+		writeJSON(w, http.StatusOK, k.describe(r.Context()))
 		return nil
 	}
 	if r.Method != http.MethodPost {
 		return adminError(http.StatusMethodNotAllowed, "use POST")
 	}
-	var c change
+	var c host.Change
 	if r.ContentLength != 0 {
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
 		dec.DisallowUnknownFields()
@@ -130,55 +135,41 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 			return adminError(http.StatusBadRequest, "the body: %v", err)
 		}
 	}
-	if c.Reason == "" {
+	if c.Action = action; c.Reason == "" {
 		c.Reason = "admin API"
 	}
-	if err := k.change(r.Context(), action, c); err != nil {
+	if err := k.change(r.Context(), c); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, k.describe(time.Now()))
+	writeJSON(w, http.StatusOK, k.describe(r.Context()))
 	return nil
 }
 
-// change carries out an admin call and waits until it is stored.
-func (k *keeper) change(ctx context.Context, action string, c change) error {
-	rm, err := k.ready()
-	if err != nil {
-		return adminError(http.StatusServiceUnavailable, "the room is not kept here yet: %v", err)
+// changePatience bounds an admin call.
+const changePatience = 10 * time.Second
+
+// change carries out an admin call, and waits until it is stored and this edge knows of it.
+func (k *keeper) change(ctx context.Context, c host.Change) error {
+	ctx, cancel := context.WithTimeout(ctx, changePatience)
+	defer cancel()
+	k.mu.RLock()
+	owner := k.owner
+	k.mu.RUnlock()
+	if owner == nil {
+		return adminError(http.StatusServiceUnavailable, "the room is not kept here yet")
 	}
-	refuse := func(status int, format string, args ...any) error {
-		k.mu.Unlock()
-		return adminError(status, format, args...)
-	}
-	now := time.Now()
-	switch action {
-	case "pause":
-		rm.Pause(now, c.Reason)
-	case "resume":
-		rm.Resume(now, c.Reason)
-	case "end":
-		rm.End(now, c.Reason)
-	case "edition":
-		rm.NewEdition(now, c.Reason)
-	case "rate":
-		if c.Rate == 0 && c.MaxActive == 0 {
-			return refuse(http.StatusBadRequest, `give "rate" or "max_active"`)
-		}
-		if err := rm.SetLimits(now, room.Limits{Rate: c.Rate, MaxActive: c.MaxActive}, c.Reason); err != nil {
-			return refuse(http.StatusBadRequest, "%v", err)
-		}
-	case "frontier":
-		if c.Open == 0 {
-			return refuse(http.StatusBadRequest, `give "open", the number of people to let claim`)
-		}
-		rm.OpenPlaces(now, c.Open, c.Reason)
-	default:
-		return refuse(http.StatusNotFound, "no action %q: pause, resume, rate, frontier, edition, end", action)
-	}
-	k.log.Info("changed by the admin API", zap.String("action", action), zap.String("reason", c.Reason))
-	if err := k.whenStored(ctx); err != nil {
+	err := owner.Change(ctx, c)
+	var invalid *host.InvalidChange
+	switch {
+	case errors.As(err, &invalid) && invalid.Unknown:
+		return adminError(http.StatusNotFound, "%v", err)
+	case errors.As(err, &invalid):
+		return adminError(http.StatusBadRequest, "%v", err)
+	case err != nil:
 		return adminError(http.StatusServiceUnavailable, "the change is not stored yet: %v", err)
 	}
+	k.logger().Info("changed by the admin API", zap.String("action", c.Action), zap.String("reason", c.Reason))
+	k.refresh(ctx)
 	return nil
 }
 

@@ -145,7 +145,8 @@ func (a *App) Start() error {
 		if event := use.event; event != "" {
 			left = func() *int64 { return a.counts.left(event) }
 		}
-		use.keeper.start(use.set, a.keys, a.ctx.Storage(), left, a.log)
+		keeper := use.keeper
+		keeper.start(keeping{use.set, a.ctx.Storage(), left}, a.keys, a.log, func() roomOwner { return &local{k: keeper} })
 	}
 	for _, c := range a.clients {
 		c.Start() // once; another configuration may have done it

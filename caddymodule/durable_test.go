@@ -197,11 +197,11 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 	}
 	storage := &brittle{Storage: &certmagic.FileStorage{Path: t.TempDir()}}
 	k := newKeeper("brittle")
-	k.start(room.Settings{Rate: 100}.WithDefaults(), keys, storage, nil, zap.NewNop())
+	k.start(keeping{room.Settings{Rate: 100}.WithDefaults(), storage, nil}, keys, zap.NewNop(), func() roomOwner { return &local{k: k} })
 	h := &Handler{Room: "brittle", keeper: k, names: namesOf("brittle"), Place: caddy.Duration(time.Hour)}
 	var v visit
 	for v.place == "" {
-		if v, err = h.join(room.Tid{1}, 0); err != nil && !errors.Is(err, errNotReady) {
+		if v, err = h.join(t.Context(), room.Tid{1}, 0); err != nil && !errors.Is(err, room.ErrAway) {
 			t.Fatal(err)
 		}
 	}
@@ -209,13 +209,13 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
 	for ctx.Err() == nil {
-		if _, granted, err := h.claim(ctx, v); granted && err == nil {
+		if _, granted, err := h.claim(ctx, &v); granted && err == nil {
 			t.Fatal("a pass was given that is not stored")
 		}
 	}
 	storage.broken.Store(false)
 	for granted := false; !granted; {
-		if _, granted, err = h.claim(t.Context(), v); err != nil {
+		if _, granted, err = h.claim(t.Context(), &v); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 	if err != nil || !found || len(batches) != 0 || len(snapshot.Inside) != 1 {
 		t.Errorf("after the stop: %d batches, %d inside, %v", len(batches), len(snapshot.Inside), err)
 	}
-	if _, _, err := h.claim(t.Context(), v); !errors.Is(err, errNotReady) {
+	if _, _, err := h.claim(t.Context(), &v); !errors.Is(err, errNotReady) {
 		t.Errorf("a claim after the stop: %v", err)
 	}
 }

@@ -158,7 +158,7 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 			flags = pass.NoJS
 		}
 		var err error
-		if v, err = h.join(tid, flags); err != nil {
+		if v, err = h.join(r.Context(), tid, flags); err != nil {
 			h.refusal(w, err)
 			return
 		}
@@ -172,29 +172,46 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 	h.writePlace(w, v)
 }
 
-// join asks the room for a rank and signs it.
-func (h *Handler) join(tid room.Tid, flags pass.Flags) (v visit, err error) {
-	keys := h.keeper.keys.Load()
-	rm, err := h.keeper.ready()
-	if err != nil || keys == nil {
+// lobbyPatience is how long a join in the lobby waits for the owner's word that the visitor is in the draw. Beyond, the page asks again.
+const lobbyPatience = 2 * time.Second
+
+// join gives a place and signs it.
+func (h *Handler) join(ctx context.Context, tid room.Tid, flags pass.Flags) (v visit, err error) {
+	k := h.keeper
+	if k.keys.Load() == nil {
 		return v, errNotReady
 	}
-	now := time.Now()
-	if rm.Phase(now) == room.PhaseEnded {
-		h.keeper.mu.Unlock()
-		return v, fmt.Errorf("the sale has ended")
-	}
-	v = visit{tid: tid, rank: rm.Join(now, tid, room.ClassArrival), flags: flags | pass.Unbound, edition: rm.Edition()}
-	dirty := rm.Dirty()
-	h.keeper.mu.Unlock()
-	if dirty {
-		h.keeper.nudge() // the frontier may have opened for this place already
+	k.mu.Lock()
+	rank, err := k.edge.Join(time.Now(), tid, room.ClassArrival)
+	edition, mark, urgent := k.edge.Edition(), k.edge.LobbyMark(), k.edge.Urgent()
+	k.mu.Unlock()
+	if err != nil {
+		return v, err
 	}
 	metrics.joins.WithLabelValues(h.Room).Inc()
-	v.place, err = keys.Sign(&pass.Token{
-		Type: pass.Queued, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: tid, Rank: v.rank, Issued: now, Expires: now.Add(h.placeLife(now)),
+	if rank == 0 {
+		ctx, cancel := context.WithTimeout(ctx, lobbyPatience)
+		defer cancel()
+		k.whenSynced(ctx, func(e *room.Edge) bool { return e.InDraw(mark) })
+	} else if urgent {
+		k.nudge() // the frontier may open for this place at once
+	}
+	v = visit{tid: tid, rank: rank, flags: flags | pass.Unbound, edition: edition}
+	return v, h.signPlace(&v)
+}
+
+// signPlace makes the text of a place.
+func (h *Handler) signPlace(v *visit) (err error) {
+	kind, now := pass.Queued, time.Now()
+	if v.rank == 0 {
+		kind = pass.Lobby
+	}
+	v.place, err = h.keeper.keys.Load().Sign(&pass.Token{
+		Type: kind, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: v.tid, Rank: v.rank, Risk: v.risk, Issued: now,
+		Expires: now.Add(h.placeLife(now)),
 	})
-	return v, err
+	v.fresh = true
+	return err
 }
 
 // placeLife reaches to the end of the sale.
@@ -237,6 +254,10 @@ func (h *Handler) noPlace(w http.ResponseWriter) {
 	}.write(w)
 }
 
+type stockJSON struct {
+	Left *int64 `json:"left"`
+}
+
 // serveStock says what is left of the room's event, as far as the edge knows.
 func (h *Handler) serveStock(w http.ResponseWriter, r *http.Request) {
 	var out stockJSON
@@ -257,35 +278,20 @@ func (h *Handler) serveStock(w http.ResponseWriter, r *http.Request) {
 // claimWait is how long a claim is kept in the room before the visitor is told to ask again: so long lower ranks can still overtake.
 const claimWait = 1500 * time.Millisecond
 
-// claim asks the room for a pass. When it is granted, it is durable.
-func (h *Handler) claim(ctx context.Context, v visit) (s room.Session, granted bool, err error) {
-	k := h.keeper
-	rm, err := k.ready()
+// claim asks the room for a pass. When it is granted, it is durable. The visit gets another place where the owner gives one.
+func (h *Handler) claim(ctx context.Context, v *visit) (s room.Session, granted bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, claimWait+ownerPatience)
+	defer cancel()
+	if v.rank == 0 {
+		return s, false, nil
+	}
+	c, err := h.keeper.owner.Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait)})
 	if err != nil {
 		return s, false, err
 	}
-	now := time.Now()
-	s, ok, waits, err := rm.Claim(now, room.Claim{Tid: v.tid, Rank: v.rank, Until: now.Add(claimWait)})
-	if ok && err == nil {
-		return s, true, k.whenStored(ctx)
+	if c.Moved != 0 {
+		v.rank = c.Moved
+		return s, false, h.signPlace(v)
 	}
-	if !waits || err != nil {
-		k.mu.Unlock()
-		return s, false, err
-	}
-	answer := make(chan room.Decision, 1)
-	k.waiters[v.tid] = append(k.waiters[v.tid], answer)
-	k.mu.Unlock()
-	timer := time.NewTimer(claimWait + 3*time.Second)
-	defer timer.Stop()
-	select {
-	case d := <-answer:
-		return d.Session, d.Granted, nil
-	case <-ctx.Done():
-		return s, false, ctx.Err()
-	case <-k.done:
-		return s, false, errNotReady
-	case <-timer.C:
-		return s, false, errNotReady
-	}
+	return c.Session, c.Granted, nil
 }

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -182,7 +181,7 @@ func (h *Handler) count(decision string) { metrics.requests.WithLabelValues(h.Ro
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v visit) error {
 	h.hideCookies(r)
 	ctx := r.Context()
-	class := room.RankClass(v.session.Rank)
+	class := room.RankClass(v.rank)
 	caddyhttp.SetVar(ctx, "waiting_room.state", "admitted")
 	caddyhttp.SetVar(ctx, "waiting_room.tid", v.tid.String())
 	caddyhttp.SetVar(ctx, "waiting_room.class", int(class))
@@ -221,16 +220,6 @@ func stripIncoming(r *http.Request) {
 }
 
 func admittedVar(name string) string { return "waiting_room.admitted." + name }
-
-// ready gives the room under its lock; release it.
-func (k *keeper) ready() (*room.Room, error) {
-	k.mu.Lock()
-	if k.room == nil || errors.Is(k.failed, errNotReady) {
-		k.mu.Unlock()
-		return nil, errNotReady
-	}
-	return k.room, nil
-}
 
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)

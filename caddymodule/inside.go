@@ -27,35 +27,42 @@ type queuedJSON struct {
 	NextPollMs int64         `json:"next_poll_ms"`
 }
 
-// sign makes the text of a session's pass; the same session gives the same text.
-func (h *Handler) sign(v visit, s room.Session) (string, error) {
+// signPass makes the text of a session's pass; the same session gives the same text.
+func (h *Handler) signPass(v visit, s room.Session) (string, error) {
 	return h.keeper.keys.Load().Sign(&pass.Token{
 		Type: pass.Pass, Flags: v.flags | pass.Unbound, Room: h.keeper.number, Edition: v.edition, Renewal: s.Renewal, Tid: v.tid, Rank: s.Rank,
 		Issued: time.UnixMilli(s.Issued), Expires: time.UnixMilli(s.Expires), Risk: v.risk,
 	})
 }
 
+// untilOwner gives how long it is until a moment of the owner's time.
+func (k *keeper) untilOwner(moment int64) time.Duration {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return time.Duration(moment-k.edge.Time(time.Now())) * time.Millisecond
+}
+
 // setPass signs a pass and sets its cookie.
 func (h *Handler) setPass(w http.ResponseWriter, r *http.Request, v visit, s room.Session) bool {
-	text, err := h.sign(v, s)
+	text, err := h.signPass(v, s)
 	if err != nil {
 		return false
 	}
-	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, time.Until(time.UnixMilli(s.Expires)), false)
+	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, h.keeper.untilOwner(s.Expires), false)
 	return true
 }
 
 func (h *Handler) writePass(w http.ResponseWriter, r *http.Request, status int, v visit, s room.Session) {
-	text, err := h.sign(v, s)
+	text, err := h.signPass(v, s)
 	if err != nil {
 		h.notReady(w)
 		return
 	}
-	expires := time.UnixMilli(s.Expires)
-	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, time.Until(expires), false)
+	left := h.keeper.untilOwner(s.Expires)
+	h.setCookie(w, r, h.names.securePass, h.names.plainPass, text, left, false)
 	w.Header().Set("Wr-State", "admitted")
 	writeJSON(w, status, passJSON{
-		State: room.StandingAdmitted, Pass: text, ExpiresAt: expires.UTC().Format(time.RFC3339), ExpiresInS: int64(time.Until(expires) / time.Second),
+		State: room.StandingAdmitted, Pass: text, ExpiresAt: time.UnixMilli(s.Expires).UTC().Format(time.RFC3339), ExpiresInS: int64(left / time.Second),
 		Renewal: s.Renewal, Return: h.Return,
 	})
 }
@@ -72,7 +79,7 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 		h.noPlace(w)
 		return
 	}
-	s, granted, err := h.claim(r.Context(), v)
+	s, granted, err := h.claim(r.Context(), &v)
 	if err != nil {
 		metrics.claims.WithLabelValues(h.Room, "refused").Inc()
 		h.refusal(w, err)
@@ -82,6 +89,9 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 		metrics.claims.WithLabelValues(h.Room, "granted").Inc()
 	} else {
 		metrics.claims.WithLabelValues(h.Room, "not_yet").Inc()
+	}
+	if v.fresh {
+		h.setPlace(w, r, v)
 	}
 	switch {
 	case in.form:
@@ -99,18 +109,14 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// ownerPatience bounds what is asked of the owner on behalf of a visitor.
+const ownerPatience = 3 * time.Second
+
 // renew gives a living pass a new life; the answer is durable.
 func (h *Handler) renew(ctx context.Context, v visit, life time.Duration) (room.Session, error) {
-	rm, err := h.keeper.ready()
-	if err != nil {
-		return room.Session{}, err
-	}
-	s, err := rm.Renew(time.Now(), v.tid, v.renewal, life)
-	if err != nil {
-		h.keeper.mu.Unlock()
-		return s, err
-	}
-	return s, h.keeper.whenStored(ctx)
+	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	defer cancel()
+	return h.keeper.owner.Renew(ctx, v.tid, v.renewal, life)
 }
 
 func (h *Handler) serveRenew(w http.ResponseWriter, r *http.Request) {
@@ -132,15 +138,18 @@ func (h *Handler) serveRenew(w http.ResponseWriter, r *http.Request) {
 
 // leave ends a pass, and gives up the place when asked to; the answer is durable.
 func (h *Handler) leave(ctx context.Context, v visit, place bool) error {
-	rm, err := h.keeper.ready()
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	defer cancel()
+	if err := h.keeper.owner.Leave(ctx, v.tid); err != nil {
 		return err
 	}
-	_ = rm.Leave(time.Now(), v.tid) // somebody who only waits is not inside
 	if place {
-		rm.Forget(v.tid)
+		h.keeper.mu.Lock()
+		h.keeper.edge.Forget(v.tid)
+		h.keeper.mu.Unlock()
 	}
-	return h.keeper.whenStored(ctx)
+	h.keeper.nudge() // this edge turns the pass away as soon as it hears of it
+	return nil
 }
 
 func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
@@ -170,11 +179,10 @@ func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
 
 // revoke ends a visitor's admission for the life of a place.
 func (h *Handler) revoke(ctx context.Context, v visit) error {
-	rm, err := h.keeper.ready()
-	if err != nil {
+	now := time.Now()
+	if err := h.keeper.owner.Ban(ctx, v.tid, now.Add(h.placeLife(now))); err != nil {
 		return err
 	}
-	now := time.Now()
-	rm.Ban(now, now.Add(h.placeLife(now)), v.tid)
-	return h.keeper.whenStored(ctx)
+	h.keeper.nudge()
+	return nil
 }

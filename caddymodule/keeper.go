@@ -13,70 +13,94 @@ import (
 
 	"ticketrush/pass"
 	"ticketrush/room"
+	"ticketrush/room/host"
 )
 
 // keepers holds the rooms of this process by name; they survive a reload of the configuration.
 var keepers = caddy.NewUsagePool()
 
-// errNotReady says that the room's log is not read yet, that its lock is somewhere else, or that its storage does not take changes.
-var errNotReady = errors.New("the waiting room is not ready")
+// errNotReady says that the room's owner was not met yet, does not answer, or cannot make its changes durable.
+var errNotReady = host.ErrNotReady
 
-// keeper drives one room: it is what makes a decision durable, and gives it out.
+// keeper is this edge of one room. It stamps arrivals and checks passes by itself, tells the owner four times a second what it did, and asks it
+// for everything else. The owner is in this process, or a stockd node.
 type keeper struct {
 	name   string
 	number uint32
 	keys   atomic.Pointer[pass.Keyring] // nil until the first start
-	doc    atomic.Pointer[frontierDoc]  // nil until recovered
+	doc    atomic.Pointer[frontierDoc]  // nil until the owner was met
 
-	mu      sync.Mutex
-	room    *room.Room // nil until recovered
-	set     room.Settings
-	log     *zap.Logger
-	left    func() *int64 // what is left of the room's event; nil when no event is named
-	storage certmagic.Storage
-	stored  uint64        // the last batch that is durable
-	changed chan struct{} // closed and replaced at each stored batch
-	waiters map[room.Tid][]chan room.Decision
-	failed  error // why it is not ready, for the admin API
-	stop    context.CancelFunc
-	done    chan struct{} // nil until started
-	renewed bool          // a reload: the storage may be another one
-
-	unstored *room.Batch // taken, and not stored before the stop; of run's goroutine only
+	mu     sync.RWMutex
+	edge   *room.Edge
+	log    *zap.Logger
+	synced chan struct{} // closed and replaced at each answer of the owner
+	begun  uint64        // syncs
+	ended  uint64        // the last of them that was answered
+	failed error         // why the last sync brought nothing; for the admin API and the log
+	owner  roomOwner     // nil until started
+	stop   context.CancelFunc
+	done   chan struct{} // nil until started
 
 	wake    chan struct{}
 	streams atomic.Int64
 }
 
+// keeping is how a configuration has a room kept.
+type keeping struct {
+	settings room.Settings
+	storage  certmagic.Storage
+	left     func() *int64 // what is left of the room's event; nil when no event is named
+}
+
+// roomOwner is an owner that lives as long as its keeper.
+type roomOwner interface {
+	host.Owner
+	// configure takes what a reload brings.
+	configure(u keeping, log *zap.Logger)
+	// describe gives why the owner does not work, as far as this process sees it.
+	describe() error
+	// run works until ctx ends.
+	run(ctx context.Context)
+}
+
 func newKeeper(name string) *keeper {
+	now := time.Now()
 	return &keeper{
-		name: name, number: pass.RoomNumber(name), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
+		name: name, number: pass.RoomNumber(name), edge: room.NewEdge(edgeName(), uint64(now.UnixNano()), now), synced: make(chan struct{}),
 		wake: make(chan struct{}, 1), log: zap.NewNop(),
 	}
 }
 
-// start begins to keep the room, or takes over the settings of a new configuration.
-func (k *keeper) start(set room.Settings, keys *pass.Keyring, storage certmagic.Storage, left func() *int64, log *zap.Logger) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.set, k.storage, k.left, k.log = set, storage, left, log.With(zap.String("room", k.name))
-	k.keys.Store(keys)
-	if k.room != nil {
-		k.room.Configure(set)
+// edgeName names this edge among those of the room: one process per data directory of Caddy.
+func edgeName() string {
+	id, err := caddy.InstanceID()
+	if err != nil {
+		return "edge"
 	}
-	if k.done == nil {
-		var ctx context.Context
-		ctx, k.stop = context.WithCancel(context.Background())
-		k.done = make(chan struct{})
-		go k.run(ctx)
-		return
-	}
-	k.renewed = true
-	k.nudge()
+	return id.String()
 }
 
-// Destruct ends the keeper when no configuration uses it any more: what is decided is stored, the lock is given back. Requests that are still
-// under way find a room that answers "not ready".
+// start begins to keep the room, or takes over the settings of a new configuration.
+func (k *keeper) start(u keeping, keys *pass.Keyring, log *zap.Logger, owner func() roomOwner) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.log = log.With(zap.String("room", k.name))
+	k.keys.Store(keys)
+	if k.done != nil {
+		k.owner.configure(u, k.log)
+		k.nudge()
+		return
+	}
+	k.owner = owner()
+	k.owner.configure(u, k.log)
+	var ctx context.Context
+	ctx, k.stop = context.WithCancel(context.Background())
+	k.done = make(chan struct{})
+	go k.run(ctx)
+}
+
+// Destruct ends the keeper when no configuration uses it any more: what is decided is stored. Requests that are still under way find a room that
+// answers "not ready".
 func (k *keeper) Destruct() error {
 	k.mu.Lock()
 	stop, done := k.stop, k.done
@@ -89,18 +113,18 @@ func (k *keeper) Destruct() error {
 	case <-done:
 		return nil
 	case <-time.After(10 * time.Second):
-		return errors.New("waiting room " + k.name + ": storage did not take the last changes in time")
+		return errors.New("waiting room " + k.name + ": the last changes were not stored in time")
 	}
 }
 
 // logger gives the present configuration's logger.
 func (k *keeper) logger() *zap.Logger {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.mu.RLock()
+	defer k.mu.RUnlock()
 	return k.log
 }
 
-// nudge asks for a batch to be stored at once.
+// nudge asks for a sync at once.
 func (k *keeper) nudge() {
 	select {
 	case k.wake <- struct{}{}:
@@ -108,120 +132,129 @@ func (k *keeper) nudge() {
 	}
 }
 
+const (
+	syncEvery = 250 * time.Millisecond
+	// syncPause lets nudges gather.
+	syncPause = 10 * time.Millisecond
+	// syncPatience bounds one sync.
+	syncPatience = 3 * time.Second
+)
+
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
-	j := k.open(ctx)
-	if j == nil {
-		return
-	}
-	ticker := time.NewTicker(room.TickEvery)
-	defer ticker.Stop()
-	k.publish(time.Now())
+	var work sync.WaitGroup
+	defer work.Wait()
+	ownerCtx, stopOwner := context.WithCancel(context.Background())
+	defer stopOwner() // after the last sync
+	work.Go(func() { k.owner.run(ownerCtx) })
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
-		tick := false
 		select {
-		case <-ticker.C:
-			tick = true
+		case <-timer.C:
 		case <-k.wake:
 		case <-ctx.Done():
-			k.close(j)
+			last, cancel := context.WithTimeout(context.Background(), time.Second)
+			k.sync(last)
+			cancel()
 			return
 		}
-		if !k.turn(ctx, j, tick) {
-			k.close(j)
-			return
+		timer.Reset(syncEvery)
+		k.sync(ctx)
+		pause.Reset(syncPause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
 		}
-		j = k.follow(j)
 	}
 }
 
-// turn decides, stores, and gives out. It is false when it was stopped before the changes were stored.
-func (k *keeper) turn(ctx context.Context, j *journal, tick bool) bool {
-	now := time.Now()
-	var decided []room.Decision
+// sync tells the owner what happened here, and learns what is new.
+func (k *keeper) sync(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, syncPatience)
+	defer cancel()
 	k.mu.Lock()
-	if tick {
-		decided = k.room.Tick(now)
-	}
-	batch, ok := k.room.Take(now)
+	k.begun++
+	round, sent := k.begun, time.Now()
+	report := k.edge.Report(sent)
 	k.mu.Unlock()
-	if ok && !k.persist(ctx, j, &batch) {
-		return false
-	}
+	answer, err := k.owner.Sync(ctx, &report)
+	received := time.Now()
 	k.mu.Lock()
-	for _, d := range decided {
-		for _, w := range k.waiters[d.Tid] {
-			w <- d // has room for it
-		}
-		delete(k.waiters, d.Tid)
+	defer k.mu.Unlock()
+	k.note(err, received)
+	if err != nil {
+		return
 	}
-	k.mu.Unlock()
-	if doc := k.doc.Load(); ok || doc == nil || now.Sub(doc.at) >= time.Second {
-		k.publish(now)
+	k.edge.Took(sent, received, &report, answer)
+	k.ended = round
+	close(k.synced)
+	k.synced = make(chan struct{})
+	body, tag := k.edge.Body()
+	if doc := k.doc.Load(); tag != "" && (doc == nil || doc.tag != tag) {
+		k.publish(body, tag)
 	}
-	if j.batches >= snapshotEvery {
-		k.compact(ctx, j)
-	}
-	return true
 }
 
-// persist stores a batch, again and again with the same bytes until storage takes it. Meanwhile nothing is granted and pages are served.
-func (k *keeper) persist(ctx context.Context, j *journal, batch *room.Batch) bool {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		began := time.Now()
-		err := j.append(ctx, batch)
-		metrics.storeSeconds.WithLabelValues(k.name).Observe(time.Since(began).Seconds())
-		k.mu.Lock()
-		k.failed = err
-		if err == nil {
-			k.room.Stored()
-			k.stored = batch.Seq
-			close(k.changed)
-			k.changed = make(chan struct{})
-			k.mu.Unlock()
+// note logs when the owner goes away and when it is back.
+func (k *keeper) note(err error, now time.Time) {
+	metrics.clockBound.WithLabelValues(k.name).Set(k.edge.Bound(now) / 1000)
+	if err != nil {
+		metrics.syncErrors.WithLabelValues(k.name).Inc()
+		if k.failed == nil && k.edge.Ready() {
+			k.log.Error("the room's owner does not answer; nobody is let in until it does", zap.Error(err))
+		}
+	} else if k.failed != nil {
+		k.log.Info("the room's owner answers")
+	}
+	k.failed = err
+}
+
+// whenSynced waits until ok holds after an answer of the owner.
+func (k *keeper) whenSynced(ctx context.Context, ok func(*room.Edge) bool) bool {
+	for {
+		k.mu.RLock()
+		done, synced, ended := ok(k.edge), k.synced, k.done
+		k.mu.RUnlock()
+		if ended == nil {
+			return false // nothing syncs yet
+		}
+		if done {
 			return true
 		}
-		k.mu.Unlock()
-		metrics.storeErrors.WithLabelValues(k.name).Inc()
-		k.logger().Error("the room's log was not stored; nobody is let in until it is", zap.Uint64("batch", batch.Seq), zap.Error(err))
+		k.nudge()
 		select {
-		case <-time.After(pause):
+		case <-synced:
 		case <-ctx.Done():
-			k.unstored = batch
+			return false
+		case <-ended:
 			return false
 		}
 	}
 }
 
-// whenStored waits until everything that was done to the room so far is durable. The caller holds the mutex, and does not any more after it.
-func (k *keeper) whenStored(ctx context.Context) error {
-	seq := k.room.Seq()
-	for k.stored < seq {
-		changed := k.changed
-		k.mu.Unlock()
-		k.nudge()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return errNotReady
-		case <-k.done:
-			return errNotReady
-		}
-		k.mu.Lock()
-	}
-	k.mu.Unlock()
-	return nil
+// refresh waits for the answer to a report that is made from now on.
+func (k *keeper) refresh(ctx context.Context) {
+	k.mu.RLock()
+	begun := k.begun
+	k.mu.RUnlock()
+	k.whenSynced(ctx, func(*room.Edge) bool { return k.ended > begun })
 }
 
-// compact folds the log into a snapshot. A failure costs nothing but a longer log.
-func (k *keeper) compact(ctx context.Context, j *journal) {
-	k.mu.Lock()
-	snapshot, err := k.room.Snapshot()
-	k.mu.Unlock()
+// publish makes a new document ready to be sent. The caller holds the lock.
+func (k *keeper) publish(body []byte, tag string) {
+	doc, err := newFrontierDoc(body, tag, k.edge.Document())
 	if err != nil {
-		return // there are changes under way: the next turn
+		k.log.Error("compress the frontier document", zap.Error(err))
+		return
 	}
-	if err := j.compact(ctx, &snapshot); err != nil {
-		k.logger().Warn("the room's snapshot was not stored; the log grows", zap.Error(err))
-	}
+	k.doc.Store(doc)
+	d := doc.state
+	metrics.inside.WithLabelValues(k.name).Set(float64(d.Inside))
+	metrics.maxActive.WithLabelValues(k.name).Set(float64(d.MaxActive))
+	metrics.waiting.WithLabelValues(k.name).Set(float64(d.Waiting))
+	metrics.rate.WithLabelValues(k.name).Set(d.Rate)
+	metrics.show.WithLabelValues(k.name).Set(d.ShowRate)
 }

@@ -9,8 +9,10 @@ import (
 // The collectors are made once per process and registered with each configuration's registry, so that counters survive a reload. Labels are
 // names of rooms from the configuration and fixed words only.
 var metrics = struct {
-	requests, claims, joins, storeErrors   *prometheus.CounterVec
+	requests, claims, joins                *prometheus.CounterVec
+	storeErrors, syncErrors                *prometheus.CounterVec
 	inside, maxActive, waiting, rate, show *prometheus.GaugeVec
+	clockBound                             *prometheus.GaugeVec
 	storeSeconds                           *prometheus.HistogramVec
 }{
 	requests: counter("ticketrush_room_requests_total", "Requests to protected paths, by what was decided.", "room", "decision"),
@@ -18,6 +20,10 @@ var metrics = struct {
 	joins:    counter("ticketrush_room_joins_total", "Places given.", "room"),
 	storeErrors: counter("ticketrush_room_store_errors_total",
 		"Batches of the room's log that storage refused; while this grows nobody is let in.", "room"),
+	syncErrors: counter("ticketrush_room_sync_errors_total",
+		"Syncs with the room's owner that brought no answer; while this grows nobody is let in.", "room"),
+	clockBound: gauge("ticketrush_room_clock_bound_seconds",
+		"How wrong this edge's idea of the owner's time may be: the order of arrival is exact to it.", "room"),
 	inside:    gauge("ticketrush_room_inside", "Slots taken.", "room"),
 	maxActive: gauge("ticketrush_room_max_active", "Slots in all.", "room"),
 	waiting:   gauge("ticketrush_room_waiting", "Places behind the frontier, whether their holders are still there or not.", "room"),
@@ -42,7 +48,7 @@ func registerMetrics(reg *prometheus.Registry) error {
 	m := &metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.claims, m.joins, m.storeErrors, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
+		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(c); err != nil && !errors.As(err, &already) {

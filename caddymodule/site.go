@@ -62,10 +62,10 @@ func (w *siteWriter) feel(text string) {
 		w.room.log.Warn("Wr-Pressure is not a number from 0 to 1", zap.String("value", text))
 		return
 	}
-	if rm, err := w.room.keeper.ready(); err == nil {
-		rm.Pressure(time.Now(), p)
-		w.room.keeper.mu.Unlock()
-	}
+	k := w.room.keeper
+	k.mu.Lock()
+	k.edge.Feel(p)
+	k.mu.Unlock()
 }
 
 func (w *siteWriter) obey(ctx context.Context, command string) error {

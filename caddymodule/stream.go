@@ -40,7 +40,7 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request) {
 		var err error
 		switch {
 		case doc != sent && doc != nil:
-			_, err = fmt.Fprintf(w, "id: %d\nevent: frontier\ndata: %s\n\n", doc.at.UnixMilli(), doc.body)
+			_, err = fmt.Fprintf(w, "id: %d\nevent: frontier\ndata: %s\n\n", doc.state.Now.UnixMilli(), doc.body)
 			sent, last = doc, time.Now()
 		case time.Since(last) >= streamHeartbeat:
 			_, err = fmt.Fprint(w, ": still here\n\n")

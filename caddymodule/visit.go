@@ -19,12 +19,12 @@ type visit struct {
 	rank    uint64
 	flags   pass.Flags
 	risk    byte
-	place   string       // text of a valid place token; empty: none
-	pass    string       // text of a living pass; empty: none
-	session room.Session // of the pass
-	renewal uint16       // of the pass
-	edition uint16       // of the room
-	cookie  bool         // the place came in a cookie, so the client keeps cookies
+	place   string // text of a valid place token; empty: none
+	pass    string // text of a living pass; empty: none
+	renewal uint16 // of the pass
+	edition uint16 // of the room
+	cookie  bool   // the place came in a cookie, so the client keeps cookies
+	fresh   bool   // the place is not the one that the request brought: its cookie is to be set
 }
 
 // visit reads the tokens of a request. Only what verifies, and is of the room's edition, counts.
@@ -44,43 +44,44 @@ func (h *Handler) visit(r *http.Request) (v visit) {
 		}
 	}
 	for i, text := range places {
-		err := keys.Verify(text, pass.Queued, h.keeper.number, now, &tok)
-		if err != nil {
+		if !h.hold(&v, &tok, text, now) {
 			continue
 		}
-		if edition, ok := h.edition(); ok && tok.Edition == edition && (v.pass == "" || v.tid == room.Tid(tok.Tid)) {
-			v.tid, v.rank, v.flags, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.Risk, text, edition
-			v.cookie = i > 0 || r.Header.Get("Authorization") == ""
-			break
-		}
+		v.cookie = i > 0 || r.Header.Get("Authorization") == ""
+		break
 	}
 	return v
 }
 
-func (h *Handler) edition() (uint16, bool) {
-	rm, err := h.keeper.ready()
+// hold takes a place that verifies, is of the present edition, and is not somebody else's than the pass.
+func (h *Handler) hold(v *visit, tok *pass.Token, text string, now time.Time) bool {
+	keys := h.keeper.keys.Load()
+	err := keys.Verify(text, pass.Queued, h.keeper.number, now, tok)
 	if err != nil {
-		return 0, false
+		err = keys.Verify(text, pass.Lobby, h.keeper.number, now, tok)
 	}
-	defer h.keeper.mu.Unlock()
-	return rm.Edition(), true
+	edition, ready := h.edition()
+	if err != nil || !ready || tok.Edition != edition || v.pass != "" && v.tid != room.Tid(tok.Tid) {
+		return false
+	}
+	v.tid, v.rank, v.flags, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.Risk, text, edition
+	return true
 }
 
-// admit asks the room whether the pass lives.
+func (h *Handler) edition() (uint16, bool) {
+	h.keeper.mu.RLock()
+	defer h.keeper.mu.RUnlock()
+	return h.keeper.edge.Edition(), h.keeper.edge.Ready()
+}
+
+// admit says whether a pass that verifies lets its bearer in.
 func (h *Handler) admit(v *visit, tok *pass.Token, text string, now time.Time) bool {
-	rm, err := h.keeper.ready()
-	if err != nil {
+	h.keeper.mu.RLock()
+	defer h.keeper.mu.RUnlock()
+	if tok.Edition != h.keeper.edge.Edition() || h.keeper.edge.Alive(now, tok.Tid, tok.Issued, tok.Expires) != nil {
 		return false
 	}
-	defer h.keeper.mu.Unlock()
-	if tok.Edition != rm.Edition() {
-		return false
-	}
-	s, err := rm.Alive(now, tok.Tid, tok.Renewal)
-	if err != nil {
-		return false
-	}
-	v.tid, v.rank, v.risk, v.pass, v.session, v.renewal, v.edition = tok.Tid, tok.Rank, tok.Risk, text, s, tok.Renewal, tok.Edition
+	v.tid, v.rank, v.risk, v.pass, v.renewal, v.edition = tok.Tid, tok.Rank, tok.Risk, text, tok.Renewal, tok.Edition
 	return true
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -29,8 +30,7 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	if navigation && v.place == "" && !isPrefetch(r) && !isEarlyData(r) {
 		// A browser without JavaScript has no other way to a place.
-		if fresh, err := h.join(room.Tid(randomTid()), pass.NoJS); err == nil {
-			h.setPlace(w, r, fresh)
+		if fresh, err := h.join(r.Context(), room.Tid(randomTid()), pass.NoJS); err == nil {
 			fresh.cookie = false
 			v = fresh
 		}
@@ -39,7 +39,7 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 	if navigation && v.cookie && r.Method == http.MethodGet && !isPrefetch(r) && !isEarlyData(r) &&
 		(view.Standing == room.StandingEligible || view.Standing == room.StandingAdmitted) {
 		// The second contact of a client that keeps cookies: its turn, so it goes straight on.
-		if s, granted, _ := h.claim(r.Context(), v); granted && h.setPass(w, r, v, s) {
+		if s, granted, _ := h.claim(r.Context(), &v); granted && h.setPass(w, r, v, s) {
 			h.count("entered")
 			w.Header().Set("Cache-Control", "no-store, private")
 			http.Redirect(w, r, localPath(r.URL.RequestURI()), http.StatusSeeOther)
@@ -48,6 +48,9 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 		view = h.look(v)
 	}
 	h.count("queued")
+	if v.fresh && navigation {
+		h.setPlace(w, r, v)
+	}
 	h.describe(w, view)
 	if navigation {
 		h.renderPage(w, r, v, view, r.URL.RequestURI())
@@ -58,22 +61,21 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 
 // look says how a visitor stands; the zero view, with no standing, is for one without a place.
 func (h *Handler) look(v visit) room.View {
-	rm, err := h.keeper.ready()
-	if err != nil {
+	k := h.keeper
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	now := time.Now()
+	if !k.edge.Ready() {
 		return room.View{Standing: room.StandingPaused, NextPoll: 3 * time.Second}
 	}
-	defer h.keeper.mu.Unlock()
-	now := time.Now()
-	if v.place != "" || v.pass != "" {
-		return rm.Look(now, v.tid, v.rank)
+	if v.pass != "" {
+		return room.View{Standing: room.StandingAdmitted, NextPoll: 3 * time.Second}
 	}
-	switch rm.Phase(now) {
-	case room.PhaseEnded:
-		return room.View{Standing: room.StandingEnded, NextPoll: time.Minute}
-	case room.PhasePaused:
-		return room.View{Standing: room.StandingPaused, NextPoll: 10 * time.Second}
+	view := k.edge.Look(now, v.rank)
+	if v.place == "" && view.Standing != room.StandingEnded && view.Standing != room.StandingPaused && view.Standing != room.StandingAnnounced {
+		return room.View{NextPoll: time.Second}
 	}
-	return room.View{NextPoll: time.Second}
+	return view
 }
 
 // describe sets the headers that tell a client how it stands.
@@ -112,7 +114,7 @@ func (h *Handler) queuedProblem(w http.ResponseWriter, v visit, view room.View) 
 		p.Type, p.Title, p.Status = "/problems/room-paused", "The waiting room is paused; your place is kept", http.StatusServiceUnavailable
 	case room.StandingEnded:
 		p.Type, p.Title, p.Status = "/problems/room-ended", "The sale has ended", http.StatusForbidden
-	case room.StandingLobby:
+	case room.StandingLobby, room.StandingAnnounced:
 		p.Title = "The sale has not opened yet"
 	case room.StandingEligible, room.StandingAdmitted:
 		p.Title = "It is your turn: claim your pass"
@@ -212,9 +214,15 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, name string
 func (h *Handler) refusal(w http.ResponseWriter, err error) {
 	p := problem{Type: "/problems/admission-required", Title: "You have no living pass", Status: http.StatusUnauthorized, Join: h.base + "/join"}
 	switch {
-	case errors.Is(err, errNotReady):
+	case errors.Is(err, errNotReady), errors.Is(err, room.ErrAway), errors.Is(err, context.DeadlineExceeded):
 		h.notReady(w)
 		return
+	case errors.Is(err, room.ErrClosed):
+		p = problem{Type: "/problems/room-ended", Title: "The room gives no places now", Status: http.StatusForbidden,
+			Detail: "The sale has ended, or its lobby is not open yet."}
+	case errors.Is(err, room.ErrFlooded):
+		p = problem{Type: "/problems/too-many-joins", Title: "Too many people join at once", Status: http.StatusServiceUnavailable,
+			Detail: "Ask again in a moment.", NextPollMs: 2000}
 	case errors.Is(err, room.ErrBanned):
 		p = problem{Type: "/problems/admission-revoked", Title: "The site ended your admission", Status: http.StatusForbidden,
 			Detail: "Ask the organiser, and name your reference: the first eight digits of your place's id."}

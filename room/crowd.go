@@ -26,13 +26,19 @@ func (r *Room) waiting(g Group) uint64 {
 	return total - min(total, c.countUpTo(g, r.state.Frontier[g]))
 }
 
-// recount counts a genuine rank beyond the last that is known: one that was given just before a crash of its edge, after the last sync. Without that
-// its holder would wait for somebody to come after them.
+// recount counts a genuine rank that nobody will tell of any more: one that an edge gave just before it crashed. Without that its holder would wait
+// for somebody to come after them. What a living edge gave, it tells by itself.
 func (r *Room) recount(rank uint64) {
 	class := RankClass(rank)
-	if class < classes && class != ClassLobby && rank > r.crowd().last(class) {
-		r.state.Gone[class].Add(rank)
+	if class >= classes || class == ClassLobby || rank <= r.crowd().last(class) {
+		return
 	}
+	for _, e := range r.state.Edges {
+		if e.ID == rankEdge(rank) && r.state.Base+rankMs(rank) >= e.Since {
+			return
+		}
+	}
+	r.state.Gone[class].Add(rank)
 }
 
 // spans gives the classes of a group.

@@ -118,7 +118,7 @@ func (e *Edge) Took(sent, received time.Time, p *Report, a *Answer) {
 	e.learnLines(p, a)
 	e.learnVoids(received, a)
 	if a.Tag != "" {
-		e.document, e.tag, e.doc = a.Document, a.Tag, nil
+		e.take(a.Document, a.Tag)
 	}
 	document := e.owner.Document
 	e.owner, e.met, e.heard = *a, true, e.own(sent)

@@ -72,7 +72,7 @@ func (e *Edge) Look(now time.Time, rank uint64) View {
 	if rank == 0 {
 		return v
 	}
-	if d := e.Document(); d != nil && d.Speed[groupOf(rank)] > 0 {
+	if d := e.doc; d != nil && d.Speed[groupOf(rank)] > 0 {
 		seconds := float64(v.Position) / d.Speed[groupOf(rank)]
 		v.Wait = time.Duration(math.Min(seconds, 30*24*3600) * float64(time.Second))
 	}
@@ -80,20 +80,22 @@ func (e *Edge) Look(now time.Time, rank uint64) View {
 	return v
 }
 
-// Document gives the last document of the owner; nil before there is one.
-func (e *Edge) Document() *Document {
-	if e.doc == nil && len(e.document) > 0 {
-		e.doc, _ = ReadDocument(e.document)
+// take keeps a new document; one that cannot be read leaves the old one.
+func (e *Edge) take(body []byte, tag string) {
+	if d, err := ReadDocument(body); err == nil {
+		e.document, e.tag, e.doc = body, tag, d
 	}
-	return e.doc
 }
+
+// Document gives the last document of the owner; nil before there is one.
+func (e *Edge) Document() *Document { return e.doc }
 
 // Body gives the bytes of the last document, and their tag.
 func (e *Edge) Body() (body []byte, tag string) { return e.document, e.tag }
 
 // position gives the place's number in its line, by the document, and by what was given here since.
 func (e *Edge) position(rank uint64) int64 {
-	d := e.Document()
+	d := e.doc
 	if d == nil || rank == 0 {
 		return 0
 	}

@@ -49,6 +49,12 @@ const slowFloor = uint64(ClassSlow)<<classShift - 1
 // RankClass gives the class of a rank.
 func RankClass(rank uint64) Class { return Class(rank >> classShift) }
 
+// rankMs gives when the rank was given, in milliseconds since the room's base.
+func rankMs(rank uint64) int64 { return int64(rank >> (edgeBits + seqBits) & (1<<arrivalBits - 1)) }
+
+// rankEdge gives the number of the edge that gave it.
+func rankEdge(rank uint64) uint8 { return uint8(rank >> seqBits & (1<<edgeBits - 1)) }
+
 // Group is one of the two orders that have a frontier.
 type Group uint8
 
@@ -88,7 +94,7 @@ func (a *arrivals) next(class Class, sinceBase int64, edge uint8) uint64 {
 
 // pass moves the clock beyond a rank that was seen elsewhere, for example as the frontier of a log whose last joins were not stored.
 func (a *arrivals) pass(rank uint64) {
-	if ms := int64(rank >> (edgeBits + seqBits) & (1<<arrivalBits - 1)); ms >= a.LastMs {
+	if ms := rankMs(rank); ms >= a.LastMs {
 		a.LastMs, a.Seq = ms, seqMax
 	}
 }

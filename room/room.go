@@ -172,7 +172,7 @@ func (r *Room) change(now time.Time, k Kind, reason string) {
 func (r *Room) NewEdition(now time.Time, reason string) {
 	at := r.step(now)
 	r.do(Record{Kind: KindEdition, Base: at, Reason: reason})
-	r.voids, r.leaving = newVoids(), nil
+	r.voids, r.leaving, r.lobby = newVoids(), nil, nil
 	for _, e := range r.state.Edges {
 		e.acked = 0
 	}

@@ -85,6 +85,7 @@ type Record struct {
 	Edge        string           `json:"edge,omitempty"`
 	ID          uint8            `json:"id,omitempty"`
 	Incarnation uint64           `json:"incarnation,omitempty"`
+	Since       int64            `json:"since,omitempty"`
 	Marks       map[string]lines `json:"marks,omitempty"`
 	Draw        *Draw            `json:"draw,omitempty"`
 	Told        uint64           `json:"told,omitempty"`
@@ -143,7 +144,7 @@ func (s *State) apply(r *Record) error {
 		fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
 		fresh.Fence, fresh.Seq, fresh.At = s.Fence, s.Seq, s.At
 		for name, e := range s.Edges {
-			fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Heard: e.Heard, acked: e.acked}
+			fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Since: e.Since, Heard: e.Heard, acked: e.acked}
 		}
 		*s = fresh
 	case KindLimits:

@@ -54,7 +54,7 @@ func (s *State) beginEdge(r *Record) error {
 		return fmt.Errorf("record %s without edge or number", r.Kind)
 	}
 	s.endEdge(r.Edge)
-	s.Edges[r.Edge] = &EdgeState{ID: r.ID, Incarnation: r.Incarnation, Heard: s.At}
+	s.Edges[r.Edge] = &EdgeState{ID: r.ID, Incarnation: r.Incarnation, Since: r.Since, Heard: s.At}
 	return nil
 }
 

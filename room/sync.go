@@ -73,11 +73,13 @@ const (
 type EdgeState struct {
 	ID          uint8  `json:"id"`
 	Incarnation uint64 `json:"incarnation"`
+	Since       int64  `json:"since"` // when this incarnation came
 	Heard       int64  `json:"heard"` // as of when it was stored; in memory the last sync
 	Lines       lines  `json:"lines"` // of this incarnation
 
 	Told uint64 `json:"told,omitempty"` // tids of the lobby, of this incarnation
 
+	met    bool // it has synced with this owner
 	acked  uint64
 	whole  bool // its lines are those of this owner's life: they can go on by growth
 	closed bool // it will tell no more tids of the lobby
@@ -124,7 +126,7 @@ func (r *Room) Sync(now time.Time, p *Report) error {
 	if err != nil {
 		return err
 	}
-	e.Heard = at
+	e.Heard, e.met = at, true
 	same := p.Fence == r.fence
 	if same {
 		e.acked = max(e.acked, min(p.Voids, r.voids.last))
@@ -161,17 +163,17 @@ func (r *Room) edge(at int64, p *Report) (*EdgeState, error) {
 	switch {
 	case e != nil && p.Incarnation == e.Incarnation:
 		return e, nil
-	case e != nil && p.Incarnation < e.Incarnation, e != nil && at < e.Heard+edgeTwice:
+	case e != nil && p.Incarnation < e.Incarnation, e != nil && e.met && at < e.Heard+edgeTwice:
 		return nil, ErrEdgeTwice
 	case e != nil:
-		r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: e.ID, Incarnation: p.Incarnation})
+		r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: e.ID, Incarnation: p.Incarnation, Since: at})
 		return r.state.Edges[p.Edge], nil
 	}
 	id, err := r.freeID(at)
 	if err != nil {
 		return nil, err
 	}
-	r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: id, Incarnation: p.Incarnation})
+	r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: id, Incarnation: p.Incarnation, Since: at})
 	return r.state.Edges[p.Edge], nil
 }
 

@@ -176,7 +176,7 @@ func TestEdgesAreRefused(t *testing.T) {
 		r.store(now)
 		return err
 	}
-	if err := report("a", 2); !errors.Is(err, ErrEdgeTwice) {
+	if err := report("a", 2); !errors.Is(err, ErrEdgeTwice) { // it synced at the start
 		t.Errorf("a second process with the name of a living one: %v", err)
 	}
 	now = now.Add(2 * time.Second)

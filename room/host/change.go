@@ -20,11 +20,16 @@ type Change struct {
 }
 
 // InvalidChange says what is wrong with a change.
-type InvalidChange struct{ Text string }
+type InvalidChange struct {
+	Text    string
+	Unknown bool // there is no such action
+}
 
 func (e *InvalidChange) Error() string { return e.Text }
 
-func invalid(format string, args ...any) error { return &InvalidChange{fmt.Sprintf(format, args...)} }
+func invalid(format string, args ...any) error {
+	return &InvalidChange{Text: fmt.Sprintf(format, args...)}
+}
 
 // actions that a change may name.
 const actions = "pause, resume, rate, frontier, edition, end"
@@ -69,7 +74,7 @@ func apply(rm *room.Room, c Change, now time.Time) error {
 		}
 		rm.OpenPlaces(now, c.Open, c.Reason)
 	default:
-		return invalid("no action %q: %s", c.Action, actions)
+		return &InvalidChange{Text: fmt.Sprintf("no action %q: %s", c.Action, actions), Unknown: true}
 	}
 	return nil
 }

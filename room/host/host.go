@@ -168,21 +168,33 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 		}
 	}
 	h.mu.Lock()
+	due := ok || now.Sub(h.shownAt) >= time.Second
+	h.mu.Unlock()
+	if due {
+		h.publish(now)
+	}
+	h.answer(batch.Seq, decided)
+	if h.opt.Store.Due() {
+		h.compact(ctx)
+	}
+	return nil
+}
+
+// answer tells those who wait: what was taken up to batch seq is stored, and the document shows it.
+func (h *Host) answer(seq uint64, decided []room.Decision) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if seq > h.stored {
+		h.stored = seq
+		close(h.changed)
+		h.changed = make(chan struct{})
+	}
 	for _, d := range decided {
 		for _, w := range h.waiters[d.Tid] {
 			w <- d // has room for it
 		}
 		delete(h.waiters, d.Tid)
 	}
-	due := ok || now.Sub(h.shownAt) >= time.Second
-	h.mu.Unlock()
-	if due {
-		h.publish(now)
-	}
-	if h.opt.Store.Due() {
-		h.compact(ctx)
-	}
-	return nil
 }
 
 // persist stores a batch, again and again until the Store takes it. Meanwhile nothing is granted, and nothing is shown.
@@ -197,9 +209,6 @@ func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) e
 		h.failed = err
 		if err == nil {
 			h.room.Stored()
-			h.stored = batch.Seq
-			close(h.changed)
-			h.changed = make(chan struct{})
 		}
 		h.mu.Unlock()
 		if err == nil || errors.Is(err, ErrLost) {
