@@ -25,7 +25,7 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, name str
 		h.serveAsset(w, r, asset)
 		return
 	}
-	reads := map[string]http.HandlerFunc{"place": h.servePlace, "frontier": h.serveFrontier, "frontier/stream": h.serveStream, "page": h.servePage, "stock": h.serveStock}
+	reads := map[string]http.HandlerFunc{"place": h.servePlace, "receipt": h.serveReceipt, "log/draw": h.serveDraw, "frontier": h.serveFrontier, "frontier/stream": h.serveStream, "page": h.servePage, "stock": h.serveStock}
 	writes := map[string]http.HandlerFunc{"join": h.serveJoin, "claim": h.serveClaim, "renew": h.serveRenew, "leave": h.serveLeave}
 	switch {
 	case reads[name] != nil:
@@ -120,6 +120,7 @@ type placeJSON struct {
 	Rank       string        `json:"rank"`
 	Class      room.Class    `json:"class"`
 	Place      string        `json:"place,omitempty"`
+	InDraw     bool          `json:"in_draw,omitempty"` // the room's owner has stored that this place of the lobby will be drawn
 	State      room.Standing `json:"state"`
 	Position   int64         `json:"position"`
 	WaitS      int64         `json:"wait_s"`
@@ -130,9 +131,17 @@ func (h *Handler) writePlace(w http.ResponseWriter, v visit) {
 	view := h.look(v)
 	h.describe(w, view)
 	writeJSON(w, http.StatusOK, placeJSON{
-		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place, State: view.Standing,
+		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place,
+		InDraw: v.rank == 0 && h.told(v.tid), State: view.Standing,
 		Position: view.Position, WaitS: wholeSeconds(view.Wait), NextPollMs: jitter(view.NextPoll).Milliseconds(),
 	})
+}
+
+// told says whether the owner knows of a visitor of the lobby.
+func (h *Handler) told(tid room.Tid) bool {
+	h.keeper.mu.RLock()
+	defer h.keeper.mu.RUnlock()
+	return h.keeper.edge.Told(tid)
 }
 
 func randomTid() (tid [16]byte) {
@@ -239,6 +248,9 @@ func (h *Handler) servePlace(w http.ResponseWriter, r *http.Request) {
 	if v.place == "" && v.pass == "" {
 		h.noPlace(w)
 		return
+	}
+	if v.fresh {
+		h.setPlace(w, r, v)
 	}
 	h.writePlace(w, v)
 }

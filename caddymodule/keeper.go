@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/pass"
 	"ticketrush/room"
+	"ticketrush/room/draw"
 	"ticketrush/room/host"
 )
 
@@ -29,6 +30,7 @@ type keeper struct {
 	number uint32
 	keys   atomic.Pointer[pass.Keyring] // nil until the first start
 	doc    atomic.Pointer[frontierDoc]  // nil until the owner was met
+	lots   atomic.Pointer[lots]         // ranks the places of the lobby; nil before the draw
 
 	mu     sync.RWMutex
 	edge   *room.Edge
@@ -50,6 +52,12 @@ type keeping struct {
 	settings room.Settings
 	storage  certmagic.Storage
 	left     func() *int64 // what is left of the room's event; nil when no event is named
+}
+
+// lots gives the ranks that were drawn.
+type lots struct {
+	seed draw.Hash
+	*draw.Ranker
 }
 
 // roomOwner is an owner that lives as long as its keeper.
@@ -189,12 +197,24 @@ func (k *keeper) sync(ctx context.Context) {
 		return
 	}
 	k.edge.Took(sent, received, &report, answer)
+	k.rankLobby()
 	k.ended = round
 	close(k.synced)
 	k.synced = make(chan struct{})
 	body, tag := k.edge.Body()
 	if doc := k.doc.Load(); tag != "" && (doc == nil || doc.tag != tag) {
 		k.publish(body, tag)
+	}
+}
+
+// rankLobby learns the seed of the draw. The caller holds the lock.
+func (k *keeper) rankLobby() {
+	d, known := k.edge.Draw(), k.lots.Load()
+	switch {
+	case d == nil || d.Drawn == nil:
+		k.lots.Store(nil)
+	case known == nil || known.seed != d.Drawn.Seed:
+		k.lots.Store(&lots{d.Drawn.Seed, draw.NewRanker(d.Drawn.Seed)})
 	}
 }
 
@@ -257,4 +277,11 @@ func (k *keeper) publish(body []byte, tag string) {
 	metrics.waiting.WithLabelValues(k.name).Set(float64(d.Waiting))
 	metrics.rate.WithLabelValues(k.name).Set(d.Rate)
 	metrics.show.WithLabelValues(k.name).Set(d.ShowRate)
+}
+
+// phase gives what the room is doing.
+func (k *keeper) phase() room.Phase {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.edge.Phase(time.Now())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"ticketrush/room"
+	"ticketrush/room/draw"
 	"ticketrush/room/host"
 )
 
@@ -194,6 +196,24 @@ func (l *local) Change(ctx context.Context, change host.Change) error {
 		return err
 	}
 	return h.Change(ctx, change)
+}
+
+// Receipt implements host.Owner.
+func (l *local) Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error) {
+	h, err := l.present()
+	if err != nil {
+		return nil, err
+	}
+	return h.Receipt(ctx, tid)
+}
+
+// Drawn implements host.Owner.
+func (l *local) Drawn(ctx context.Context, w io.Writer) error {
+	h, err := l.present()
+	if err != nil {
+		return err
+	}
+	return h.Drawn(ctx, w)
 }
 
 var _ roomOwner = (*local)(nil)

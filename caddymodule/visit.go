@@ -65,6 +65,10 @@ func (h *Handler) hold(v *visit, tok *pass.Token, text string, now time.Time) bo
 		return false
 	}
 	v.tid, v.rank, v.flags, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.Risk, text, edition
+	if lots := h.keeper.lots.Load(); v.rank == 0 && lots != nil {
+		v.rank = lots.Rank(v.tid)
+		return h.signPlace(v) == nil
+	}
 	return true
 }
 

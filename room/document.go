@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"ticketrush/room/draw"
 )
 
 // PointsMax bounds the published histogram.
@@ -32,7 +34,7 @@ type Document struct {
 	Joined     uint64
 	Granted    uint64
 	Lobby      uint64 // tids that were told for the draw, repetitions included
-	Commitment []byte
+	Commitment *draw.Hash
 	Draw       *DrawView
 	Histogram  []Point
 	Stock      *int64 // tickets left, where the driver knows
@@ -97,7 +99,7 @@ type documentJSON struct {
 	Joined     uint64            `json:"joined"`
 	Granted    uint64            `json:"granted"`
 	Lobby      uint64            `json:"lobby"`
-	Commitment []byte            `json:"commitment,omitempty"`
+	Commitment *draw.Hash        `json:"commitment,omitempty"`
 	Draw       *DrawView         `json:"draw,omitempty"`
 	Histogram  []Point           `json:"histogram"`
 	Stock      stockJSON         `json:"stock"`

@@ -2,8 +2,10 @@ package room
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
+	"slices"
+
+	"ticketrush/room/draw"
 )
 
 // LobbyReport is the part of a report about the lobby.
@@ -15,13 +17,13 @@ type LobbyReport struct {
 
 // LobbyAnswer is the part of an answer about the lobby and the draw.
 type LobbyAnswer struct {
-	Taken      uint64    `json:"taken,omitempty"` // so many tids of this incarnation are stored
-	Count      uint64    `json:"count,omitempty"` // of all edges, with repetitions
-	OpensAt    int64     `json:"opens_at,omitempty"`
-	LobbyAt    int64     `json:"lobby_at,omitempty"`
-	EndsAt     int64     `json:"ends_at,omitempty"`
-	Draw       *DrawView `json:"draw,omitempty"`
-	Commitment []byte    `json:"commitment,omitempty"`
+	Taken      uint64     `json:"taken,omitempty"` // so many tids of this incarnation are stored
+	Count      uint64     `json:"count,omitempty"` // of all edges, with repetitions
+	OpensAt    int64      `json:"opens_at,omitempty"`
+	LobbyAt    int64      `json:"lobby_at,omitempty"`
+	EndsAt     int64      `json:"ends_at,omitempty"`
+	Draw       *DrawView  `json:"draw,omitempty"`
+	Commitment *draw.Hash `json:"commitment,omitempty"`
 }
 
 // Tids is a list of visitors; its text is base64 of 16 bytes each.
@@ -101,8 +103,8 @@ func (e *Edge) LobbyMark() uint64 { return e.lobby.taken + uint64(len(e.lobby.ti
 // InDraw says whether the owner has stored everybody up to the mark.
 func (e *Edge) InDraw(mark uint64) bool { return e.lobby.taken >= mark }
 
+// Told says whether the owner has stored what this edge knows of a visitor of the lobby.
+func (e *Edge) Told(tid Tid) bool { return !slices.Contains(e.lobby.tids, tid) }
+
 // Draw gives what is known of the draw; nil before it is sealed.
 func (e *Edge) Draw() *DrawView { return e.owner.Lobby.Draw }
-
-// ErrUndrawn says that a place of the lobby has no rank yet.
-var ErrUndrawn = errors.New("the draw is not done yet")

@@ -3,6 +3,8 @@ package room
 import (
 	"fmt"
 	"time"
+
+	"ticketrush/room/draw"
 )
 
 // lobbyClose is how long before the opening the lobby ends: time for the edges to say who is in it, and for the draw.
@@ -11,30 +13,30 @@ const lobbyClose = 5000
 // sealPatience is how long the seal waits for an edge that is silent.
 const sealPatience = 4000
 
-// Draw is the lottery of the lobby, as far as it has come. The list itself is the driver's: it stores the tids of each batch, and does the work of
+// Lottery is the draw of the lobby, as far as it has come. The list itself is the driver's: it stores the tids of each batch, and does the work of
 // sealing and drawing beside the room.
-type Draw struct {
-	Secret     []byte `json:"secret,omitempty"`
-	Commitment []byte `json:"commitment,omitempty"` // SHA-256 of the secret, published from the start
-	Told       uint64 `json:"told,omitempty"`       // tids that edges told, repetitions included
-	Sealed     *Seal  `json:"sealed,omitempty"`
-	Drawn      *Drawn `json:"drawn,omitempty"`
-	Late       uint32 `json:"late,omitempty"` // holders of a place of the lobby that came to the room's owner after the seal
-	Lots       Line   `json:"lots"`           // the ranks that were drawn
+type Lottery struct {
+	Secret     *draw.Secret `json:"secret,omitempty"`
+	Commitment *draw.Hash   `json:"commitment,omitempty"` // SHA-256 of the secret, published from the start
+	Told       uint64       `json:"told,omitempty"`       // tids that edges told, repetitions included
+	Sealed     *Seal        `json:"sealed,omitempty"`
+	Drawn      *Drawn       `json:"drawn,omitempty"`
+	Late       uint32       `json:"late,omitempty"` // holders of a place of the lobby that came to the room's owner after the seal
+	Lots       Line         `json:"lots"`           // the ranks that were drawn
 }
 
 // Seal closes the list.
 type Seal struct {
-	Root  []byte `json:"root"`            // Merkle tree hash (RFC 6962) of the sorted tids
-	Count uint64 `json:"count"`           // of them
-	Round uint64 `json:"round,omitempty"` // of the beacon whose value will be used; 0 without one
+	Root  draw.Hash `json:"root"`            // Merkle tree hash of the sorted tids
+	Count int64     `json:"count"`           // of them
+	Round uint64    `json:"round,omitempty"` // of the beacon whose value will be used; 0 without one
 }
 
-// Drawn is the outcome: everybody can compute every rank from it.
+// Drawn is the outcome: with it everybody can compute every rank.
 type Drawn struct {
-	Seed   []byte `json:"seed"`
-	Beacon string `json:"beacon,omitempty"` // what the source gave, as text; empty in mode "operator"
-	Secret []byte `json:"secret"`           // known to everybody from here on
+	Seed   draw.Hash   `json:"seed"`
+	Secret draw.Secret `json:"secret"` // known to everybody from here on
+	Beacon draw.Beacon `json:"beacon"`
 }
 
 // DrawView is what edges and the public may know.
@@ -43,20 +45,37 @@ type DrawView struct {
 	Drawn  *Drawn `json:"drawn,omitempty"`
 }
 
+// view gives what may be known once it is stored; nil before the list is sealed.
+func (l *Lottery) view() *DrawView {
+	if l.Sealed == nil {
+		return nil
+	}
+	return &DrawView{Sealed: l.Sealed, Drawn: l.Drawn}
+}
+
+// Drawn gives the outcome of the draw once it is stored; nil before.
+func (r *Room) Drawn() *Drawn {
+	if r.shownDraw == nil {
+		return nil
+	}
+	return r.shownDraw.Drawn
+}
+
 // Commit gives the room its secret, once; the driver makes it at random when it enters the room, and again at each new edition.
-func (r *Room) Commit(secret, commitment []byte) {
-	if len(r.state.Draw.Commitment) == 0 {
-		r.do(Record{Kind: KindCommit, Draw: &Draw{Secret: secret, Commitment: commitment}})
+func (r *Room) Commit(secret draw.Secret) {
+	if !r.Committed() {
+		c := secret.Commitment()
+		r.do(Record{Kind: KindCommit, Draw: &Lottery{Secret: &secret, Commitment: &c}})
 	}
 }
 
 // Committed says whether the room has its secret.
-func (r *Room) Committed() bool { return len(r.state.Draw.Commitment) > 0 }
+func (r *Room) Committed() bool { return r.state.Draw.Commitment != nil }
 
 // lobbyReport takes the tids of the lobby that an edge tells.
 func (r *Room) lobbyReport(e *EdgeState, name string, p *LobbyReport) {
 	end := p.From + uint64(len(p.Tids))
-	if p.From <= e.Told && end > e.Told && r.state.Draw.Sealed == nil {
+	if p.From <= e.Told && end > e.Told && r.state.Draw.Sealed == nil && !r.sealing {
 		fresh := p.Tids[e.Told-p.From:]
 		r.do(Record{Kind: KindLobby, Edge: name, Told: uint64(len(fresh))})
 		r.lobby = append(r.lobby, fresh...)
@@ -65,7 +84,7 @@ func (r *Room) lobbyReport(e *EdgeState, name string, p *LobbyReport) {
 }
 
 func (r *Room) lobbyAnswer(e *EdgeState) LobbyAnswer {
-	a := LobbyAnswer{Taken: e.Told, Count: r.state.Draw.Told, Commitment: r.state.Draw.Commitment}
+	a := LobbyAnswer{Taken: e.Told, Count: r.state.Draw.Told, Commitment: r.state.Draw.Commitment, Draw: r.shownDraw}
 	if !r.set.OpensAt.IsZero() {
 		a.OpensAt = r.set.OpensAt.UnixMilli()
 		if r.set.Lobby > 0 {
@@ -74,9 +93,6 @@ func (r *Room) lobbyAnswer(e *EdgeState) LobbyAnswer {
 	}
 	if !r.set.EndsAt.IsZero() {
 		a.EndsAt = r.set.EndsAt.UnixMilli()
-	}
-	if r.state.Draw.Sealed != nil {
-		a.Draw = &DrawView{Sealed: r.state.Draw.Sealed, Drawn: r.state.Draw.Drawn}
 	}
 	return a
 }
@@ -100,21 +116,19 @@ func (r *Room) owing(at int64) bool {
 	return false
 }
 
-// WantsSeal says that the lobby is over and the list is to be sealed: every edge has said that it told all, or was waited for long enough.
-// count is how many tids were told, repetitions included; the driver has them all once everything so far is stored.
-func (r *Room) WantsSeal(now time.Time) (count uint64, ok bool) {
+// BeginSeal says that the lobby is over and the driver is to seal the list: every edge has said that it told all, or was waited for long enough.
+// Everything that was told is stored, and nothing more is taken from here on.
+func (r *Room) BeginSeal(now time.Time) bool {
 	at := r.step(now)
-	if r.set.OpensAt.IsZero() || r.state.Draw.Sealed != nil || r.state.Draw.Told == 0 || r.Dirty() {
-		return 0, false
+	if r.set.OpensAt.IsZero() || r.state.Draw.Sealed != nil || r.state.Draw.Told == 0 || r.Dirty() || r.sealing {
+		return false
 	}
 	end := r.set.OpensAt.UnixMilli() - lobbyClose
-	if at < end {
-		return 0, false
+	if at < end || at < end+sealPatience && r.owing(at) {
+		return false
 	}
-	if at < end+sealPatience && r.owing(at) {
-		return 0, false
-	}
-	return r.state.Draw.Told, true
+	r.sealing = true
+	return true
 }
 
 // Seal notes the sealed list.
@@ -122,7 +136,7 @@ func (r *Room) Seal(s Seal) error {
 	if r.state.Draw.Sealed != nil {
 		return fmt.Errorf("the list is sealed already")
 	}
-	r.do(Record{Kind: KindSeal, Draw: &Draw{Sealed: &s}})
+	r.do(Record{Kind: KindSeal, Draw: &Lottery{Sealed: &s}})
 	return nil
 }
 
@@ -134,17 +148,24 @@ func (r *Room) WantsDraw() (s Seal, ok bool) {
 	return *r.state.Draw.Sealed, true
 }
 
-// Draw notes the outcome: the seed, and the histogram of the ranks that follow from it.
-func (r *Room) Draw(d Drawn, lots Line) error {
+// Draw notes the outcome: the seed, and some of the ranks that follow from it, with how many there are up to each.
+func (r *Room) Draw(d Drawn, points []draw.Point) error {
 	if _, ok := r.WantsDraw(); !ok {
 		return fmt.Errorf("the room waits for no draw")
 	}
-	r.do(Record{Kind: KindDraw, Draw: &Draw{Drawn: &d, Lots: lots}})
+	lots := Line{Before: uint64(ClassLobby)<<classShift - 1}
+	for _, p := range points {
+		lots.push(lots.Before, Bucket{p.Rank, p.Count})
+	}
+	r.do(Record{Kind: KindDraw, Draw: &Lottery{Drawn: &d, Lots: lots}})
 	return nil
 }
 
-// DrawState gives the draw as it stands; the secret in it is not to be told before it is drawn.
-func (r *Room) DrawState() Draw { return r.state.Draw }
+// LotsMax is the most points of a draw that the room counts by.
+const LotsMax = bucketsMax
+
+// Lottery gives the draw as it stands; the secret in it is not to be told before it is drawn.
+func (r *Room) Lottery() Lottery { return r.state.Draw }
 
 // late gives a rank to somebody whose place in the lobby did not reach the owner before the seal: with the first who came later.
 func (r *Room) late(tid Tid) uint64 {

@@ -32,6 +32,8 @@ type Room struct {
 	shown [groups]uint64
 	taken [groups]uint64 // the frontier as of the last batch taken
 
+	shownDraw, takenDraw *DrawView // the same for the draw
+
 	fence    uint64 // of this owner's life
 	now      int64  // last time passed in
 	unmarked bool
@@ -39,6 +41,7 @@ type Room struct {
 	opened   int64 // last move of the frontier
 
 	lobby   Tids // of the records in out
+	sealing bool // the driver has the list
 	voids   voids
 	leaving []leaving
 
@@ -88,6 +91,8 @@ func restore(set Settings, state State, now time.Time) (*Room, error) {
 	r := &Room{state: state, voids: newVoids(), pending: map[Tid]*Claim{}}
 	r.lane.reset()
 	r.shown, r.taken = state.Frontier, state.Frontier
+	r.takenDraw = state.Draw.view()
+	r.shownDraw = r.takenDraw
 	// A clock that went back must not make ranks, or ends of passes, older than those that were given.
 	r.step(time.UnixMilli(max(now.UnixMilli(), state.At)))
 	r.tokens.last, r.lane.last, r.marked = r.now, r.now, r.now
@@ -172,7 +177,7 @@ func (r *Room) change(now time.Time, k Kind, reason string) {
 func (r *Room) NewEdition(now time.Time, reason string) {
 	at := r.step(now)
 	r.do(Record{Kind: KindEdition, Base: at, Reason: reason})
-	r.voids, r.leaving, r.lobby = newVoids(), nil, nil
+	r.voids, r.leaving, r.lobby, r.sealing = newVoids(), nil, nil, false
 	for _, e := range r.state.Edges {
 		e.acked = 0
 	}
@@ -183,6 +188,7 @@ func (r *Room) NewEdition(now time.Time, reason string) {
 	r.lane.reset()
 	r.lane.last = at
 	r.shown, r.taken = r.state.Frontier, r.state.Frontier
+	r.shownDraw, r.takenDraw = nil, nil
 }
 
 // Edition gives the edition in force.
@@ -242,7 +248,7 @@ func (r *Room) Take(now time.Time) (b Batch, ok bool) {
 	r.state.At = at
 	b = Batch{Seq: r.state.Seq, At: at, Records: r.out, Lobby: r.lobby}
 	r.out, r.lobby = nil, nil
-	r.taken = r.state.Frontier
+	r.taken, r.takenDraw = r.state.Frontier, r.state.Draw.view()
 	return b, true
 }
 
@@ -262,8 +268,8 @@ func (r *Room) mark(at int64) {
 	r.unmarked, r.marked = false, at
 }
 
-// Stored says that the batch taken last is durable: only now its frontier may be seen.
-func (r *Room) Stored() { r.shown = r.taken }
+// Stored says that the batch taken last is durable: only now its frontier, and its draw, may be seen.
+func (r *Room) Stored() { r.shown, r.shownDraw = r.taken, r.takenDraw }
 
 // Dirty says whether there are changes to take.
 func (r *Room) Dirty() bool { return len(r.out) > 0 }

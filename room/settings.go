@@ -27,6 +27,9 @@ type Settings struct {
 	OpensAt time.Time
 	// Lobby is how long before OpensAt the lobby opens; nobody can join before it does. Default 0: from the start.
 	Lobby time.Duration
+	// Beacon is the public source whose value is part of the draw's seed: "" for none (mode "operator": the draw rests on the room's secret alone),
+	// the URL of a relay of drand such as https://api.drand.sh, or the name of a source whose value ops enter, such as "lotto of 2026-12-01".
+	Beacon string
 	// EndsAt is when the sale is over and nobody is let in any more. Zero: never by itself.
 	EndsAt time.Time
 	// SlowShare of what is opened goes to the slow lane while somebody waits there. Default 0.05.
@@ -77,6 +80,7 @@ func (s Settings) Validate() error {
 	check(s.Grace >= 0 && s.Grace <= time.Hour, "grace %v: must be from 0s to 1h", s.Grace)
 	check(s.Overlap >= 0 && s.Overlap <= time.Hour, "overlap %v: must be from 0s to 1h", s.Overlap)
 	check(s.Lobby == 0 || s.Lobby >= time.Minute && s.Lobby <= 7*24*time.Hour, "lobby %v: must be from 1m to 168h", s.Lobby)
+	check(len(s.Beacon) <= 200, "beacon: at most 200 bytes")
 	check(s.Lobby == 0 || !s.OpensAt.IsZero(), "lobby %v: needs opens", s.Lobby)
 	check(s.EndsAt.IsZero() || s.EndsAt.After(s.OpensAt), "ends %v: must be after opens %v", s.EndsAt, s.OpensAt)
 	check(s.SlowShare > 0 && s.SlowShare <= 0.5, "slow share %v: must be over 0 and at most 0.5", s.SlowShare)

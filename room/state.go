@@ -16,7 +16,7 @@ type State struct {
 	Frontier [groups]uint64        `json:"frontier"`
 	Edges    map[string]*EdgeState `json:"edges"`
 	Gone     lines                 `json:"gone"` // what edges gave out whose process has ended
-	Draw     Draw                  `json:"draw"`
+	Draw     Lottery               `json:"draw"`
 	Paused   bool                  `json:"paused"`
 	Ended    bool                  `json:"ended"`
 	Limits   Limits                `json:"limits"`     // in force
@@ -87,7 +87,7 @@ type Record struct {
 	Incarnation uint64           `json:"incarnation,omitempty"`
 	Since       int64            `json:"since,omitempty"`
 	Marks       map[string]lines `json:"marks,omitempty"`
-	Draw        *Draw            `json:"draw,omitempty"`
+	Draw        *Lottery         `json:"draw,omitempty"`
 	Told        uint64           `json:"told,omitempty"`
 	Rank        uint64           `json:"rank,omitempty"`
 	Reason      string           `json:"why,omitempty"`

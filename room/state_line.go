@@ -36,7 +36,7 @@ func (s *State) applyLine(r *Record) error {
 func (s *State) applyDraw(r *Record) error {
 	d := r.Draw
 	switch {
-	case r.Kind == KindCommit && d != nil && len(d.Commitment) > 0:
+	case r.Kind == KindCommit && d != nil && d.Secret != nil && d.Commitment != nil:
 		s.Draw.Secret, s.Draw.Commitment = d.Secret, d.Commitment
 	case r.Kind == KindSeal && d != nil && d.Sealed != nil:
 		s.Draw.Sealed = d.Sealed

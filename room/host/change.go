@@ -12,11 +12,12 @@ import (
 
 // Change is an act of ops. Only the members that its action names are looked at.
 type Change struct {
-	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end
+	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end, beacon
 	Reason    string  `json:"reason"`               // kept with the change, and published
 	Rate      float64 `json:"rate,omitempty"`       // rate: passes per second; 0 leaves it
 	MaxActive int     `json:"max_active,omitempty"` // rate: people inside; 0 leaves it
 	Open      uint64  `json:"open,omitempty"`       // frontier: so many more may claim
+	Beacon    string  `json:"beacon,omitempty"`     // beacon: the agreed source's value, after the seal
 }
 
 // InvalidChange says what is wrong with a change.
@@ -32,7 +33,7 @@ func invalid(format string, args ...any) error {
 }
 
 // actions that a change may name.
-const actions = "pause, resume, rate, frontier, edition, end"
+const actions = "pause, resume, rate, frontier, edition, end, beacon"
 
 // Change carries out an act of ops, and waits until it is stored.
 func (h *Host) Change(ctx context.Context, c Change) error {
@@ -43,7 +44,12 @@ func (h *Host) Change(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	if err := apply(rm, c, h.now()); err != nil {
+	if c.Action == "beacon" {
+		err = h.enter(c.Beacon)
+	} else {
+		err = apply(rm, c, h.now())
+	}
+	if err != nil {
 		h.mu.Unlock()
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"ticketrush/room"
+	"ticketrush/room/draw"
 )
 
 // Options of a host.
@@ -43,15 +44,18 @@ type Host struct {
 	shown   room.Document
 	shownAt time.Time
 
-	wake chan struct{}
-	done chan struct{}
+	draw    drawing
+	work    sync.WaitGroup // of the draw
+	entered chan draw.Beacon
+	wake    chan struct{}
+	done    chan struct{}
 }
 
 // New makes a host that is not ready before Run has read the room.
 func New(opt Options) *Host {
 	return &Host{
 		opt: opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
-		failed: ErrNotReady, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		failed: ErrNotReady, wake: make(chan struct{}, 1), entered: make(chan draw.Beacon, 1), done: make(chan struct{}),
 	}
 }
 
@@ -85,6 +89,9 @@ func (h *Host) Run(ctx context.Context) error {
 	if err := h.recover(ctx); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer h.work.Wait()
+	defer stop()
 	ticker := time.NewTicker(room.TickEvery)
 	defer ticker.Stop()
 	h.publish(h.now())
@@ -122,6 +129,16 @@ func (h *Host) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.loadDraw(ctx, r); err != nil {
+		return err
+	}
+	if !r.Committed() {
+		secret, err := newSecret()
+		if err != nil {
+			return err
+		}
+		r.Commit(secret)
+	}
 	first, _ := r.Take(now)
 	if found {
 		err = h.opt.Store.Append(ctx, r.Edition(), &first)
@@ -158,6 +175,7 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 	}
 	if tick {
 		decided = h.room.Tick(now)
+		h.stepDraw(ctx, now)
 	}
 	edition := h.room.Edition()
 	batch, ok := h.room.Take(now)
@@ -209,6 +227,7 @@ func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) e
 		h.failed = err
 		if err == nil {
 			h.room.Stored()
+			h.took(edition, batch)
 		}
 		h.mu.Unlock()
 		if err == nil || errors.Is(err, ErrLost) {

@@ -13,9 +13,11 @@ package host
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"ticketrush/room"
+	"ticketrush/room/draw"
 )
 
 // Why an owner does not answer.
@@ -24,6 +26,8 @@ var (
 	ErrNotReady = errors.New("the waiting room is not ready")
 	// ErrLost is a Store's word that somebody else owns the room; it ends the host.
 	ErrLost = errors.New("somebody else owns the room")
+	// ErrNoDraw says that there is no draw yet, or that the visitor was not in it.
+	ErrNoDraw = errors.New("no draw, or the place was not in it")
 )
 
 // Claimed is the outcome of a claim.
@@ -45,6 +49,10 @@ type Owner interface {
 	Leave(ctx context.Context, tid room.Tid) error
 	// Ban ends a visitor's admission, and refuses their claims until then.
 	Ban(ctx context.Context, tid room.Tid, until time.Time) error
+	// Receipt gives the proof of a place that was drawn, or ErrNoDraw.
+	Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error)
+	// Drawn writes the whole draw, as package draw's file, or gives ErrNoDraw before anything is written.
+	Drawn(ctx context.Context, w io.Writer) error
 	// Change carries out what ops ask for.
 	Change(ctx context.Context, change Change) error
 }

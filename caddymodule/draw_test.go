@@ -1,0 +1,90 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ticketrush/room"
+	"ticketrush/room/draw"
+)
+
+// TestLobbyIsDrawn walks through a sale with a lobby: join, draw, receipts, the order of entry, and the whole draw for everybody to check.
+func TestLobbyIsDrawn(t *testing.T) {
+	e := newEdge(t)
+	opens := time.Now().Add(8 * time.Second).UTC()
+	e.mustLoad("", strings.Replace(shop, "rate 200", "rate 200\n\t\topens "+opens.Format(time.RFC3339Nano), 1))
+	fans := make([]*fan, 12)
+	for i := range fans {
+		fans[i] = e.fan()
+		p := fans[i].join().json(t)
+		if p["state"] != "lobby" || p["rank"] != "0" || p["in_draw"] != true {
+			t.Fatalf("in the lobby: %v", p)
+		}
+		if again := fans[i].join().json(t); again["tid"] != p["tid"] {
+			t.Errorf("a second join gave another place: %v, before %v", again, p)
+		}
+	}
+	if a := fans[0].get("/.wr/v1/demo/receipt"); a.StatusCode != http.StatusNotFound || !strings.Contains(a.text, "when the lobby ends") {
+		t.Errorf("a receipt before the draw: %d %s", a.StatusCode, a.text)
+	}
+	if a := fans[0].claim(); a.StatusCode != http.StatusAccepted {
+		t.Errorf("a claim in the lobby: %d %s", a.StatusCode, a.text)
+	}
+	e.until("the draw is done", func() bool { return fans[0].get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
+	late := e.fan()
+	latecomer := late.join().json(t)
+	if latecomer["class"] != float64(room.ClassArrival) {
+		t.Errorf("somebody who comes after the lobby: %v", latecomer)
+	}
+	ordinals := map[int64]uint64{}
+	var root draw.Hash
+	for _, f := range fans {
+		p := f.get("/.wr/v1/demo/place").json(t)
+		receipt, err := draw.ParseReceipt([]byte(f.get("/.wr/v1/demo/receipt").text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root = receipt.Root
+		if err := receipt.Verify(draw.Trusted{}); err != nil || receipt.N != int64(len(fans)) || receipt.Room != "demo" {
+			t.Errorf("receipt %+v: %v", receipt, err)
+		}
+		rank, _ := strconv.ParseUint(p["rank"].(string), 10, 64)
+		if fmt.Sprint(receipt.Tid) != p["tid"] || uint64(receipt.Rank) != rank {
+			t.Errorf("the receipt says %v at %v, the place %v", receipt.Tid, receipt.Rank, p)
+		}
+		ordinals[receipt.Ordinal] = rank
+	}
+	if len(ordinals) != len(fans) {
+		t.Errorf("%d different ordinals for %d places", len(ordinals), len(fans))
+	}
+	for i := int64(2); i <= int64(len(fans)); i++ {
+		if ordinals[i] <= ordinals[i-1] {
+			t.Errorf("number %d has rank %d, number %d has %d", i, ordinals[i], i-1, ordinals[i-1])
+		}
+	}
+	if a := late.get("/.wr/v1/demo/receipt"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("the receipt of somebody who was not drawn: %d", a.StatusCode)
+	}
+	report, err := draw.VerifyDraw(strings.NewReader(late.get("/.wr/v1/demo/log/draw").text))
+	if err != nil || report.Header.Root != root {
+		t.Errorf("the published draw: %+v %v", report, err)
+	}
+	// Three slots: the first three of the draw enter, whoever asks first.
+	e.until("three are inside", func() bool {
+		for _, f := range slices.Backward(fans) {
+			f.claim()
+		}
+		return e.ops("GET", "/waiting_room/rooms/demo", "").json(t)["inside"] == 3.0
+	})
+	for _, f := range fans {
+		receipt, _ := draw.ParseReceipt([]byte(f.get("/.wr/v1/demo/receipt").text))
+		if inside := f.get("/buy/").StatusCode == http.StatusOK; inside != (receipt.Ordinal <= 3) {
+			t.Errorf("number %d of the draw is inside: %v", receipt.Ordinal, inside)
+		}
+	}
+}
