@@ -24,10 +24,8 @@ const (
 var allowed = map[string][]string{
 	"pass":                  {},
 	"room":                  {"room/draw"},
-	"room":                  {"room/draw"},
 	"room/merkle":           {},
 	"room/draw":             {"room/merkle"},
-	"room/host":             {"room", "room/draw", "pass"},
 	"room/host":             {"room", "room/draw", "pass"},
 	"client":                {"pass", "stockd/stock"},
 	"caddymodule":           {"client", "room", "room/draw", "room/host", "pass", "caddymodule/botfilter", "caddymodule/page"},

@@ -54,7 +54,7 @@ func TestLobbyIsDrawn(t *testing.T) {
 			t.Errorf("receipt %+v: %v", receipt, err)
 		}
 		rank, _ := strconv.ParseUint(p["rank"].(string), 10, 64)
-		if fmt.Sprint(receipt.Tid) != p["tid"] || uint64(receipt.Rank) != rank {
+		if fmt.Sprint(receipt.Tid) != p["tid"] || receipt.Rank != rank {
 			t.Errorf("the receipt says %v at %v, the place %v", receipt.Tid, receipt.Rank, p)
 		}
 		ordinals[receipt.Ordinal] = rank

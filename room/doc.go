@@ -1,19 +1,27 @@
-// Package room decides who enters: places in the line, the frontier, the rate, the slots, and every claim. It is the owner of one waiting room.
+// Package room decides who enters: places in the line, the draw of the lobby, the frontier, the rate, the slots, and every claim.
 //
-// A Room is a state machine. Its driver calls Join, Claim, Renew, Leave and the settings as they arrive, and Tick four times a second. What they
-// change is collected as records; the driver takes them as a Batch, stores it durably, says so by Stored, and only then gives the answers.
-// Snapshot and the batches after it rebuild the state.
+// A room has one owner, a Room, and many edges, each an Edge. Both are state machines without network, clock, goroutine or lock; times are passed in.
 //
-//	join ──► queued ──(frontier passes the rank)──► eligible ──(claim, by rank, rate and slots)──► inside ──(pass end + grace)──► slot free
+//	        edge: stamps arrivals, checks passes                      owner: decides
+//	join ──► queued ──(Report, Answer four times a second)──► counted ──(frontier passes the rank)──► eligible
+//	claim ─────────────────────────────────────────────────► served by rank, rate and slots ──► inside ──(pass end + grace)──► slot free
+//
+// The owner's driver (package room/host) calls Sync, Claim, Renew, Leave and the settings as they arrive, and Tick forty times a second. What they
+// change is collected as records; the driver takes them as a Batch, stores it durably, says so by Stored, and only then gives the answers. Snapshot
+// and the batches after it rebuild the state.
 //
 // What always holds:
-//   - At most MaxActive passes are alive. A slot is free again only when its pass has ended, or was left, and the grace is over.
+//   - At most MaxActive passes are alive. A slot is free again only when its pass has ended, or was left and every live edge turns it away, and the
+//     grace is over.
 //   - The frontier moves only forward within an edition, also over a restart: what is shown to anybody was stored before.
-//   - Of the claims that wait at a tick, a lower rank is served before a higher one of the same group (the line, the slow lane).
+//   - Of the claims that wait at a full tick, a lower rank is served before a higher one of the same group (the line, the slow lane); in between,
+//     claims are served only while there are passes for all of them.
 //   - Two claims of one tid give one pass.
-//   - Nothing is kept per waiting visitor but a bounded buffer of recent joins; memory grows with the people inside only.
+//   - The owner's line is the sum of what its edges gave out, however reports are lost, repeated or late.
+//   - An edge that hears nothing of the owner for its lease, or does not know the owner's time well enough, lets nobody in.
+//   - Nothing is kept per waiting visitor but a bounded buffer of recent joins, and 16 bytes of each visitor of the lobby at the owner; memory grows
+//     with the people inside only.
 //
-// Ranks are by order of arrival; those who came before the opening are class 1, in the order they came.
-//
-// The package is pure: no network, no clock, no goroutine, no lock; times are passed in and may only grow (an older time counts as the last one).
+// Ranks of the lobby are drawn (package room/draw); ranks of those who come later are by order of arrival in the owner's time, exact to the bound
+// that each edge publishes (Edge.Bound).
 package room

@@ -166,10 +166,3 @@ func (s *lines) clone() (c lines) {
 	}
 	return c
 }
-
-func (s *lines) total() (n uint64) {
-	for i := range s {
-		n += s[i].Total()
-	}
-	return n
-}
