@@ -31,6 +31,9 @@ func init() {
 //	POST /waiting_room/rooms/{room}/rate     {"rate":80,"max_active":500,"reason":"…"}   a member left out stays
 //	POST /waiting_room/rooms/{room}/frontier {"open":50,"reason":"…"}                    lets 50 more claim
 //	POST /waiting_room/rooms/{room}/edition  {"reason":"…"}                              voids every place and pass
+//	POST /waiting_room/rooms/{room}/beacon   {"beacon":"…","reason":"…"}                 the draw's public value, once the list is sealed
+//	POST /waiting_room/rooms/{room}/codes    {"count":100,"uses":1,"reason":"…"}         answers with that many access codes
+//	POST /waiting_room/rooms/{room}/revoke_code {"code":"…","reason":"…"}                the code opens no more places
 //	POST /waiting_room/rooms/{room}/end      {"reason":"…"}                              nobody is let in any more
 type Admin struct{}
 
@@ -108,6 +111,14 @@ func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// roomChange is the body of an admin call.
+type roomChange struct {
+	host.Change
+	Count uint32 `json:"count"` // codes: how many
+	Uses  uint8  `json:"uses"`  // codes: how often each may be used; 1 when left out
+	Code  string `json:"code"`  // revoke_code
+}
+
 func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 	name, action, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, adminBase+"/"), "/")
 	var k *keeper
@@ -127,7 +138,7 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return adminError(http.StatusMethodNotAllowed, "use POST")
 	}
-	var c host.Change
+	var c roomChange
 	if r.ContentLength != 0 {
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
 		dec.DisallowUnknownFields()
@@ -138,7 +149,15 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 	if c.Action = action; c.Reason == "" {
 		c.Reason = "admin API"
 	}
-	if err := k.change(r.Context(), c); err != nil {
+	if action == "codes" {
+		return k.issueCodes(w, r, c)
+	}
+	if c.Code != "" {
+		if err := k.nameCode(&c); err != nil {
+			return err
+		}
+	}
+	if err := k.change(r.Context(), c.Change); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, k.describe(r.Context()))
@@ -158,19 +177,24 @@ func (k *keeper) change(ctx context.Context, c host.Change) error {
 	if owner == nil {
 		return adminError(http.StatusServiceUnavailable, "the room is not kept here yet")
 	}
-	err := owner.Change(ctx, c)
+	if err := owner.Change(ctx, c); err != nil {
+		return ownerError(err)
+	}
+	k.logger().Info("changed by the admin API", zap.String("action", c.Action), zap.String("reason", c.Reason))
+	k.refresh(ctx)
+	return nil
+}
+
+// ownerError turns an owner's error into an answer of the admin API.
+func ownerError(err error) error {
 	var invalid *host.InvalidChange
 	switch {
 	case errors.As(err, &invalid) && invalid.Unknown:
 		return adminError(http.StatusNotFound, "%v", err)
 	case errors.As(err, &invalid):
 		return adminError(http.StatusBadRequest, "%v", err)
-	case err != nil:
-		return adminError(http.StatusServiceUnavailable, "the change is not stored yet: %v", err)
 	}
-	k.logger().Info("changed by the admin API", zap.String("action", c.Action), zap.String("reason", c.Reason))
-	k.refresh(ctx)
-	return nil
+	return adminError(http.StatusServiceUnavailable, "the change is not stored yet: %v", err)
 }
 
 func adminError(status int, format string, args ...any) error {

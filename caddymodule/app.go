@@ -141,12 +141,12 @@ func (a *App) Start() error {
 		a.keys = keys
 	}
 	for _, use := range a.rooms {
-		var left func() *int64
+		var supply func() *room.Supply
 		if event := use.event; event != "" {
-			left = func() *int64 { return a.counts.left(event) }
+			supply = func() *room.Supply { return a.counts.supply(event) }
 		}
 		keeper := use.keeper
-		keeper.start(keeping{use.set, a.ctx.Storage(), left}, a.keys, a.log, func() roomOwner { return &local{k: keeper} })
+		keeper.start(keeping{use.set, a.ctx.Storage(), supply}, a.keys, a.log, func() roomOwner { return &local{k: keeper} })
 	}
 	for _, c := range a.clients {
 		c.Start() // once; another configuration may have done it

@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"ticketrush/room"
 )
 
 // countsMax bounds the answers that are kept. Keys are only events that stockd answered for, so nobody can flush the cache with made-up ones.
@@ -38,8 +40,8 @@ type countsAnswer struct {
 }
 
 type leftOf struct {
-	at   time.Time
-	left int64
+	at     time.Time
+	supply room.Supply
 }
 
 func newCountsCache() (*countsCache, error) {
@@ -57,24 +59,41 @@ func newCountsCache() (*countsCache, error) {
 // Destruct has nothing to give back.
 func (*countsCache) Destruct() error { return nil }
 
-// left gives what is left of an event, nil when that is not known.
-func (c *countsCache) left(event string) *int64 {
+// supply gives what is left of an event, nil when that is not known.
+func (c *countsCache) supply(event string) *room.Supply {
 	l, ok := c.events.Get(event)
 	if !ok || time.Since(l.at) > countsTooOld {
 		return nil
 	}
-	return &l.left
+	return &l.supply
 }
+
+// left is the number of it.
+func (c *countsCache) left(event string) *int64 {
+	if s := c.supply(event); s != nil {
+		return &s.Left
+	}
+	return nil
+}
+
+// returnsShare is how much of what is in holds is taken as about to come back, where nobody says when holds end.
+const returnsShare = 10
 
 // learn reads what is left from an availability answer.
 func (c *countsCache) learn(event string, body []byte, at time.Time) {
 	var doc struct {
 		Totals struct {
-			Free *int64 `json:"free"`
+			Capacity int64  `json:"capacity"`
+			Free     *int64 `json:"free"`
+			Held     int64  `json:"held"`
+			Sold     int64  `json:"sold"`
 		} `json:"totals"`
 	}
 	if json.Unmarshal(body, &doc) == nil && doc.Totals.Free != nil {
-		c.events.Add(event, leftOf{at, *doc.Totals.Free})
+		t := doc.Totals
+		c.events.Add(event, leftOf{at, room.Supply{
+			Left: *t.Free, Returning: (t.Held + returnsShare - 1) / returnsShare, SoldOut: t.Capacity > 0 && t.Sold == t.Capacity,
+		}})
 	}
 }
 

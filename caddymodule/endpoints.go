@@ -77,6 +77,7 @@ const bodyMax = 4 << 10
 // input is the body of join and claim: JSON from the page and from apps, a form from the page without JavaScript.
 type input struct {
 	Nonce string `json:"nonce"`
+	Code  string `json:"code"` // an access code
 	back  string
 	form  bool
 }
@@ -98,7 +99,7 @@ func (h *Handler) input(w http.ResponseWriter, r *http.Request) (in input, ok bo
 		if err := r.ParseForm(); err != nil {
 			return refuse(http.StatusBadRequest, "The form is malformed.")
 		}
-		return input{form: prefersHTML(r), back: r.PostForm.Get("return")}, true
+		return input{form: prefersHTML(r), back: r.PostForm.Get("return"), Code: r.PostForm.Get("code")}, true
 	}
 	if len(body) == 0 {
 		return in, true
@@ -156,6 +157,12 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := h.visit(r)
+	if in.Code != "" {
+		if _, _, err := h.readCode(in.Code); err != nil {
+			h.refusal(w, err) // before a place is given that nobody asked for
+			return
+		}
+	}
 	if v.place == "" {
 		tid, flags := room.Tid(randomTid()), pass.Flags(0)
 		if keys := h.keeper.keys.Load(); in.Nonce != "" && keys != nil {
@@ -168,6 +175,12 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 		}
 		var err error
 		if v, err = h.join(r.Context(), tid, flags); err != nil {
+			h.refusal(w, err)
+			return
+		}
+	}
+	if in.Code != "" {
+		if err := h.redeem(r.Context(), &v, in.Code); err != nil {
 			h.refusal(w, err)
 			return
 		}

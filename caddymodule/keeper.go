@@ -51,7 +51,7 @@ type keeper struct {
 type keeping struct {
 	settings room.Settings
 	storage  certmagic.Storage
-	left     func() *int64 // what is left of the room's event; nil when no event is named
+	supply   func() *room.Supply // what is left of the room's event; nil when no event is named
 }
 
 // lots gives the ranks that were drawn.

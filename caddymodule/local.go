@@ -110,7 +110,7 @@ func (l *local) serve(ctx context.Context, last *journal) (*journal, error) {
 		}
 	}
 	h := host.New(host.Options{
-		Name: l.k.name, Settings: u.settings, Key: host.FrontierKey(l.k.keys.Load()), Store: j, Log: log, Left: l.left,
+		Name: l.k.name, Settings: u.settings, Key: host.FrontierKey(l.k.keys.Load()), Store: j, Log: log, Supply: l.supply,
 		Seconds: func(took time.Duration, err error) {
 			metrics.storeSeconds.WithLabelValues(l.k.name).Observe(took.Seconds())
 			if err != nil {
@@ -127,14 +127,15 @@ func (l *local) serve(ctx context.Context, last *journal) (*journal, error) {
 	return j, h.Run(here)
 }
 
-func (l *local) left() *int64 {
+// supply gives what is left of the room's event, as the edge learns it from stockd's answers.
+func (l *local) supply() *room.Supply {
 	l.mu.Lock()
-	left := l.use.left
+	supply := l.use.supply
 	l.mu.Unlock()
-	if left == nil {
+	if supply == nil {
 		return nil
 	}
-	return left()
+	return supply()
 }
 
 func (l *local) present() (*host.Host, error) {
@@ -196,6 +197,24 @@ func (l *local) Change(ctx context.Context, change host.Change) error {
 		return err
 	}
 	return h.Change(ctx, change)
+}
+
+// Redeem implements host.Owner.
+func (l *local) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (uint64, error) {
+	h, err := l.present()
+	if err != nil {
+		return 0, err
+	}
+	return h.Redeem(ctx, tid, serial, uses)
+}
+
+// IssueCodes implements host.Owner.
+func (l *local) IssueCodes(ctx context.Context, n uint32, reason string) (uint32, error) {
+	h, err := l.present()
+	if err != nil {
+		return 0, err
+	}
+	return h.IssueCodes(ctx, n, reason)
 }
 
 // Receipt implements host.Owner.

@@ -220,6 +220,9 @@ func (h *Handler) refusal(w http.ResponseWriter, err error) {
 	case errors.Is(err, room.ErrClosed):
 		p = problem{Type: "/problems/room-ended", Title: "The room gives no places now", Status: http.StatusForbidden,
 			Detail: "The sale has ended, or its lobby is not open yet."}
+	case errors.Is(err, errCode), errors.Is(err, room.ErrCodeUnknown), errors.Is(err, room.ErrCodeRevoked), errors.Is(err, room.ErrCodeUsed):
+		p = problem{Type: "/problems/access-code", Title: "This access code opens no place", Status: http.StatusForbidden,
+			Detail: err.Error() + ". Without a code you can join the line as everybody does."}
 	case errors.Is(err, room.ErrFlooded):
 		p = problem{Type: "/problems/too-many-joins", Title: "Too many people join at once", Status: http.StatusServiceUnavailable,
 			Detail: "Ask again in a moment.", NextPollMs: 2000}

@@ -37,11 +37,11 @@ type Document struct {
 	Commitment *draw.Hash
 	Draw       *DrawView
 	Histogram  []Point
-	Stock      *int64 // tickets left, where the driver knows
+	Stock      *Supply // tickets left, where the driver knows
 	Now        time.Time
 }
 
-// Document gives the room's public state, but for what only the driver knows: Room and Stock.
+// Document gives the room's public state, but for its name, which only the driver knows.
 func (r *Room) Document(now time.Time) Document {
 	at := r.step(now)
 	c := r.crowd()
@@ -49,7 +49,7 @@ func (r *Room) Document(now time.Time) Document {
 	d := Document{
 		Phase: r.phase(at), Edition: r.state.Edition, LobbyAt: moment(a.LobbyAt), OpensAt: moment(a.OpensAt), EndsAt: moment(a.EndsAt), Frontier: r.shown,
 		Rate: r.rate(), ShowRate: r.lane.showRate(), Inside: len(r.state.Inside), MaxActive: r.state.Limits.MaxActive, Granted: r.state.Granted,
-		Lobby: r.state.Draw.Told, Commitment: r.state.Draw.Commitment, Draw: a.Draw, Histogram: c.points(PointsMax), Now: time.UnixMilli(at),
+		Lobby: r.state.Draw.Told, Commitment: r.state.Draw.Commitment, Draw: a.Draw, Histogram: c.points(PointsMax), Stock: r.supply, Now: time.UnixMilli(at),
 	}
 	for g := range groups {
 		total := c.total(g)
@@ -109,7 +109,22 @@ type documentJSON struct {
 }
 
 type stockJSON struct {
-	Left *int64 `json:"left"`
+	Left    *int64 `json:"left"`
+	SoldOut bool   `json:"sold_out,omitempty"`
+}
+
+func (s *Supply) json() stockJSON {
+	if s == nil {
+		return stockJSON{}
+	}
+	return stockJSON{&s.Left, s.SoldOut}
+}
+
+func (s stockJSON) supply() *Supply {
+	if s.Left == nil {
+		return nil
+	}
+	return &Supply{Left: *s.Left, SoldOut: s.SoldOut}
 }
 
 // MarshalJSON gives ["rank", count].
@@ -168,7 +183,7 @@ func (d *Document) Encode(key ed25519.PrivateKey) (body []byte, tag string, err 
 		Room: d.Room, Edition: d.Edition, State: d.Phase, LobbyAt: optional(d.LobbyAt), OpensAt: optional(d.OpensAt), EndsAt: optional(d.EndsAt),
 		Speed: d.Speed, Rate: d.Rate, ShowRate: d.ShowRate, Inside: d.Inside, MaxActive: d.MaxActive, Waiting: d.Waiting, Joined: d.Joined,
 		Granted: d.Granted, Lobby: d.Lobby, Commitment: d.Commitment, Draw: d.Draw, Histogram: append([]Point{}, d.Histogram...),
-		Stock: stockJSON{d.Stock}, Poll: PollTable, Now: d.Now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), AsOfMs: d.Now.UnixMilli(),
+		Stock: d.Stock.json(), Poll: PollTable, Now: d.Now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), AsOfMs: d.Now.UnixMilli(),
 		Frontier: map[string]string{
 			"main": strconv.FormatUint(d.Frontier[GroupMain], 10), "slow": strconv.FormatUint(d.Frontier[GroupSlow], 10),
 		},
@@ -191,7 +206,7 @@ func ReadDocument(body []byte) (*Document, error) {
 	d := &Document{
 		Room: in.Room, Edition: in.Edition, Phase: in.State, Speed: in.Speed, Rate: in.Rate, ShowRate: in.ShowRate, Inside: in.Inside,
 		MaxActive: in.MaxActive, Waiting: in.Waiting, Joined: in.Joined, Granted: in.Granted, Lobby: in.Lobby, Commitment: in.Commitment, Draw: in.Draw,
-		Histogram: in.Histogram, Stock: in.Stock.Left, Now: time.UnixMilli(in.AsOfMs).UTC(),
+		Histogram: in.Histogram, Stock: in.Stock.supply(), Now: time.UnixMilli(in.AsOfMs).UTC(),
 	}
 	for field, value := range map[*time.Time]*time.Time{&d.LobbyAt: in.LobbyAt, &d.OpensAt: in.OpensAt, &d.EndsAt: in.EndsAt} {
 		if value != nil {

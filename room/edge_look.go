@@ -16,6 +16,7 @@ const (
 	StandingEligible  Standing = "eligible"
 	StandingAdmitted  Standing = "admitted"
 	StandingPaused    Standing = "paused"
+	StandingSoldOut   Standing = "soldout"
 	StandingEnded     Standing = "ended"
 )
 
@@ -67,6 +68,9 @@ func (e *Edge) Look(now time.Time, rank uint64) View {
 	}
 	if rank != 0 && rank <= e.owner.Frontier[groupOf(rank)] {
 		return View{Standing: StandingEligible, NextPoll: pollTurn}
+	}
+	if e.doc != nil && e.doc.Stock != nil && e.doc.Stock.SoldOut {
+		return View{Standing: StandingSoldOut, Position: e.position(rank), NextPoll: pollFar} // somebody may give tickets back
 	}
 	v := View{Standing: StandingQueued, Position: e.position(rank), NextPoll: pollTurn}
 	if rank == 0 {

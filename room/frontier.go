@@ -117,7 +117,8 @@ func (r *Room) open(at int64) {
 	// What an empty line did not use is kept for half a second only: the frontier is no savings bank.
 	l.credit = min(l.credit+speed*elapsed, max(1, speed/2)) + l.extra
 	l.extra = 0
-	free := float64(r.state.Limits.MaxActive-len(r.state.Inside)-len(r.pending))/show - l.outstanding()
+	busy := float64(len(r.state.Inside) + len(r.pending))
+	free := min(float64(r.state.Limits.MaxActive)-busy, r.wanted(busy))/show - l.outstanding()
 	n := math.Floor(min(l.credit, free))
 	if n < 1 {
 		return

@@ -51,6 +51,7 @@ type Room struct {
 	tokens  bucket
 	slow    float64 // what the slow lane is owed of the passes issued
 	auto    auto
+	supply  *Supply
 }
 
 // New makes a room that opens with nobody in it.

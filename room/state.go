@@ -16,6 +16,7 @@ type State struct {
 	Frontier [groups]uint64        `json:"frontier"`
 	Edges    map[string]*EdgeState `json:"edges"`
 	Gone     lines                 `json:"gone"` // what edges gave out whose process has ended
+	Codes    Codes                 `json:"codes"`
 	Draw     Lottery               `json:"draw"`
 	Paused   bool                  `json:"paused"`
 	Ended    bool                  `json:"ended"`
@@ -51,25 +52,28 @@ type Kind string
 
 // The kinds of records.
 const (
-	KindGrant    Kind = "grant"    // Tid, Session
-	KindRenew    Kind = "renew"    // Tid, Session
-	KindLeave    Kind = "leave"    // Tid, Session
-	KindBan      Kind = "ban"      // Tid, Until
-	KindFrontier Kind = "frontier" // Frontier
-	KindPause    Kind = "pause"
-	KindResume   Kind = "resume"
-	KindEnd      Kind = "end"
-	KindEdition  Kind = "edition"   // Base: starts the line anew
-	KindLimits   Kind = "limits"    // Limits, Config
-	KindOwner    Kind = "owner"     // somebody begins to own the room
-	KindEdge     Kind = "edge"      // Edge, ID, Incarnation: an edge begins
-	KindEdgeGone Kind = "edge_gone" // Edge: its number is free
-	KindMark     Kind = "mark"      // Marks: the lines as counted so far
-	KindCommit   Kind = "commit"    // Draw.Secret, Draw.Commitment
-	KindLobby    Kind = "lobby"     // Edge, Told: so many tids of the batch's Lobby are from this edge
-	KindSeal     Kind = "seal"      // Draw.Sealed
-	KindDraw     Kind = "draw"      // Draw.Drawn, Draw.Lots
-	KindLate     Kind = "late"      // Tid, Rank: a place of the lobby that came too late for the draw
+	KindGrant       Kind = "grant"    // Tid, Session
+	KindRenew       Kind = "renew"    // Tid, Session
+	KindLeave       Kind = "leave"    // Tid, Session
+	KindBan         Kind = "ban"      // Tid, Until
+	KindFrontier    Kind = "frontier" // Frontier
+	KindPause       Kind = "pause"
+	KindResume      Kind = "resume"
+	KindEnd         Kind = "end"
+	KindEdition     Kind = "edition"      // Base: starts the line anew
+	KindLimits      Kind = "limits"       // Limits, Config
+	KindOwner       Kind = "owner"        // somebody begins to own the room
+	KindEdge        Kind = "edge"         // Edge, ID, Incarnation: an edge begins
+	KindEdgeGone    Kind = "edge_gone"    // Edge: its number is free
+	KindMark        Kind = "mark"         // Marks: the lines as counted so far
+	KindCommit      Kind = "commit"       // Draw.Secret, Draw.Commitment
+	KindLobby       Kind = "lobby"        // Edge, Told: so many tids of the batch's Lobby are from this edge
+	KindSeal        Kind = "seal"         // Draw.Sealed
+	KindDraw        Kind = "draw"         // Draw.Drawn, Draw.Lots
+	KindCodes       Kind = "codes"        // Count: so many more access codes exist
+	KindCodeRevoked Kind = "code_revoked" // Serial
+	KindRedeem      Kind = "redeem"       // Tid, Serial, Rank: a place for a code
+	KindLate        Kind = "late"         // Tid, Rank: a place of the lobby that came too late for the draw
 )
 
 // Record is one change of the state. Only the fields that its kind names are set.
@@ -90,6 +94,8 @@ type Record struct {
 	Draw        *Lottery         `json:"draw,omitempty"`
 	Told        uint64           `json:"told,omitempty"`
 	Rank        uint64           `json:"rank,omitempty"`
+	Serial      uint32           `json:"serial,omitempty"`
+	Count       uint32           `json:"count,omitempty"`
 	Reason      string           `json:"why,omitempty"`
 }
 
@@ -199,7 +205,7 @@ func (s *State) purge(now int64) {
 func (s *State) clone() State {
 	c := *s
 	c.Inside, c.Banned = maps.Clone(s.Inside), maps.Clone(s.Banned)
-	c.Gone, c.Draw.Lots = s.Gone.clone(), s.Draw.Lots.clone()
+	c.Gone, c.Draw.Lots, c.Codes = s.Gone.clone(), s.Draw.Lots.clone(), s.Codes.clone()
 	c.Edges = make(map[string]*EdgeState, len(s.Edges))
 	for name, e := range s.Edges {
 		other := *e

@@ -25,6 +25,8 @@ func (s *State) applyLine(r *Record) error {
 		s.Draw.Told += r.Told
 	case KindLate:
 		s.Draw.Late++
+	case KindCodes, KindCodeRevoked, KindRedeem:
+		return s.applyCode(r)
 	case KindCommit, KindSeal, KindDraw:
 		return s.applyDraw(r)
 	default:

@@ -127,4 +127,32 @@ func (h *Host) Ban(ctx context.Context, tid room.Tid, until time.Time) error {
 	return h.whenStored(ctx)
 }
 
+// Redeem implements Owner.
+func (h *Host) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (uint64, error) {
+	rm, err := h.ready()
+	if err != nil {
+		return 0, err
+	}
+	rank, err := rm.Redeem(h.now(), tid, serial, uses)
+	if err != nil {
+		h.mu.Unlock()
+		return 0, err
+	}
+	return rank, h.whenStored(ctx)
+}
+
+// IssueCodes implements Owner.
+func (h *Host) IssueCodes(ctx context.Context, n uint32, reason string) (uint32, error) {
+	rm, err := h.ready()
+	if err != nil {
+		return 0, err
+	}
+	first, err := rm.IssueCodes(h.now(), n, reason)
+	if err != nil {
+		h.mu.Unlock()
+		return 0, invalid("%v", err)
+	}
+	return first, h.whenStored(ctx)
+}
+
 var _ Owner = (*Host)(nil)

@@ -12,11 +12,12 @@ import (
 
 // Change is an act of ops. Only the members that its action names are looked at.
 type Change struct {
-	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end, beacon
+	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end, beacon, revoke_code
 	Reason    string  `json:"reason"`               // kept with the change, and published
 	Rate      float64 `json:"rate,omitempty"`       // rate: passes per second; 0 leaves it
 	MaxActive int     `json:"max_active,omitempty"` // rate: people inside; 0 leaves it
 	Open      uint64  `json:"open,omitempty"`       // frontier: so many more may claim
+	Serial    uint32  `json:"serial,omitempty"`     // revoke_code: the code's serial number
 	Beacon    string  `json:"beacon,omitempty"`     // beacon: the agreed source's value, after the seal
 }
 
@@ -33,7 +34,7 @@ func invalid(format string, args ...any) error {
 }
 
 // actions that a change may name.
-const actions = "pause, resume, rate, frontier, edition, end, beacon"
+const actions = "pause, resume, rate, frontier, edition, end, beacon, revoke_code"
 
 // Change carries out an act of ops, and waits until it is stored.
 func (h *Host) Change(ctx context.Context, c Change) error {
@@ -79,6 +80,10 @@ func apply(rm *room.Room, c Change, now time.Time) error {
 			return invalid(`give "open", the number of people to let claim`)
 		}
 		rm.OpenPlaces(now, c.Open, c.Reason)
+	case "revoke_code":
+		if err := rm.RevokeCode(now, c.Serial, c.Reason); err != nil {
+			return invalid("%v", err)
+		}
 	default:
 		return &InvalidChange{Text: fmt.Sprintf("no action %q: %s", c.Action, actions), Unknown: true}
 	}

@@ -20,8 +20,8 @@ type Options struct {
 	Key      ed25519.PrivateKey // signs the frontier document
 	Store    Store
 	Log      *zap.Logger
-	// Left gives the tickets left of the room's event, where that is known; nil when no event is named.
-	Left func() *int64
+	// Supply gives what is left of the room's event, nil where that is not known; nil when no event is named.
+	Supply func() *room.Supply
 	// Strain gives the site's strain as far as the owner itself sees it, from 0 to 1; nil when it sees nothing.
 	Strain func() float64
 	// Seconds is told how long each batch took to store, and with what outcome; nil when nobody counts.
@@ -173,6 +173,9 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 	if h.opt.Strain != nil {
 		h.room.Pressure(h.opt.Strain())
 	}
+	if h.opt.Supply != nil {
+		h.room.Supply(h.opt.Supply())
+	}
 	if tick {
 		decided = h.room.Tick(now)
 		h.stepDraw(ctx, now)
@@ -306,9 +309,6 @@ func (h *Host) publish(now time.Time) {
 	d := h.room.Document(now)
 	h.mu.Unlock()
 	d.Room = h.opt.Name
-	if h.opt.Left != nil {
-		d.Stock = h.opt.Left()
-	}
 	body, tag, err := d.Encode(h.opt.Key)
 	if err != nil {
 		h.log.Error("encode the frontier document", zap.Error(err))

@@ -49,6 +49,10 @@ type Owner interface {
 	Leave(ctx context.Context, tid room.Tid) error
 	// Ban ends a visitor's admission, and refuses their claims until then.
 	Ban(ctx context.Context, tid room.Tid, until time.Time) error
+	// Redeem gives a visitor a place of the priority class, for an access code that may be used so often.
+	Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (rank uint64, err error)
+	// IssueCodes takes the serial numbers of n more access codes, and gives the first.
+	IssueCodes(ctx context.Context, n uint32, reason string) (first uint32, err error)
 	// Receipt gives the proof of a place that was drawn, or ErrNoDraw.
 	Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error)
 	// Drawn writes the whole draw, as package draw's file, or gives ErrNoDraw before anything is written.
