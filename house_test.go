@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"room":                  {"room/draw"},
 	"room/merkle":           {},
 	"room/draw":             {"room/merkle"},
+	"room/openlog":          {"room/merkle", "room/draw"},
 	"room/host":             {"room", "room/draw", "pass"},
 	"client":                {"pass", "stockd/stock"},
 	"caddymodule":           {"client", "room", "room/draw", "room/host", "pass", "caddymodule/botfilter", "caddymodule/page"},
@@ -63,7 +64,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages decide; they reach no network, no database and no clock, so that tests, recovery and the simulator run them as they are.
-var pure = []string{"pass", "room", "room/merkle", "room/draw", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
+var pure = []string{"pass", "room", "room/merkle", "room/draw", "room/openlog", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
 
 // forbidden is what a pure package may not import; prefixes.
 var forbidden = []string{"net", "database/sql", "os/exec", "github.com/caddyserver", "github.com/lib/pq", "ticketrush/ledger"}

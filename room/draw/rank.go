@@ -8,13 +8,14 @@ import (
 	"sync"
 )
 
-// Class is the top 3 bits of each drawn rank: the lobby's.
-const Class = 1
-
-const classShift = 61
+// Class is the top 3 bits of each drawn rank, those from ClassShift on: the lobby's.
+const (
+	Class      = 1
+	ClassShift = 61
+)
 
 // before is the rank just below all that can be drawn.
-const before = Class<<classShift - 1
+const before = Class<<ClassShift - 1
 
 // keyed is a keyed hash with the buffers of one call, so that none allocates.
 type keyed struct {
@@ -31,7 +32,7 @@ func (k *keyed) rank(tid *Tid) uint64 {
 	k.tid = *tid
 	k.hash.Reset()
 	k.hash.Write(k.tid[:])
-	return Class<<classShift | binary.BigEndian.Uint64(k.hash.Sum(k.sum[:0]))>>(64-classShift)
+	return Class<<ClassShift | binary.BigEndian.Uint64(k.hash.Sum(k.sum[:0]))>>(64-ClassShift)
 }
 
 // Ranker gives drawn ranks by the seed alone: an edge needs no list for it. It may be used by many goroutines.

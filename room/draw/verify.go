@@ -11,9 +11,10 @@ import (
 
 // Check is a step of a verification with what was found, for people to read.
 type Check struct {
-	Step Step
-	Text string // what was compared, with the numbers
-	Err  error  // nil when it holds
+	Step    Step
+	Text    string // what was compared, with the numbers
+	Err     error  // nil when it holds
+	Skipped bool   // it could not be checked here; Text says why
 }
 
 // Report is what VerifyDraw found.
@@ -31,7 +32,7 @@ type Place struct {
 	Ordinal int64 // from 1 on
 }
 
-// OK says whether every step holds.
+// OK says whether every step holds that could be checked.
 func (r *Report) OK() bool {
 	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Err != nil })
 }
@@ -41,7 +42,7 @@ func (r *Report) add(step Step, err error, format string, args ...any) {
 	if errors.As(err, &f) {
 		step, err = f.Step, f.Err
 	}
-	r.Checks = append(r.Checks, Check{step, fmt.Sprintf(format, args...), err})
+	r.Checks = append(r.Checks, Check{Step: step, Text: fmt.Sprintf(format, args...), Err: err})
 }
 
 // VerifyDraw reads a published draw and computes everything in it again: commitment, beacon, seed, the list and its root. For each tid that is asked for
@@ -63,6 +64,7 @@ func VerifyDraw(file io.Reader, asked ...Tid) (*Report, error) {
 	r.add(StepFormat, nil, "%s: the draw of room %q, edition %d, by the rule %s", h.Format, h.Room, h.Edition, h.Rule)
 	r.add(StepSecret, h.checkSecret(), "C = SHA-256(S) = %v", h.Commitment)
 	r.add(StepBeacon, h.checkBeacon(), "%s", h.Beacon.describe())
+	r.Checks[len(r.Checks)-1].Skipped = h.Beacon.Mode() != ModeDrand
 	var wrong error
 	if seed != h.Seed {
 		wrong = fmt.Errorf("by the rest of the header it is %v", seed)
@@ -154,7 +156,7 @@ func (b *Beacon) describe() string {
 	case ModeDrand:
 		return fmt.Sprintf("round %d of %s, signed by its network: %s", b.Round, b.Source, b.Value)
 	case ModeEntered:
-		return fmt.Sprintf("entered by hand, compare it yourself: %q, round %d: %q", b.Source, b.Round, b.Value)
+		return fmt.Sprintf("entered by hand, compare it with the source yourself: %q of %q, round %d", b.Value, b.Source, b.Round)
 	}
 	return "no beacon (mode operator): the operator knew S while the list was open"
 }
