@@ -37,7 +37,7 @@ SELECT event, seat, label, category, state, ver, type, order_id, attempt FROM le
 
 -- What was written with the row of a hold over several segments is in no batch: its outcome is that it was applied.
 -- name: IdempotencyGet :one
-SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, '\x0000')::bytea AS outcomes
+SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, int2send(i.outcome))::bytea AS outcomes
   FROM ledger.idempotency i LEFT JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq AND i.seq > 0
  WHERE i.scope = @scope AND i.key = @key;
 

@@ -49,6 +49,7 @@ type promise struct {
 type fate struct {
 	yes     bool
 	no      stock.Code
+	limit   stock.Outcome // of a hold over several segments: the limit that it was refused for
 	effects int
 }
 

@@ -22,6 +22,7 @@ func (c *checker) wideBegun(hold *stock.WideHold, code int32) {
 	case code <= -int32(stock.OutcomeLimitBusy):
 		c.w.some[SawWideLimit]++
 	}
+	c.toldAgain(hold, stock.Outcome(-code))
 	if c.w.tracing() {
 		c.w.say("ledger", "wide hold %.8v is begun: %d", hold.ID, code)
 	}
@@ -31,6 +32,20 @@ func (c *checker) wideBegun(hold *stock.WideHold, code int32) {
 			c.counted[key] = append(c.counted[key], hold.ID)
 		}
 		c.limited(key, q.Limit)
+	}
+}
+
+// toldAgain checks that a repetition of a request that is over a limit finds which one, and what the buyer had.
+func (c *checker) toldAgain(hold *stock.WideHold, outcome stock.Outcome) {
+	f := c.fateOf(hold.Request)
+	if dimension, _ := outcome.Limit(); dimension != 0 {
+		f.limit = outcome
+	}
+	if outcome != stock.OutcomeReplay || f.limit == 0 {
+		return
+	}
+	if _, found, _ := c.w.ledger.Replayed(hold.Request.Scope, hold.Request.Key); found != f.limit {
+		c.w.fail("I9: wide hold %.8v was refused with %d, its repetition finds %d", hold.ID, f.limit, found)
 	}
 }
 

@@ -134,6 +134,7 @@ type keyRow struct {
 	kind        stock.Kind
 	hold, order uuid.UUID
 	refused     stock.Code
+	outcome     stock.Outcome // with seq 0: what it was refused with
 }
 
 type batchRow struct {
@@ -335,10 +336,10 @@ func (l *Ledger) Hold(id uuid.UUID) (row LoadedHold, seats []stock.SeatRow, foun
 // Replayed is what became of a request that was applied before.
 func (l *Ledger) Replayed(scope, key uuid.UUID) (row keyRow, outcome stock.Outcome, found bool) {
 	row, found = l.keys[requestKey{scope, key}]
-	if found && row.seq > 0 { // else it was written with the row of a hold over several segments
-		outcome = l.batches[batchKey{row.part, row.seq}].outcomes[row.row]
+	if !found || row.seq == 0 { // written with the row of a hold over several segments
+		return row, row.outcome, found
 	}
-	return row, outcome, found
+	return row, l.batches[batchKey{row.part, row.seq}].outcomes[row.row], true
 }
 
 // Constraint is the last line of the ledger: it refuses a call as a whole. It never fires unless something is broken.

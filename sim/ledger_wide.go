@@ -49,11 +49,11 @@ func (l *Ledger) wall(r stock.Request, kind stock.Kind, hold, o uuid.UUID) int32
 
 func (l *Ledger) forget(r stock.Request) { delete(l.keys, requestKey{r.Scope, r.Key}) }
 
-// remember writes a final refusal down.
-func (l *Ledger) remember(r stock.Request, code stock.Code) {
+// remember writes a final refusal down, and the outcome of one that is a number.
+func (l *Ledger) remember(r stock.Request, code stock.Code, outcome stock.Outcome) {
 	if r.Key != noID {
 		row := l.keys[requestKey{r.Scope, r.Key}]
-		row.refused = code
+		row.refused, row.outcome = code, outcome
 		l.keys[requestKey{r.Scope, r.Key}] = row
 	}
 }
@@ -102,7 +102,7 @@ func (l *Ledger) WideBegin(w *stock.WideHold, part stock.PartitionID, tryFor tim
 		if over == stock.OutcomeLimitBusy {
 			l.forget(w.Request)
 		} else {
-			l.remember(w.Request, stock.CodeLimitReached)
+			l.remember(w.Request, stock.CodeLimitReached, over)
 		}
 		return -int32(over)
 	}
@@ -167,10 +167,10 @@ func (l *Ledger) WideExtend(id uuid.UUID, deadline int64, r stock.Request) int32
 	h := l.holds[id]
 	switch {
 	case h == nil || h.state != holdHeld || h.Deadline*1000 <= l.Clock():
-		l.remember(r, stock.CodeHoldExpired)
+		l.remember(r, stock.CodeHoldExpired, stock.OutcomeApplied)
 		return int32(stock.OutcomeHoldGone)
 	case h.Order != noID && l.orders[h.Order].State != order.PendingPayment:
-		l.remember(r, stock.CodeIllegal)
+		l.remember(r, stock.CodeIllegal, stock.OutcomeApplied)
 		return int32(stock.OutcomeOrderNo)
 	}
 	h.Deadline = max(h.Deadline, min(deadline, h.MaxExpires))
@@ -185,12 +185,12 @@ func (l *Ledger) WideEnd(id, ordered uuid.UUID, expire bool, r stock.Request, no
 	h := l.holds[id]
 	switch {
 	case h == nil || h.state != holdHeld:
-		l.remember(r, stock.CodeHoldExpired)
+		l.remember(r, stock.CodeHoldExpired, stock.OutcomeApplied)
 		return int32(stock.OutcomeHoldGone), nil
 	case expire && h.Deadline*1000 > l.Clock():
 		return int32(stock.OutcomeNotExpired), nil
 	case !expire && ordered != h.Order:
-		l.remember(r, stock.CodeIllegal)
+		l.remember(r, stock.CodeIllegal, stock.OutcomeApplied)
 		return int32(stock.OutcomeOrderNo), nil
 	}
 	if o := l.orders[h.Order]; o != nil {
@@ -207,7 +207,7 @@ func (l *Ledger) WideEnd(id, ordered uuid.UUID, expire bool, r stock.Request, no
 				return 0, err
 			}
 		case o.State == order.Paying || o.State == order.Paid || o.State == order.Issued || o.State > order.Refunded:
-			l.remember(r, stock.CodeIllegal)
+			l.remember(r, stock.CodeIllegal, stock.OutcomeApplied)
 			return int32(stock.OutcomeOrderNo), nil
 		}
 	}
@@ -225,10 +225,10 @@ func (l *Ledger) WideOrder(id uuid.UUID, n *stock.NewOrder, r stock.Request, now
 	ended := h == nil || h.state != holdHeld || h.Deadline*1000 <= l.Clock()
 	switch {
 	case ended && (h == nil || l.wrong != OrderOnEndedHold):
-		l.remember(r, stock.CodeHoldExpired)
+		l.remember(r, stock.CodeHoldExpired, stock.OutcomeApplied)
 		return int32(stock.OutcomeHoldGone)
 	case h.Order != noID:
-		l.remember(r, stock.CodeIllegal)
+		l.remember(r, stock.CodeIllegal, stock.OutcomeApplied)
 		return int32(stock.OutcomeOrderOpen)
 	}
 	var seats []stock.SeatID

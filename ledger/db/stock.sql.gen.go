@@ -254,7 +254,7 @@ func (q *Queries) HoldsOfSegments(ctx context.Context, db DBTX, arg HoldsOfSegme
 }
 
 const IdempotencyGet = `-- name: IdempotencyGet :one
-SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, '\x0000')::bytea AS outcomes
+SELECT i.fingerprint, i.kind, i.hold, i.order_id, i.refused, i.row_no, coalesce(b.outcomes, int2send(i.outcome))::bytea AS outcomes
   FROM ledger.idempotency i LEFT JOIN ledger.flush_batches b ON b.part = i.part AND b.seq = i.seq AND i.seq > 0
  WHERE i.scope = $1 AND i.key = $2
 `

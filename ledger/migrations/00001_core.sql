@@ -196,6 +196,7 @@ CREATE TABLE ledger.idempotency (
     hold        uuid NOT NULL,
     order_id    uuid,
     refused     smallint NOT NULL,                           -- the final refusal that a note recorded; 0 none
+    outcome     smallint NOT NULL DEFAULT 0,                 -- with seq 0: what it was refused with
     expires_at  timestamptz NOT NULL,
     PRIMARY KEY (scope, key)
 );

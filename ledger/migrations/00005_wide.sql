@@ -90,7 +90,11 @@ BEGIN
     END LOOP;
     IF v_over > 0 THEN
         UPDATE ledger.quota t SET n = t.n - p_quantity FROM unnest(p_dims, p_keys) q(d, k) WHERE t.event = p_event AND t.dimension = q.d AND t.key = q.k;
-        IF v_over = 41 THEN PERFORM ledger.wide_forget(p_scope, p_key); END IF;
+        IF v_over = 41 THEN
+            PERFORM ledger.wide_forget(p_scope, p_key);
+        ELSE
+            UPDATE ledger.idempotency SET outcome = v_over WHERE scope = p_scope AND key = p_key;
+        END IF;
         RETURN -v_over;
     END IF;
     INSERT INTO ledger.holds AS x (id, event, segment, part, state, try, legs, decided_at, generation, quantity, quota_dims, quota_keys, quota_limits, quota_seats, deadline, max_expires_at)
