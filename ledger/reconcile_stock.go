@@ -236,5 +236,12 @@ func checkQuota(ctx context.Context, r *reconciler) error {
 	for _, q := range rows {
 		r.broken(fmt.Sprintf("quota event %d dimension %d key %s", q.Event, q.Dimension, q.Key), "the counter is %d, but live holds and sales make %d", q.Counter, q.Due)
 	}
+	if err != nil {
+		return err
+	}
+	seats, err := r.q.ReconcileDocuments(ctx, r.tx, db.ReconcileDocumentsParams{Event: r.event, MaxRows: r.limit()})
+	for _, s := range seats {
+		r.broken(fmt.Sprintf("holds %s (event %d)", s.ID, s.Event), "%d of its documents stand for its seat %d: what that gives back is not known", s.Documents, s.Seat)
+	}
 	return err
 }

@@ -35,13 +35,12 @@ type WideHold struct {
 	Part     int32   // the partition that its id names
 	Legs     []int32 // its segments, in order
 	Quantity int32   // of all legs together
-	Quotas   []Quota
+	Quotas   []Quota // a document for each seat, or none; the flushes that take the legs name the seats
 	Request  Request
 }
 
 // WideBegin begins to try a hold, for tryFor by the ledger's clock; after that anybody may drop it. It returns the try, above 0; or 0: it is being tried
-// already; or, negative, WideReplay, WideKeyReused, WideOver, or what a flush says of a hold that is over a limit. No quota may be of documents: which
-// seat each of them stands for is not known before the legs are taken.
+// already; or, negative, WideReplay, WideKeyReused, WideOver, or what a flush says of a hold that is over a limit.
 func (l *DB) WideBegin(ctx context.Context, h *WideHold, tryFor time.Duration, now time.Time) (int32, error) {
 	p := db.WideBeginParams{
 		ID: h.ID, Event: h.Event, Part: h.Part, Legs: h.Legs, Quantity: h.Quantity, Dims: []int32{}, Keys: []uuid.UUID{}, Limits: []int32{},

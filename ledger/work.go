@@ -48,7 +48,7 @@ type Op struct {
 	NewOrder    *NewOrder
 }
 
-// Quota is one limit that a hold counts against: with its whole quantity, or, when Seat is not 0, with this one seat.
+// Quota is one limit that a hold counts against: with its whole quantity, or, when Dimension is 3, a document, with the one seat that it stands for.
 type Quota struct {
 	Dimension int16
 	Key       uuid.UUID

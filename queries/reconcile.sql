@@ -156,7 +156,7 @@ SELECT c.id, c.event, c.state, c.try, c.quantity, c.kept::bigint AS kept, c.sold
 -- name: ReconcileHoldsRows :one
 SELECT count(*) FROM ledger.holds h WHERE @event::int = 0 OR h.event = @event;
 
--- A buyer's counter against their holds, pins and sales. A limit of one seat (a document's) counts that seat, the others the whole hold.
+-- A buyer's counter against their holds, pins and sales. A document counts its seat, the others the whole hold.
 -- name: ReconcileQuota :many
 WITH counts AS (
     SELECT h.id, h.event, h.quantity AS n, true AS whole FROM ledger.holds h WHERE h.state IN (0, 1) AND (@event::int = 0 OR h.event = @event)
@@ -165,7 +165,7 @@ WITH counts AS (
      WHERE x.ended_seq IS NULL AND h.state = 3 AND (@event::int = 0 OR x.event = @event) GROUP BY x.hold, x.event),
 due AS (
     SELECT k.event, k.dimension, k.key,
-           sum(CASE WHEN k.seat = 0 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
+           sum(CASE WHEN k.dimension <> 3 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
       FROM (SELECT c.id, c.event, c.n, c.whole, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
               FROM counts c JOIN ledger.holds h ON h.id = c.id) k
      GROUP BY k.event, k.dimension, k.key),
@@ -175,6 +175,20 @@ SELECT coalesce(q.event, d.event)::int AS event, coalesce(q.dimension, d.dimensi
   FROM kept q FULL JOIN due d ON d.event = q.event AND d.dimension = q.dimension AND d.key = q.key
  WHERE coalesce(q.n, 0) <> coalesce(d.n, 0)
  ORDER BY 1, 2, 3 LIMIT @max_rows;
+
+-- The seats of holds with documents for which not exactly one document stands: they would not give back what they took. What was dropped, or is still
+-- being tried, gives back as a whole.
+-- name: ReconcileDocuments :many
+WITH documents AS (
+    SELECT k.id, k.seat FROM (
+        SELECT h.id, unnest(h.quota_dims) AS dimension, unnest(h.quota_seats) AS seat FROM ledger.holds h
+         WHERE h.state IN (1, 3) AND 3 = ANY (h.quota_dims) AND (@event::int = 0 OR h.event = @event)) k
+     WHERE k.dimension = 3)
+SELECT h.id, h.event, s.seat, count(d.id) AS documents
+  FROM ledger.holds h JOIN ledger.seats s ON s.event = h.event AND s.hold = h.id LEFT JOIN documents d ON d.id = h.id AND d.seat = s.seat
+ WHERE h.state IN (1, 3) AND 3 = ANY (h.quota_dims) AND s.state > 0 AND (h.segment > 0 OR s.generation = h.try) AND (@event::int = 0 OR h.event = @event)
+ GROUP BY h.id, h.event, s.seat HAVING count(d.id) <> 1
+ ORDER BY 2, 1, 3 LIMIT @max_rows;
 
 -- name: ReconcileQuotaRows :one
 SELECT count(*) FROM ledger.quota q WHERE @event::int = 0 OR q.event = @event;

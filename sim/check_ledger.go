@@ -153,7 +153,14 @@ func (c *checker) after(b *owner.Batch) {
 			if len(op.Moves) > 0 || op.Kind == stock.KindGrantOut || op.Kind == stock.KindGrantIn {
 				c.conserved(c.w.ledger.segments[segmentKey{op.Event, op.Segment}])
 			}
-			for _, q := range op.Quotas {
+			quotas := op.Quotas
+			if h := c.w.ledger.holds[op.Hold]; op.Leg && h != nil {
+				quotas = h.Quotas // what the owner of a leg may not know of
+				if op.Kind == stock.KindRefund && slices.ContainsFunc(quotas, isDocument) {
+					c.w.some[SawWideBack]++
+				}
+			}
+			for _, q := range quotas {
 				c.limited(quotaKey{op.Event, q.Dimension, q.Key}, q.Limit)
 			}
 		}
@@ -205,8 +212,8 @@ func (c *checker) limited(key quotaKey, limit int32) {
 			case quotaKey{key.event, q.Dimension, q.Key} != key || h.state == holdDropped:
 			case h.counts():
 				n += q.Count(h.Quantity)
-			case q.Seat != 0:
-				if sold(c.w.ledger.segments[segmentKey{key.event, q.Seat.Segment()}].seats[q.Seat.Index()]) {
+			case isDocument(q):
+				if q.Seat != 0 && sold(c.w.ledger.segments[segmentKey{key.event, q.Seat.Segment()}].seats[q.Seat.Index()]) {
 					n++
 				}
 			default:

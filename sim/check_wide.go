@@ -21,6 +21,9 @@ func (c *checker) wideBegun(hold *stock.WideHold, code int32) {
 		c.w.some[SawWideBusy]++
 	case code <= -int32(stock.OutcomeLimitBusy):
 		c.w.some[SawWideLimit]++
+		if dimension, _ := stock.Outcome(-code).Limit(); dimension == stock.DimensionDocument {
+			c.w.some[SawWideDocument]++
+		}
 	}
 	c.toldAgain(hold, stock.Outcome(-code))
 	if c.w.tracing() {
@@ -101,6 +104,38 @@ func (c *checker) whole(id uuid.UUID) {
 	}
 	if total != h.Quantity || len(n) != len(h.legs) {
 		c.w.fail("all or none: wide hold %.8v is held and has %d of %d seats, in %d of %d segments", id, total, h.Quantity, len(n), len(h.legs))
+	}
+	c.named(h)
+}
+
+// named checks that each document of a held hold stands for a seat that the leg has for which it was sent, and no two for one.
+func (c *checker) named(h *holdRow) {
+	stand := map[stock.SeatID]bool{}
+	for _, leg := range c.w.wides[h.ID].Legs {
+		var sent, got []uuid.UUID
+		for _, q := range leg.Quotas {
+			if isDocument(q) {
+				sent = append(sent, q.Key)
+			}
+		}
+		for _, q := range h.Quotas {
+			if isDocument(q) && q.Seat.Segment() == leg.Segment {
+				got = append(got, q.Key)
+				seat := c.w.ledger.segments[segmentKey{leg.Event, leg.Segment}].seats[q.Seat.Index()]
+				if stand[q.Seat] || seat == nil || seat.Hold != h.ID {
+					c.w.fail("I7: a document of wide hold %.8v stands for seat %d, which is not its, or another's", h.ID, q.Seat)
+				}
+				stand[q.Seat] = true
+			}
+		}
+		slices.SortFunc(sent, byID)
+		slices.SortFunc(got, byID)
+		if !slices.Equal(sent, got) {
+			c.w.fail("I7: wide hold %.8v has %d documents for segment %d, and %d of them stand for its seats", h.ID, len(sent), leg.Segment, len(got))
+		}
+	}
+	if len(stand) > 0 {
+		c.w.some[SawWideNamed]++
 	}
 }
 

@@ -57,17 +57,24 @@ func (c *client) wish() {
 	cmd := stock.Command{Kind: stock.KindHold, Event: ref.Event, Segment: ref.Segment, Request: c.request(), Ask: c.ask(ref.Segment), TTL: holdTTL, MaxTTL: holdMaxTTL}
 	cmd.Hold = stock.NewCoordinatedID(ref.Part, cmd.Request.Scope, cmd.Request.Key, "hold")
 	cmd.Quotas = c.quotas()
-	if c.no%2 == 0 { // a real-name sale: friends buy for each other, and sometimes two tickets for one
-		for i := range int(cmd.Ask.Quantity) + len(cmd.Ask.Seats) {
-			cmd.Quotas = append(cmd.Quotas, stock.Quota{Dimension: stock.DimensionDocument, Key: number(6, uint64(c.no/4*2+i/2)), Limit: documentMax})
-		}
-	}
+	cmd.Quotas = append(cmd.Quotas, c.documents(0, int(cmd.Ask.Quantity)+len(cmd.Ask.Seats))...)
 	c.send(cmd, func(t told, sent time.Duration) {
 		if t.Hold != nil && (t.Code == stock.CodeOK || t.Code == stock.CodeReplay) {
 			c.w.some[SawGranted]++
 			c.holding(cmd, t.Hold)
 		}
 	})
+}
+
+// documents are those of a client's tickets from one on, if it is a real-name sale: friends buy for each other, and sometimes two tickets for one.
+func (c *client) documents(from, tickets int) (documents []stock.Quota) {
+	if c.no%2 > 0 {
+		return nil
+	}
+	for i := range tickets {
+		documents = append(documents, stock.Quota{Dimension: stock.DimensionDocument, Key: number(6, uint64(c.no/4*2+(from+i)/2)), Limit: documentMax})
+	}
+	return documents
 }
 
 func (c *client) quotas() []stock.Quota {

@@ -97,6 +97,9 @@ const (
 	SawWideOrdered
 	SawWideSold
 	SawWideLimit
+	SawWideDocument
+	SawWideNamed
+	SawWideBack
 	SawWideBusy
 	SawCoordinatorDied
 	SawLegLate
@@ -122,7 +125,7 @@ var sightNames = [sights]string{
 	"provider asked before the pin", "speculative follow", "late internal command", "capacity given", "capacity taken", "capacity asked for that was taken", "capacity asked for twice and given once", "grant left on its way found",
 	"grant on its way at a kill", "area gathered", "called sold out by its home, and not so",
 	"wide hold tried", "wide hold tried again after it was dropped", "wide hold held", "wide hold dropped by its coordinator", "wide hold dropped by somebody else",
-	"wide hold expired", "wide hold released", "order of a wide hold", "wide hold sold to the last seat", "limit reached by a wide hold", "wide hold asked for while it is tried",
+	"wide hold expired", "wide hold released", "order of a wide hold", "wide hold sold to the last seat", "limit reached by a wide hold", "document used up by a wide hold", "documents of a wide hold named", "documents of a wide sale given back", "wide hold asked for while it is tried",
 	"coordinator killed on the way", "leg refused: its hold is not being tried", "leg that its hold keeps asked to go", "leg freed by its owner alone",
 	"take-over with legs", "take-over while a hold is being tried",
 }

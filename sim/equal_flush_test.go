@@ -77,6 +77,7 @@ func (p *pair) flush() {
 				continue
 			}
 			p.engines[op.Segment].Settle(op, outcome, now)
+			p.givenBack(op, outcome)
 			if op.Kind == stock.KindHold && outcome == stock.OutcomeApplied {
 				p.holds = append(p.holds, heldBy{op.Hold, op.Segment})
 			}

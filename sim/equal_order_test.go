@@ -326,22 +326,22 @@ func (p *pair) dump() (text string) {
 				return err
 			}, int32(ref.Event), int32(ref.Segment))
 	}
-	p.rows(`SELECT id, state, try, legs::text, generation, quantity, deadline, max_expires_at, coalesce(remaining_ms, -1), order_id, attempt, cardinality(quota_keys),
-		(SELECT coalesce(sum(s), 0) FROM unnest(quota_seats) s) FROM ledger.holds WHERE event = $1 ORDER BY id`, func(r *sql.Rows) error {
+	list := strings.NewReplacer("{", "[", "}", "]", ",", " ")
+	p.rows(`SELECT id, state, try, legs::text, generation, quantity, deadline, max_expires_at, coalesce(remaining_ms, -1), order_id, attempt, quota_seats::text FROM ledger.holds WHERE event = $1 ORDER BY id`, func(r *sql.Rows) error {
 		var id uuid.UUID
 		var ordered uuid.NullUUID
-		var state, try, generation, quantity, left, attempt, quotas, documents int
+		var state, try, generation, quantity, left, attempt int
 		var deadline, last time.Time
-		var legs string
-		err := r.Scan(&id, &state, &try, &legs, &generation, &quantity, &deadline, &last, &left, &ordered, &attempt, &quotas, &documents)
+		var legs, documents string
+		err := r.Scan(&id, &state, &try, &legs, &generation, &quantity, &deadline, &last, &left, &ordered, &attempt, &documents)
 		if state == int(ledger.HoldTrying) || state == int(ledger.HoldDropped) { // by the clock of each
 			deadline, last = time.UnixMilli(0), time.UnixMilli(0)
 		}
 		if legs != "{}" && state == int(ledger.HoldEnded) && quantity > 0 && p.soldTo(id) {
 			p.seen["wide sold"]++
 		}
-		line("hold %v state %d try %d legs %v gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, state, try, strings.NewReplacer("{", "[", "}", "]", ",", " ").Replace(legs),
-			generation, quantity, deadline.UnixMilli(), last.UnixMilli(), left, ordered.UUID, attempt, quotas, documents)
+		line("hold %v state %d try %d legs %v gen %d quantity %d deadline %d max %d left %d order %v/%d documents %v\n", id, state, try, list.Replace(legs),
+			generation, quantity, deadline.UnixMilli(), last.UnixMilli(), left, ordered.UUID, attempt, list.Replace(documents))
 		return err
 	}, int32(p.event))
 	for _, id := range p.sim.sortedOrders(func(*Order) bool { return true }) {

@@ -67,7 +67,7 @@ func TestLedgerEqualsPostgres(t *testing.T) {
 func TestWideHoldsEqualPostgres(t *testing.T) {
 	t.Parallel()
 	equal(t, true, []string{
-		"outcome 60", "outcome 61", "wide begin 1", "wide begin 2", "wide begin 0", "wide begin -10", "wide begin -11", "wide begin -20", "wide begin -41", "wide begin -100",
+		"outcome 60", "outcome 61", "wide begin 1", "wide begin 2", "wide begin 0", "wide begin -10", "wide begin -11", "wide begin -20", "wide begin -41", "wide begin -100", "wide begin limit 1", "wide begin limit 3", "named", "given back",
 		"wide commit 0", "wide commit 60", "wide commit 62", "wide extend 0", "wide extend 10", "wide extend 20", "wide extend 30",
 		"wide end 0", "wide end 10", "wide end 20", "wide end 21", "wide end 30", "wide order 0", "wide order 10", "wide order 20", "wide order 32", "wide order 62", "wide sold",
 	})
@@ -235,8 +235,6 @@ func (p *pair) step() {
 		p.release()
 	case what < 29:
 		p.session()
-	case what < 29:
-		p.trying()
 	default:
 		p.claim(p.node())
 	}

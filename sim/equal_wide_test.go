@@ -83,6 +83,9 @@ func (p *pair) wideNatural(id uuid.UUID, now int64) {
 	case h.state == holdTrying:
 		p.wideCommit(id, now)
 		return
+	case h.state == holdEnded && p.soldTo(id):
+		p.wideBack(id, o, now)
+		return
 	case h.state != holdHeld:
 		p.wideBegin(id)
 		return
@@ -101,6 +104,24 @@ func (p *pair) wideNatural(id uuid.UUID, now int64) {
 	if o.State == order.Paying {
 		p.paid(o)
 	}
+}
+
+// wideBack is a sale that comes to nothing in the end: the bank keeps back what it had promised, and the seats come back, leg by leg or one by one.
+func (p *pair) wideBack(id uuid.UUID, o *Order, now int64) {
+	if o.State == order.Paid {
+		p.captureFail(o, now)
+		return
+	}
+	no := rapid.SampledFrom(p.sim.holds[id].legs).Draw(p.T, "comes back")
+	cmd := stock.Command{Kind: stock.KindRefund, Event: p.event, Segment: no, Hold: id, Order: o.ID, Attempt: o.Attempt}
+	_, rows, _ := p.sim.Hold(id)
+	for _, r := range rows {
+		if r.Seat.Segment() == no && rapid.Bool().Draw(p.T, "this one alone") {
+			cmd.Ask.Seats = []stock.SeatAsk{{Seat: r.Seat}}
+			break
+		}
+	}
+	p.flushOne(cmd)
 }
 
 // paid has the bank say that an order's attempt is paid.
@@ -138,9 +159,8 @@ func (p *pair) wideBegin(id uuid.UUID) {
 	for _, ref := range p.segments[first : first+2] {
 		w.Segments = append(w.Segments, ref.Segment)
 	}
-	if rapid.IntRange(0, 3).Draw(p.T, "limited") == 0 {
-		key := number(4, uint64(p.run)<<8|uint64(rapid.IntRange(1, buyers).Draw(p.T, "buyer")))
-		w.Quotas = []stock.Quota{{Dimension: 1, Key: key, Limit: limitMax}}
+	if rapid.IntRange(0, 2).Draw(p.T, "limited") == 0 {
+		w.Quotas = p.limits(int(w.Quantity))
 	}
 	tryFor := time.Hour
 	if rapid.IntRange(0, 5).Draw(p.T, "short try") == 0 {
@@ -157,6 +177,9 @@ func (p *pair) wideBegin(id uuid.UUID) {
 	p.must(err)
 	p.same("wide begin", code, p.sim.WideBegin(&w, p.segments[0].Part, tryFor))
 	p.seen[fmt.Sprint("wide begin ", min(max(code, -100), 2))]++ // -100 and less tell which limit is reached
+	if dimension, _ := stock.Outcome(-code).Limit(); dimension != 0 {
+		p.seen[fmt.Sprint("wide begin limit ", dimension)]++
+	}
 	if p.sim.holds[id] == nil {
 		p.wides = p.wides[:len(p.wides)-1]
 	}
@@ -185,7 +208,7 @@ func (p *pair) wideCommit(id uuid.UUID, now int64) {
 		for i, no := range h.legs {
 			n := left / int32(len(h.legs)-i)
 			if left -= n; n > 0 {
-				p.flushOne(stock.Command{Kind: stock.KindLeg, Event: p.event, Segment: no, Hold: id, Try: h.try, Quotas: h.Quotas, Ask: stock.Ask{Quantity: n, Together: stock.TogetherAny}})
+				p.flushOne(stock.Command{Kind: stock.KindLeg, Event: p.event, Segment: no, Hold: id, Try: h.try, Quotas: p.legQuotas(h, n), Ask: stock.Ask{Quantity: n, Together: stock.TogetherAny}})
 			}
 		}
 	}
@@ -206,7 +229,11 @@ func (p *pair) wideCommit(id uuid.UUID, now int64) {
 	r.Key = p.id()
 	theirs, err := p.db.WideCommit(p.ctx, id, try, seats, time.UnixMilli(deadline), time.UnixMilli(now+2*hour), requestOf(r), time.UnixMilli(now))
 	p.must(err)
-	p.wideSame("commit", theirs, p.sim.WideCommit(id, try, simulated, deadline, now+2*hour, r))
+	code := p.sim.WideCommit(id, try, simulated, deadline, now+2*hour, r)
+	p.wideSame("commit", theirs, code)
+	if code == wideDone && slices.ContainsFunc(h.Quotas, isDocument) {
+		p.seen["named"]++
+	}
 }
 
 func (p *pair) wideEnd(id uuid.UUID, now int64) {
@@ -260,6 +287,14 @@ func (p *pair) flushOne(cmd stock.Command) {
 		p.seen[fmt.Sprint("outcome ", outcome)]++
 	}
 	p.engines[cmd.Segment].Settle(effect.Op, outcome, now)
+	p.givenBack(effect.Op, outcome)
+}
+
+// givenBack notes that seats of a leg came back with their documents.
+func (p *pair) givenBack(op *stock.Op, outcome stock.Outcome) {
+	if op.Leg && op.Kind == stock.KindRefund && outcome == stock.OutcomeApplied && slices.ContainsFunc(op.Quotas, isDocument) {
+		p.seen["given back"]++
+	}
 }
 
 // legCommand is what may be asked of a leg, in time or not.
@@ -284,6 +319,6 @@ func (p *pair) legCommand(cmd stock.Command) (stock.Command, bool) {
 	}
 	cmd.Kind = rapid.SampledFrom(kinds).Draw(p.T, "leg kind")
 	cmd.Try = max(h.try-int32(rapid.IntRange(0, 3).Draw(p.T, "late"))/3, 1)
-	cmd.Ask, cmd.Quotas = stock.Ask{Quantity: 1, Together: stock.TogetherAny}, h.Quotas
+	cmd.Ask, cmd.Quotas = stock.Ask{Quantity: 1, Together: stock.TogetherAny}, p.legQuotas(h, 1)
 	return cmd, true
 }

@@ -446,16 +446,16 @@ func (l *Ledger) Dump() string {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(l.holds), byID) {
 		h := l.holds[id]
-		documents := int64(0) // which seats they stand for, summed
+		documents := []stock.SeatID{} // that they stand for, 0 for other limits
 		for _, q := range h.Quotas {
-			documents += int64(q.Seat)
+			documents = append(documents, q.Seat)
 		}
 		deadline, last := h.Deadline, h.MaxExpires
 		if h.state == holdTrying || h.state == holdDropped { // by the clock of each
 			deadline, last = 0, 0
 		}
-		b = fmt.Appendf(b, "hold %v state %d try %d legs %v gen %d quantity %d deadline %d max %d left %d order %v/%d quotas %d/%d\n", id, h.state, h.try, h.legs, h.Generation,
-			h.Quantity, deadline, last, h.remaining, h.Order, h.Attempt, len(h.Quotas), documents)
+		b = fmt.Appendf(b, "hold %v state %d try %d legs %v gen %d quantity %d deadline %d max %d left %d order %v/%d documents %v\n", id, h.state, h.try, h.legs, h.Generation,
+			h.Quantity, deadline, last, h.remaining, h.Order, h.Attempt, documents)
 	}
 	for _, id := range l.sortedOrders(func(*Order) bool { return true }) {
 		o := l.orders[id]

@@ -58,13 +58,6 @@ func (l *Ledger) remember(r stock.Request, code stock.Code, outcome stock.Outcom
 	}
 }
 
-// giveBack gives back what a hold counts against limits.
-func (l *Ledger) giveBackHold(h *holdRow) {
-	for _, q := range h.Quotas {
-		l.quota[quotaKey{h.segment.event, q.Dimension, q.Key}] -= h.Quantity
-	}
-}
-
 // WideBegin begins to try a hold, or tries one anew that was dropped or is overdue. It returns the try, or 0: it is being tried; or a negative outcome.
 func (l *Ledger) WideBegin(w *stock.WideHold, part stock.PartitionID, tryFor time.Duration) int32 {
 	if code := l.wall(w.Request, stock.KindHold, w.ID, noID); code != wideDone {
@@ -83,22 +76,8 @@ func (l *Ledger) WideBegin(w *stock.WideHold, part stock.PartitionID, tryFor tim
 		}
 		try = h.try + 1
 	}
-	over := stock.OutcomeApplied
-	for _, q := range w.Quotas {
-		key := quotaKey{w.Event, q.Dimension, q.Key}
-		l.quota[key] += w.Quantity
-		switch n := l.quota[key]; {
-		case n <= q.Limit || over > stock.OutcomeLimitBusy:
-		case n-l.trying(key) > q.Limit:
-			over = stock.OutcomeLimit(q.Dimension, n-w.Quantity)
-		default:
-			over = stock.OutcomeLimitBusy
-		}
-	}
-	if over != stock.OutcomeApplied {
-		for _, q := range w.Quotas {
-			l.quota[quotaKey{w.Event, q.Dimension, q.Key}] -= w.Quantity
-		}
+	if over := l.limit(w.Event, w.Quotas, w.Quantity); over != stock.OutcomeApplied {
+		l.tally(w.Event, w.Quotas, 0)
 		if over == stock.OutcomeLimitBusy {
 			l.forget(w.Request)
 		} else {
@@ -106,6 +85,7 @@ func (l *Ledger) WideBegin(w *stock.WideHold, part stock.PartitionID, tryFor tim
 		}
 		return -int32(over)
 	}
+	l.tally(w.Event, w.Quotas, w.Quantity)
 	l.forget(w.Request)
 	l.holds[w.ID] = &holdRow{
 		HoldRow: stock.HoldRow{ID: w.ID, Quantity: w.Quantity, Quotas: w.Quotas}, segment: segmentKey{w.Event, 0}, part: part, state: holdTrying, remaining: -1,
@@ -138,7 +118,7 @@ func (l *Ledger) WideCommit(id uuid.UUID, try int32, seats []stock.SeatID, deadl
 	case h == nil || h.state != holdTrying && (l.wrong != CommitAfterDrop || h.state != holdDropped) || h.try != try:
 		l.forget(r)
 		return int32(stock.OutcomeNotTrying)
-	case !l.hasSeats(h, seats) && l.wrong != CommitWithoutLegs && l.wrong != CommitAfterDrop:
+	case (!l.hasSeats(h, seats) || !h.named() && l.wrong != DocumentsUnnamed) && l.wrong != CommitWithoutLegs && l.wrong != CommitAfterDrop:
 		l.forget(r)
 		return wideLacking
 	}
@@ -310,7 +290,7 @@ func (f *flush) rowsAllow() error {
 		case h == nil:
 			f.out[i] = stock.OutcomeNotTrying
 		case op.Kind == stock.KindLeg:
-			if (h.state != holdTrying || h.try != op.Generation) && f.wrong != LegAfterDrop {
+			if (h.state != holdTrying || h.try != op.Generation) && f.wrong != LegAfterDrop || !f.name(h, op.Quotas) {
 				f.out[i] = stock.OutcomeNotTrying
 			}
 		case (stock.WideRow{State: stock.WideState(h.state), Try: h.try}).Keeps(op.Generation) && f.wrong != UnlegWithoutRow && f.wrong != LegExpires:

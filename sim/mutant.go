@@ -27,13 +27,15 @@ const (
 
 // Those of holds over several segments.
 const (
-	LegAfterDrop      Mutant = "leg-accepted-after-dropped" // seats are taken for a hold whoever is trying it, or nobody
-	UnlegWithoutRow   Mutant = "leg-freed-without-its-row"  // a leg is freed without a look at its hold
-	LegExpires        Mutant = "leg-expires-by-itself"      // a leg goes by a deadline of its own, and the ledger lets it
-	CommitWithoutLegs Mutant = "commit-without-legs"        // a leg that was refused is left out, and the ledger does not count
-	CommitAfterDrop   Mutant = "held-after-dropped"         // a hold that was dropped is held after all
-	DroppedKeepsCount Mutant = "dropped-keeps-its-count"    // a hold that was dropped goes on counting against limits
-	OrderOnEndedHold  Mutant = "order-beside-an-ended-hold" // an order is opened on a hold that has ended
+	LegAfterDrop      Mutant = "leg-accepted-after-dropped"  // seats are taken for a hold whoever is trying it, or nobody
+	UnlegWithoutRow   Mutant = "leg-freed-without-its-row"   // a leg is freed without a look at its hold
+	LegExpires        Mutant = "leg-expires-by-itself"       // a leg goes by a deadline of its own, and the ledger lets it
+	CommitWithoutLegs Mutant = "commit-without-legs"         // a leg that was refused is left out, and the ledger does not count
+	CommitAfterDrop   Mutant = "held-after-dropped"          // a hold that was dropped is held after all
+	DroppedKeepsCount Mutant = "dropped-keeps-its-count"     // a hold that was dropped goes on counting against limits
+	OrderOnEndedHold  Mutant = "order-beside-an-ended-hold"  // an order is opened on a hold that has ended
+	DocumentsKept     Mutant = "documents-kept-when-dropped" // a hold that is dropped or ends gives everything back but its documents
+	DocumentsUnnamed  Mutant = "documents-without-seats"     // a leg is taken, and which seats the documents stand for is not written down
 )
 
 // Mutants are all of them.
@@ -41,5 +43,5 @@ var Mutants = []Mutant{
 	NoFence, FenceWithoutLock, LoadBeforeBump, WallClockExpiry, FullLifeOnReplay, UnpinWithoutOrderCheck, PinWithoutAttempt, SellWithoutOrderCheck,
 	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly, GrantTakenTwice,
 	SoldOutOfOneSegment,
-	LegAfterDrop, UnlegWithoutRow, LegExpires, CommitWithoutLegs, CommitAfterDrop, DroppedKeepsCount, OrderOnEndedHold,
+	LegAfterDrop, UnlegWithoutRow, LegExpires, CommitWithoutLegs, CommitAfterDrop, DroppedKeepsCount, OrderOnEndedHold, DocumentsKept, DocumentsUnnamed,
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,17 +21,24 @@ func (c *client) wishWide() {
 	w := c.w
 	first := w.catalog[w.rng.IntN(len(w.catalog))]
 	wide := owner.Wide{Hold: stock.WideHold{Event: first.Event, Request: c.request(), Quotas: c.quotas()}}
+	counted := wide.Hold.Quotas
 	for _, ref := range w.catalog {
 		if len(wide.Legs) == 3 || ref.Event != first.Event || w.refs(ref.Event, ref.Segment) != nil || len(wide.Legs) > 0 && w.chance(3) {
 			continue
 		}
-		ask := stock.Ask{Quantity: 1, Together: stock.TogetherAny}
-		if area := w.plan.area && int(ref.Segment) >= w.plan.segments; !area && w.chance(2) {
+		n := int32(1)
+		if w.chance(4) {
+			n = 2
+		}
+		ask := stock.Ask{Quantity: n, Together: stock.TogetherAny}
+		if area := w.plan.area && int(ref.Segment) >= w.plan.segments; !area && n == 1 && w.chance(2) {
 			ask = stock.Ask{Seats: []stock.SeatAsk{{Seat: stock.NewSeatID(ref.Segment, w.rng.Int32N(hallOf(ref.Segment).Capacity()))}}}
 		}
-		wide.Legs = append(wide.Legs, stock.Command{Kind: stock.KindLeg, Event: ref.Event, Segment: ref.Segment, Ask: ask, Quotas: wide.Hold.Quotas})
+		documents := c.documents(int(wide.Hold.Quantity), int(n))
+		wide.Legs = append(wide.Legs, stock.Command{Kind: stock.KindLeg, Event: ref.Event, Segment: ref.Segment, Ask: ask, Quotas: slices.Concat(counted, documents)})
 		wide.Hold.Segments = append(wide.Hold.Segments, ref.Segment)
-		wide.Hold.Quantity++
+		wide.Hold.Quotas = slices.Concat(wide.Hold.Quotas, documents)
+		wide.Hold.Quantity += n
 	}
 	if len(wide.Legs) < 2 {
 		return

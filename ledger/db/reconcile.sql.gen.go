@@ -190,6 +190,61 @@ func (q *Queries) ReconcileAreas(ctx context.Context, db DBTX, arg ReconcileArea
 	return items, nil
 }
 
+const ReconcileDocuments = `-- name: ReconcileDocuments :many
+WITH documents AS (
+    SELECT k.id, k.seat FROM (
+        SELECT h.id, unnest(h.quota_dims) AS dimension, unnest(h.quota_seats) AS seat FROM ledger.holds h
+         WHERE h.state IN (1, 3) AND 3 = ANY (h.quota_dims) AND ($1::int = 0 OR h.event = $1)) k
+     WHERE k.dimension = 3)
+SELECT h.id, h.event, s.seat, count(d.id) AS documents
+  FROM ledger.holds h JOIN ledger.seats s ON s.event = h.event AND s.hold = h.id LEFT JOIN documents d ON d.id = h.id AND d.seat = s.seat
+ WHERE h.state IN (1, 3) AND 3 = ANY (h.quota_dims) AND s.state > 0 AND (h.segment > 0 OR s.generation = h.try) AND ($1::int = 0 OR h.event = $1)
+ GROUP BY h.id, h.event, s.seat HAVING count(d.id) <> 1
+ ORDER BY 2, 1, 3 LIMIT $2
+`
+
+type ReconcileDocumentsParams struct {
+	Event   int32
+	MaxRows int32
+}
+
+type ReconcileDocumentsRow struct {
+	ID        uuid.UUID
+	Event     int32
+	Seat      int64
+	Documents int64
+}
+
+// The seats of holds with documents for which not exactly one document stands: they would not give back what they took. What was dropped, or is still
+// being tried, gives back as a whole.
+func (q *Queries) ReconcileDocuments(ctx context.Context, db DBTX, arg ReconcileDocumentsParams) ([]ReconcileDocumentsRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileDocuments, arg.Event, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileDocumentsRow{}
+	for rows.Next() {
+		var i ReconcileDocumentsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.Seat,
+			&i.Documents,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReconcileEpochs = `-- name: ReconcileEpochs :many
 WITH tenures AS (
     SELECT e.part, e.epoch, e.start_seq, lead(e.start_seq) OVER (PARTITION BY e.part ORDER BY e.epoch) AS end_seq FROM ledger.part_epochs e)
@@ -620,7 +675,7 @@ WITH counts AS (
      WHERE x.ended_seq IS NULL AND h.state = 3 AND ($2::int = 0 OR x.event = $2) GROUP BY x.hold, x.event),
 due AS (
     SELECT k.event, k.dimension, k.key,
-           sum(CASE WHEN k.seat = 0 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
+           sum(CASE WHEN k.dimension <> 3 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
       FROM (SELECT c.id, c.event, c.n, c.whole, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
               FROM counts c JOIN ledger.holds h ON h.id = c.id) k
      GROUP BY k.event, k.dimension, k.key),
@@ -645,7 +700,7 @@ type ReconcileQuotaRow struct {
 	Due       int64
 }
 
-// A buyer's counter against their holds, pins and sales. A limit of one seat (a document's) counts that seat, the others the whole hold.
+// A buyer's counter against their holds, pins and sales. A document counts its seat, the others the whole hold.
 func (q *Queries) ReconcileQuota(ctx context.Context, db DBTX, arg ReconcileQuotaParams) ([]ReconcileQuotaRow, error) {
 	rows, err := db.QueryContext(ctx, ReconcileQuota, arg.MaxRows, arg.Event)
 	if err != nil {

@@ -164,7 +164,7 @@ CREATE TABLE ledger.holds (
     quota_dims     int[] NOT NULL,                           -- not smallint: lib/pq cannot read arrays of it
     quota_keys     uuid[] NOT NULL,
     quota_limits   int[] NOT NULL,
-    quota_seats    bigint[] NOT NULL,                        -- the seat that a document stands for; 0: the whole hold counts
+    quota_seats    bigint[] NOT NULL,                        -- the seat that a document stands for, 0: not taken yet; of other limits 0
     deadline       timestamptz NOT NULL,                     -- while it is trying: from when on anybody may drop it
     max_expires_at timestamptz NOT NULL,
     remaining_ms   bigint,                                   -- written at a planned hand-off

@@ -6,9 +6,10 @@
 -- order checks operation by operation, and writes holds, counters, seats, journal, sales, orders and the hash chain.
 --
 -- w_*: one entry per partition, ascending; its operations are o_*[w_lo..w_hi]. q_*: limits of operation q_op.
--- o_q_lo..o_q_hi are the limits of an operation; where q_seat is not 0 the limit counts this one seat of it, else all. s_* are its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
+-- o_q_lo..o_q_hi are the limits of an operation: a document (dimension 3) counts its q_seat, anything else the whole. s_* are its seats, by s_op. n_*: the order that operation n_op opens, l_*: its lines.
 -- g_other: the segment at the other end of the grant that operation g_op gives or takes. p_n: how many operations there are of each kind.
--- t_op: the operations on legs, the seats of holds over several segments; their generation is the try.
+-- t_op: the operations on legs, the seats of holds over several segments; their generation is the try, and the limits of one that takes seats are
+-- their documents, which its hold has counted.
 -- It returns int2s, big endian: a status per partition (0 fenced, 1 applied, 2 applied before), then an outcome per operation:
 -- 0 applied, 10 replay, 11 key reused, 20 hold gone, 21 not expired, 30 the order says no, 31 order locked, 32 order open, 41 over a limit but for
 -- holds that are still being tried, 50 grant gone, 51 not sold out, 60 not being tried, 61 the hold keeps its leg, 99 fenced; from 100 on over a limit: 100, and 10000 for each dimension after
@@ -33,8 +34,8 @@ $$;
 -- How much holds that are still being tried count against a limit. It is planned at each call, unlike what stands in the flush: a plan of a time when
 -- there were few holds would read all that live.
 CREATE FUNCTION ledger.trying(p_event int, p_dimension int, p_key uuid) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    SELECT coalesce(sum(CASE WHEN x.seat = 0 THEN h.quantity ELSE 1 END), 0)
-      FROM ledger.holds h, LATERAL unnest(h.quota_dims, h.quota_keys, h.quota_seats) x(dimension, key, seat)
+    SELECT coalesce(sum(CASE WHEN x.dimension = 3 THEN 1 ELSE h.quantity END), 0)
+      FROM ledger.holds h, LATERAL unnest(h.quota_dims, h.quota_keys) x(dimension, key)
      WHERE h.event = p_event AND h.state = 0 AND x.dimension = p_dimension AND x.key = p_key
 $$;
 -- +goose StatementEnd
@@ -197,7 +198,11 @@ BEGIN
             END IF;
         END LOOP;
         FOREACH i IN ARRAY t_op LOOP
-            CONTINUE WHEN o_kind[i] NOT IN (13, 14) OR v_out[i] <> 0 OR i = ANY (v_ids);
+            CONTINUE WHEN o_kind[i] NOT IN (13, 14) OR v_out[i] <> 0;
+            IF i = ANY (v_ids) THEN
+                CONTINUE WHEN o_kind[i] = 14 OR o_q_lo[i] > o_q_hi[i];
+                CONTINUE WHEN ledger.wide_documents(o_hold[i], q_key[o_q_lo[i]:o_q_hi[i]], q_seat[o_q_lo[i]:o_q_hi[i]]);
+            END IF;
             v_out[i] := CASE o_kind[i] WHEN 13 THEN 60 ELSE 61 END;
             v_lost := true;
         END LOOP;
@@ -228,8 +233,8 @@ BEGIN
         WITH added AS (
             INSERT INTO ledger.quota AS t (event, dimension, key, n)
                 SELECT o_event[q.op], q.dimension, q.key,
-                       sum(CASE WHEN o_kind[q.op] = 1 THEN 1 ELSE -1 END * CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END)
-                  FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat)
+                       sum(CASE WHEN o_kind[q.op] = 1 THEN 1 ELSE -1 END * CASE WHEN q.dimension = 3 THEN 1 ELSE o_quantity[q.op] END)
+                  FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key)
                  WHERE v_out[q.op] = 0 AND (o_kind[q.op] IN (1, 5, 6, 8) OR (o_kind[q.op] = 4 AND o_free[q.op]))
                  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (event, dimension, key) DO UPDATE SET n = t.n + excluded.n
@@ -246,16 +251,16 @@ BEGIN
              WHERE t.n > m.lim;
         END IF;
         IF v_keys IS NOT NULL THEN
-            FOR r IN SELECT p.p, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS s
-                       FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
+            FOR r IN SELECT p.p, sum(CASE WHEN q.dimension = 3 THEN 1 ELSE o_quantity[q.op] END) AS s
+                       FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key), LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
                       WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY 1 LOOP
                 v_sums[r.p] := v_sums[r.p] - r.s;
             END LOOP;
             -- A hold's limits by key, for one document may stand for several of its seats, in the order in which it has them.
             FOR r IN SELECT k.op, array_agg(k.p ORDER BY k.i) AS ps, array_agg(k.lim ORDER BY k.i) AS ls, array_agg(k.n::int ORDER BY k.i) AS ns,
                             array_agg(k.dimension ORDER BY k.i) AS ds, array_agg(k.key ORDER BY k.i) AS ks
-                       FROM (SELECT q.op, p.p, q.dimension, q.key, min(q.lim) AS lim, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS n, min(q.i) AS i
-                               FROM unnest(q_op, q_dimension, q_key, q_limit, q_seat) WITH ORDINALITY q(op, dimension, key, lim, seat, i),
+                       FROM (SELECT q.op, p.p, q.dimension, q.key, min(q.lim) AS lim, sum(CASE WHEN q.dimension = 3 THEN 1 ELSE o_quantity[q.op] END) AS n, min(q.i) AS i
+                               FROM unnest(q_op, q_dimension, q_key, q_limit) WITH ORDINALITY q(op, dimension, key, lim, i),
                                     LATERAL (SELECT array_position(v_keys, o_event[q.op] || '/' || q.dimension || '/' || q.key) AS p) p
                               WHERE v_out[q.op] = 0 AND o_kind[q.op] = 1 AND p.p IS NOT NULL GROUP BY 1, 2, 3, 4) k
                       GROUP BY k.op ORDER BY k.op LOOP
@@ -274,8 +279,8 @@ BEGIN
                 END IF;
             END LOOP;
             UPDATE ledger.quota t SET n = t.n - d.n
-              FROM (SELECT o_event[q.op] AS event, q.dimension, q.key, sum(CASE WHEN q.seat = 0 THEN o_quantity[q.op] ELSE 1 END) AS n
-                      FROM unnest(q_op, q_dimension, q_key, q_seat) q(op, dimension, key, seat) WHERE v_out[q.op] = 41 OR v_out[q.op] >= 100 GROUP BY 1, 2, 3) d
+              FROM (SELECT o_event[q.op] AS event, q.dimension, q.key, sum(CASE WHEN q.dimension = 3 THEN 1 ELSE o_quantity[q.op] END) AS n
+                      FROM unnest(q_op, q_dimension, q_key) q(op, dimension, key) WHERE v_out[q.op] = 41 OR v_out[q.op] >= 100 GROUP BY 1, 2, 3) d
              WHERE t.event = d.event AND t.dimension = d.dimension AND t.key = d.key;
         END IF;
     END IF;

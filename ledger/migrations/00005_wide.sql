@@ -9,6 +9,8 @@
 --                          dropped
 --
 -- The whole quantity counts against limits from wide_begin on, and is given back by wide_drop and wide_end at once; what was sold by the refund.
+-- A document (dimension 3) counts 1. For which seat it stands the row learns in the flush that takes the leg, so that whoever loads the leg, at any
+-- time, knows what each of its seats gives back.
 -- Lock order: as in a flush, idempotency → holds → quota → orders (never waited for).
 -- Outcomes are those of a flush; 62: the seats are not the hold's.
 
@@ -18,12 +20,31 @@ CREATE FUNCTION ledger.wide_give_back(h ledger.holds) RETURNS void LANGUAGE plpg
 DECLARE
     r record;
 BEGIN
-    FOR r IN SELECT d, k FROM unnest(h.quota_dims, h.quota_keys) q(d, k) ORDER BY d, k LOOP
-        UPDATE ledger.quota SET n = n - h.quantity WHERE event = h.event AND dimension = r.d AND key = r.k AND n >= h.quantity;
+    FOR r IN SELECT d, k, sum(CASE WHEN d = 3 THEN 1 ELSE h.quantity END) AS counts FROM unnest(h.quota_dims, h.quota_keys) q(d, k) GROUP BY d, k ORDER BY d, k LOOP
+        UPDATE ledger.quota SET n = n - r.counts WHERE event = h.event AND dimension = r.d AND key = r.k AND n >= r.counts;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'wide hold: a quota counter fell below 0' USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- Writes to the row of a hold, which the caller has locked, for which seats of a leg its documents stand: each to the first of that key that stands
+-- for none yet. False, and nothing is written, when one of them is not the hold's.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.wide_documents(p_id uuid, p_keys uuid[], p_seats bigint[]) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    h ledger.holds;
+    v_at int;
+BEGIN
+    SELECT x.* INTO h FROM ledger.holds x WHERE x.id = p_id;
+    FOR i IN 1..cardinality(p_keys) LOOP
+        SELECT min(q.at) INTO v_at FROM unnest(h.quota_dims, h.quota_keys, h.quota_seats) WITH ORDINALITY q(d, k, seat, at) WHERE q.d = 3 AND q.k = p_keys[i] AND q.seat = 0;
+        IF v_at IS NULL THEN RETURN false; END IF;
+        h.quota_seats[v_at] := p_seats[i];
+    END LOOP;
+    UPDATE ledger.holds SET quota_seats = h.quota_seats WHERE id = p_id;
+    RETURN true;
 END $$;
 -- +goose StatementEnd
 
@@ -67,6 +88,7 @@ DECLARE
     v_until timestamptz := clock_timestamp() + p_try_ms * interval '1 millisecond';
     v_n int;
     v_over int := 0;
+    v_first bigint := 0; -- which of the limits v_over is about
     r record;
 BEGIN
     v_wall := ledger.wide_wall(p_scope, p_key, p_fingerprint, p_part, 1::smallint, p_id, NULL, 7::smallint, p_now);
@@ -82,14 +104,23 @@ BEGIN
         END IF;
         v_try := h.try + 1;
     END IF;
-    FOR r IN SELECT d, k, lim FROM unnest(p_dims, p_keys, p_limits) q(d, k, lim) ORDER BY d, k LOOP
-        INSERT INTO ledger.quota AS t (event, dimension, key, n) VALUES (p_event, r.d, r.k, p_quantity)
+    -- Of one document several times the lowest limit counts; of several limits that are reached the first is told.
+    FOR r IN SELECT d, k, min(lim) AS lim, sum(CASE WHEN d = 3 THEN 1 ELSE p_quantity END) AS counts, min(i) AS i
+               FROM unnest(p_dims, p_keys, p_limits) WITH ORDINALITY q(d, k, lim, i) GROUP BY d, k ORDER BY d, k LOOP
+        INSERT INTO ledger.quota AS t (event, dimension, key, n) VALUES (p_event, r.d, r.k, r.counts)
             ON CONFLICT (event, dimension, key) DO UPDATE SET n = t.n + excluded.n RETURNING t.n INTO v_n;
-        CONTINUE WHEN v_n <= r.lim OR v_over >= 100;
-        v_over := CASE WHEN v_n - ledger.trying(p_event, r.d, r.k) > r.lim THEN 100 + 10000 * (r.d - 1) + least(v_n - p_quantity, 9999) ELSE 41 END;
+        CONTINUE WHEN v_n <= r.lim OR v_over >= 100 AND r.i > v_first;
+        IF v_n - ledger.trying(p_event, r.d, r.k) > r.lim THEN
+            v_over := 100 + 10000 * (r.d - 1) + least(v_n - r.counts, 9999);
+            v_first := r.i;
+        ELSIF v_over = 0 THEN
+            v_over := 41;
+        END IF;
     END LOOP;
     IF v_over > 0 THEN
-        UPDATE ledger.quota t SET n = t.n - p_quantity FROM unnest(p_dims, p_keys) q(d, k) WHERE t.event = p_event AND t.dimension = q.d AND t.key = q.k;
+        UPDATE ledger.quota t SET n = t.n - q.counts
+          FROM (SELECT d, k, sum(CASE WHEN d = 3 THEN 1 ELSE p_quantity END) AS counts FROM unnest(p_dims, p_keys) q(d, k) GROUP BY d, k) q
+         WHERE t.event = p_event AND t.dimension = q.d AND t.key = q.k;
         IF v_over = 41 THEN
             PERFORM ledger.wide_forget(p_scope, p_key);
         ELSE
@@ -107,7 +138,8 @@ END $$;
 -- +goose StatementEnd
 
 -- The commit point of a wide hold: it is being tried with this try, and these seats, as many as it is for, are held for that try. 0 held, 10 and 11
--- of another request with the key, 60 it is not being tried, 62 seats are missing.
+-- of another request with the key, 60 it is not being tried, 62 seats are missing, or the seat that a document stands for: a node of a version that
+-- knows no documents of legs has taken the leg.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.wide_commit(p_id uuid, p_try int, p_seats bigint[], p_deadline timestamptz, p_max timestamptz,
     p_scope uuid, p_key uuid, p_fingerprint uuid, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
@@ -127,7 +159,7 @@ BEGIN
     SELECT count(*) INTO v_seats FROM (SELECT DISTINCT unnest(p_seats) AS seat) w,
         LATERAL (SELECT x.hold, x.generation, x.state FROM ledger.seats x WHERE x.event = h.event AND x.seat = w.seat OFFSET 0) s
         WHERE s.hold = p_id AND s.generation = p_try AND s.state = 1;
-    IF v_seats <> h.quantity OR cardinality(p_seats) <> h.quantity THEN
+    IF v_seats <> h.quantity OR cardinality(p_seats) <> h.quantity OR EXISTS (SELECT 1 FROM unnest(h.quota_dims, h.quota_seats) q(d, seat) WHERE q.d = 3 AND q.seat = 0) THEN
         PERFORM ledger.wide_forget(p_scope, p_key);
         RETURN 62;
     END IF;
@@ -260,4 +292,4 @@ END $$;
 
 -- +goose Down
 DROP FUNCTION ledger.wide_order, ledger.wide_end, ledger.wide_extend, ledger.wide_drop, ledger.wide_commit, ledger.wide_begin, ledger.wide_refuse, ledger.wide_forget,
-    ledger.wide_wall, ledger.wide_give_back;
+    ledger.wide_wall, ledger.wide_documents, ledger.wide_give_back;

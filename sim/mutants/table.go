@@ -91,4 +91,23 @@ var table = []mutant{
 		old: "		w.away, w.state = ProblemLedgerAway, wideDrops\n	case code == 0:",
 		new: "		w.answer.Code, w.answer.Hold, w.state = stock.CodeOK, &w.view, wideOver\n	case code == 0:",
 	},
+	{
+		name: "leg-forgets-its-documents", file: "stockd/stock/load.go", // a leg that was loaded does not know which of its seats a document stands for
+		old: "	s.generation = max(s.generation, row.Generation)\n	return nil",
+		new: `	if row.Leg {
+		h.quotas = nil
+		for _, q := range row.Quotas {
+			if !isDocument(q) {
+				h.quotas = append(h.quotas, q)
+			}
+		}
+	}
+	s.generation = max(s.generation, row.Generation)
+	return nil`,
+	},
+	{
+		name: "documents-of-another-leg", file: "stockd/stock/quota.go", // seats of a leg that come back give back documents of other seats as well
+		old: "		if !isDocument(q) || slices.ContainsFunc(seats,",
+		new: "		if !isDocument(q) || h.leg || slices.ContainsFunc(seats,",
+	},
 }

@@ -214,10 +214,16 @@ func (c *cluster) visitor(n int) option {
 // event imports a chart and puts an event on sale.
 func (c *cluster) event(slug, chart, contentType, types, prices string) result {
 	c.t.Helper()
+	return c.eventWith(slug, chart, contentType, types, prices, `{"tid":6}`)
+}
+
+// eventWith puts an event with some limits on sale.
+func (c *cluster) eventWith(slug, chart, contentType, types, prices, limits string) result {
+	c.t.Helper()
 	ops := bearerKey(opsKey)
 	plan := c.do(0, "POST", "/v1/charts?name="+slug, chart, ops, header("Content-Type", contentType)).want(c.t, 201, "")
 	body := fmt.Sprintf(`{"slug":%q,"name":"Night","chart":%q,"starts_at":"2027-12-24T19:00:00Z","currency":"EUR","room":"e2e","types":[%s],
-		"prices":[%s],"limits":{"tid":6},"area_share":12,"open":true}`, slug, plan.string("id"), types, prices)
+		"prices":[%s],"limits":%s,"area_share":12,"open":true}`, slug, plan.string("id"), types, prices, limits)
 	ev := c.do(0, "POST", "/v1/events", body, ops).want(c.t, 201, "")
 	again := c.do(0, "POST", "/v1/events", body, ops).want(c.t, 200, "")
 	if again.string("id") != ev.string("id") {

@@ -100,8 +100,8 @@ func (b *holdBody) resolve(ev *Event, seats map[string]stock.SeatID) (wish, erro
 
 // resolveItems finds the seats or the area.
 func resolveItems(items []itemBody, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
-	var units []part
-	total := int32(0)
+	var p parts
+	units := int32(0)
 	for i := range items {
 		it, at := &items[i], "/items/"+strconv.Itoa(i)
 		typ, ok := ev.typeIndex(value(it.Type))
@@ -112,20 +112,20 @@ func resolveItems(items []itemBody, ev *Event, seats map[string]stock.SeatID, w 
 		case (it.Seat == nil) == (it.Area == nil):
 			f.add(at, "Send either seat or area.")
 		case it.Seat != nil:
-			resolveSeat(it, at, typ, ev, seats, w, f)
+			resolveSeat(it, at, typ, ev, seats, &p, f)
 		default:
-			units = resolveUnits(it, at, typ, ev, units, &total, f)
+			resolveUnits(it, at, typ, ev, &p, &units, f)
 		}
 	}
-	if n := int(total) + len(w.ask.Seats); n > stock.QuantityMax {
+	if p.total > stock.QuantityMax {
 		f.add("/items", "At most %d seats and places are possible in one hold.", stock.QuantityMax)
 	}
 	if len(*f) == 0 {
-		w.divide(units)
+		w.divide(p.list)
 	}
 }
 
-func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string]stock.SeatID, w *wish, f *faults) {
+func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string]stock.SeatID, all *parts, f *faults) {
 	if it.Quantity != nil {
 		f.add(at+"/quantity", "A seat is for one.")
 	}
@@ -134,43 +134,39 @@ func resolveSeat(it *itemBody, at string, typ int16, ev *Event, seats map[string
 		f.add(at+"/seat", "There is no seat %q.", *it.Seat)
 		return
 	}
-	if slices.ContainsFunc(w.ask.Seats, func(s stock.SeatAsk) bool { return s.Seat == id }) {
+	p := all.add(id.Segment(), 1)
+	if slices.ContainsFunc(p.ask.Seats, func(s stock.SeatAsk) bool { return s.Seat == id }) {
 		f.add(at+"/seat", "The seat is there twice.")
 	}
 	if _, sold := ev.tier(ev.category(id), typ); !sold {
 		f.add(at, "Category %s is not sold for the type %q.", nameAt(ev.Categories, ev.category(id)), nameAt(ev.Types, typ))
 	}
-	w.ask.Seats = append(w.ask.Seats, stock.SeatAsk{Seat: id, Type: typ})
+	p.ask.Seats = append(p.ask.Seats, stock.SeatAsk{Seat: id, Type: typ})
 }
 
 // resolveUnits adds places of an area to what is wanted of it.
-func resolveUnits(it *itemBody, at string, typ int16, ev *Event, units []part, total *int32, f *faults) []part {
+func resolveUnits(it *itemBody, at string, typ int16, ev *Event, all *parts, units *int32, f *faults) {
 	segments := ev.areaSegments(*it.Area)
 	if len(segments) == 0 {
 		f.add(at+"/area", "There is no area %q.", *it.Area)
-		return units
+		return
 	}
 	quantity := int32(1)
 	if it.Quantity != nil {
 		quantity = *it.Quantity
 	}
-	if quantity < 1 || quantity > stock.QuantityMax-*total {
+	if quantity < 1 || quantity > stock.QuantityMax-*units {
 		f.add(at+"/quantity", "1 to %d in one hold.", stock.QuantityMax)
-		return units
+		return
 	}
-	*total += quantity
+	*units += quantity
 	category := ev.segment(segments[0]).Category
 	if _, sold := ev.tier(category, typ); !sold {
 		f.add(at, "Category %s is not sold for the type %q.", nameAt(ev.Categories, category), nameAt(ev.Types, typ))
 	}
-	i := slices.IndexFunc(units, func(p part) bool { return p.segment == segments[0] })
-	if i < 0 {
-		i = len(units)
-		units = append(units, part{segment: segments[0]})
-	}
-	units[i].ask.Quantity += quantity
-	units[i].ask.Types = append(units[i].ask.Types, slices.Repeat([]int16{typ}, int(quantity))...)
-	return units
+	p := all.add(segments[0], quantity)
+	p.ask.Quantity += quantity
+	p.ask.Types = append(p.ask.Types, slices.Repeat([]int16{typ}, int(quantity))...)
 }
 
 // resolve fills in a best-available wish.

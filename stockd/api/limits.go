@@ -149,10 +149,7 @@ func (s *server) limits(who *asker, ev *Event, want *wish) error {
 	if ev.LimitDocument == 0 {
 		return nil
 	}
-	if len(want.parts) > 0 {
-		return invalid(fault{"/items", "Tickets of this event are sold by name: all seats of a hold are in one segment of the map, or in one area. Make one hold for each."})
-	}
-	if tickets := len(want.ask.Seats) + int(want.ask.Quantity); len(who.documents) != tickets {
+	if tickets := want.tickets(); len(who.documents) != tickets {
 		f := faults{}
 		f.add("/buyer/documents", "Tickets of this event are sold by name: send the number of one document for each ticket, in their order. Wanted: %d, sent: %d.", tickets, len(who.documents))
 		return invalid(f...)

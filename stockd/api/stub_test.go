@@ -27,18 +27,21 @@ type stubNode struct {
 	replays  map[[2]uuid.UUID]Replay
 	used     map[uuid.UUID]int32          // quota key → seats
 	wides    map[uuid.UUID]stock.HoldView // holds over several segments
-	charts   map[uuid.UUID]Chart
-	compiled map[uuid.UUID]*chart.Chart
-	audits   []AuditEntry
-	fail     error // what Do answers
-	foreign  bool  // everything belongs to another node
-	stale    bool  // its counts are said to be old
-	order    []stock.SegmentNo
-	deltas   chan Delta
-	reasons  []string
-	boom     bool
-	trying   bool   // what is over a limit may be given back
-	before   func() // called by Do before anything else
+	standFor map[stock.SeatID]uuid.UUID   // the documents of their seats
+
+	wideQuotas []stock.Quota // what the last of them counts against
+	charts     map[uuid.UUID]Chart
+	compiled   map[uuid.UUID]*chart.Chart
+	audits     []AuditEntry
+	fail       error // what Do answers
+	foreign    bool  // everything belongs to another node
+	stale      bool  // its counts are said to be old
+	order      []stock.SegmentNo
+	deltas     chan Delta
+	reasons    []string
+	boom       bool
+	trying     bool   // what is over a limit may be given back
+	before     func() // called by Do before anything else
 	// eventNode is where another node listens, for those that are not this one's.
 	eventNode string
 }
@@ -46,7 +49,7 @@ type stubNode struct {
 func newStubNode(now func() time.Time) *stubNode {
 	return &stubNode{
 		now: now, events: map[stock.EventID]*Event{}, segments: map[soldKey]*stock.Segment{}, replays: map[[2]uuid.UUID]Replay{},
-		used: map[uuid.UUID]int32{}, wides: map[uuid.UUID]stock.HoldView{}, charts: map[uuid.UUID]Chart{}, compiled: map[uuid.UUID]*chart.Chart{}, deltas: make(chan Delta, 8),
+		used: map[uuid.UUID]int32{}, wides: map[uuid.UUID]stock.HoldView{}, standFor: map[stock.SeatID]uuid.UUID{}, charts: map[uuid.UUID]Chart{}, compiled: map[uuid.UUID]*chart.Chart{}, deltas: make(chan Delta, 8),
 	}
 }
 

@@ -20,11 +20,18 @@ func (n *stubNode) HoldWide(_ context.Context, hold stock.WideHold, legs []stock
 		return stock.Answer{Code: stock.CodeReplay}, nil
 	}
 	now := n.now().UnixMilli()
+	n.wideQuotas = hold.Quotas
 	view := stock.HoldView{ID: hold.ID, Event: hold.Event, State: stock.Held, Deadline: now + ttl.Milliseconds(), MaxExpires: now + max(ttl, maxTTL).Milliseconds()}
 	for i, cmd := range legs {
 		cmd.Try = 1
 		seg := n.segments[soldKey{cmd.Event, cmd.Segment}]
-		a := n.settle(seg, seg.Apply(cmd, now), now)
+		effect := seg.Apply(cmd, now)
+		a := n.settle(seg, effect, now)
+		if effect.Op != nil {
+			for _, q := range effect.Op.Quotas {
+				n.standFor[q.Seat] = q.Key
+			}
+		}
 		if a.Code != stock.CodeOK {
 			n.free(legs[:i], now)
 			return a, nil

@@ -128,7 +128,9 @@ func (s *Segment) applyHold(cmd *Command, now int64) Effect {
 		s.reindex(h.seats)
 	}
 	op := s.newOp(cmd, cmd.Kind)
-	if !h.leg {
+	if h.leg {
+		op.Quotas = documentsOf(h.quotas) // counted by now; the hold's row learns which seats they stand for
+	} else {
 		op.Quotas, op.Deadline, op.MaxExpires = h.quotas, h.deadline, h.maxExpires
 	}
 	s.fill(op, h, h.seats, Available, Held)

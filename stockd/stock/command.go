@@ -44,7 +44,7 @@ type Command struct {
 	// MaxTTL bounds the life of a hold with all its extensions, in milliseconds, for KindHold.
 	MaxTTL int64 `json:"max_ttl_ms,omitempty"`
 	// Quotas are the limits that a new hold counts against: each once, and the documents of a real-name sale one for each ticket, in the order of Ask.
-	// A leg does not count: its hold's row has, and only a refund of its seats gives back.
+	// A leg does not count: its hold's row has, and only a refund of its seats gives back. It has the documents of its own tickets.
 	Quotas []Quota `json:"quotas,omitempty"`
 	// Order and Attempt name the order for pin, unpin, sell, refund; Order alone for KindOrder and for a release that ends an order.
 	Order   uuid.UUID `json:"order"`
@@ -81,6 +81,7 @@ type Quota struct {
 	Key       uuid.UUID `json:"key"` // hash of the tid, account or document
 	Limit     int32     `json:"limit"`
 	// Seat is the seat that a document stands for. It is 0 for the other dimensions, and in a command: the segment that chooses the seats fills it in.
+	// Of a hold over several segments it is 0 until the leg is taken.
 	Seat SeatID `json:"seat,omitempty"`
 }
 

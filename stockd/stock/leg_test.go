@@ -15,6 +15,7 @@ type legModel struct {
 	order uuid.UUID
 	at    int32 // attempt
 	seats []SeatID
+	names map[SeatID]uuid.UUID // the documents of its seats
 }
 
 // TestLegsFollowTheLedger: whatever is asked of legs, in whatever order, and whatever the ledger says, memory is as the ledger, nothing is lost or made,
@@ -38,13 +39,20 @@ func TestLegsFollowTheLedger(t *testing.T) {
 				Try: rapid.Int32Range(1, 3).Draw(t, "try"), Ask: Ask{Quantity: rapid.Int32Range(1, 3).Draw(t, "n"), Together: TogetherAny}, TTL: 1000,
 			}
 			cmd.Kind = rapid.SampledFrom([]Kind{KindLeg, KindLeg, KindUnleg, KindPin, KindPin, KindUnpin, KindSell, KindRefund, KindExtend, KindRelease, KindExpire, KindOrder}).Draw(t, "kind")
+			if cmd.Kind == KindLeg && rapid.Bool().Draw(t, "by name") {
+				cmd.Quotas = docs(rapid.SliceOfN(rapid.IntRange(1, 3), int(cmd.Ask.Quantity), int(cmd.Ask.Quantity)).Draw(t, "documents")...)
+			}
 			if cmd.Kind == KindRefund {
 				cmd.Ask = Ask{}
+				if m != nil && rapid.Bool().Draw(t, "one alone") {
+					cmd.Ask.Seats = []SeatAsk{{Seat: rapid.SampledFrom(m.seats).Draw(t, "which")}}
+				}
 			}
 			effect := s.Apply(cmd, now)
 			if o := effect.Op; o != nil && o.Kind != KindNote {
 				outcome := rapid.SampledFrom([]Outcome{OutcomeApplied, OutcomeApplied, OutcomeNotTrying, OutcomeLegStays, OutcomeOrderNo, OutcomeFenced}).Draw(t, "outcome")
 				checkLegOp(t, o, m, ver)
+				checkLegQuotas(t, o, m, &cmd)
 				s.Settle(o, outcome, now)
 				if outcome == OutcomeApplied {
 					applyLeg(legs, ver, o)
@@ -65,7 +73,7 @@ func TestLegsFollowTheLedger(t *testing.T) {
 
 // checkLegOp: a leg's operation names it, its try, and its seats as the ledger has them.
 func checkLegOp(t *rapid.T, o *Op, m *legModel, ver map[SeatID]int32) {
-	if !o.Leg || len(o.Moves) == 0 || (o.Kind == KindLeg) != (m == nil) || o.Kind != KindRefund && len(o.Quotas) > 0 {
+	if !o.Leg || len(o.Moves) == 0 || (o.Kind == KindLeg) != (m == nil) {
 		t.Fatalf("%+v of %+v", o, m)
 	}
 	for _, move := range o.Moves {
@@ -81,19 +89,74 @@ func checkLegOp(t *rapid.T, o *Op, m *legModel, ver map[SeatID]int32) {
 	}
 }
 
+// checkLegQuotas: a leg that is taken says which of its seats the documents stand for, and a refund gives back what its seats took, and nothing else does.
+func checkLegQuotas(t *rapid.T, o *Op, m *legModel, cmd *Command) {
+	names := map[SeatID]uuid.UUID{}
+	visitors := 0
+	for _, q := range o.Quotas {
+		if q.Dimension != DimensionDocument {
+			visitors++
+			continue
+		}
+		if _, twice := names[q.Seat]; twice || !slices.ContainsFunc(o.Moves, func(move Move) bool { return move.Seat == q.Seat }) {
+			t.Fatalf("a document stands for seat %d of %+v", q.Seat, o)
+		}
+		names[q.Seat] = q.Key
+	}
+	switch o.Kind {
+	case KindLeg:
+		var sent, got []string
+		for _, q := range documentsOf(cmd.Quotas) {
+			sent = append(sent, q.Key.String())
+		}
+		for _, key := range names {
+			got = append(got, key.String())
+		}
+		slices.Sort(sent)
+		slices.Sort(got)
+		if !slices.Equal(sent, got) || visitors > 0 {
+			t.Fatalf("%v of %+v", o.Quotas, cmd.Quotas)
+		}
+	case KindRefund:
+		for _, move := range o.Moves {
+			if names[move.Seat] != m.names[move.Seat] {
+				t.Fatalf("seat %d gives back %v, it took %v", move.Seat, names[move.Seat], m.names[move.Seat])
+			}
+		}
+		if len(m.names) > 0 && visitors != 1 {
+			t.Fatalf("%v", o.Quotas)
+		}
+	default:
+		if len(o.Quotas) > 0 {
+			t.Fatalf("kind %d counts %v", o.Kind, o.Quotas)
+		}
+	}
+}
+
 func applyLeg(legs map[uuid.UUID]*legModel, ver map[SeatID]int32, o *Op) {
 	m := legs[o.Hold]
 	if o.Kind == KindLeg {
-		m = &legModel{try: o.Generation}
+		m = &legModel{try: o.Generation, names: map[SeatID]uuid.UUID{}}
 		legs[o.Hold] = m
-	}
-	for _, move := range o.Moves {
-		ver[move.Seat] = move.Ver
-		m.state = move.To
-		if o.Kind == KindLeg {
-			m.seats = append(m.seats, move.Seat)
+		for _, q := range o.Quotas {
+			m.names[q.Seat] = q.Key
 		}
 	}
+	state := Available
+	for _, move := range o.Moves {
+		ver[move.Seat] = move.Ver
+		state = move.To
+		if o.Kind == KindLeg {
+			m.seats = append(m.seats, move.Seat)
+		} else if move.To == Available {
+			m.seats = slices.DeleteFunc(m.seats, func(seat SeatID) bool { return seat == move.Seat })
+			delete(m.names, move.Seat)
+		}
+	}
+	if state == Available && len(m.seats) > 0 {
+		return // a part of it came back
+	}
+	m.state = state
 	if m.state >= Paying {
 		m.order, m.at = o.Order, o.Attempt
 	}
@@ -158,7 +221,13 @@ func reloadLegs(t *rapid.T, s *Segment, layout *Layout, legs map[uuid.UUID]*legM
 	live := 0
 	taken := map[SeatID]bool{}
 	for id, m := range legs {
-		holds = append(holds, HoldRow{ID: id, Generation: 0, Quantity: 9, Leg: true})
+		row := HoldRow{ID: id, Generation: 0, Quantity: 9, Leg: true, Quotas: []Quota{{Dimension: DimensionTid, Key: testID('t', 1)}}}
+		for seat, key := range m.names {
+			row.Quotas = append(row.Quotas, Quota{Dimension: DimensionDocument, Key: key, Seat: seat})
+		}
+		// What the hold has elsewhere, or what a later try has not taken yet.
+		row.Quotas = append(row.Quotas, Quota{Dimension: DimensionDocument, Key: testID('d', 1), Seat: NewSeatID(testSegment+1, 0)}, Quota{Dimension: DimensionDocument, Key: testID('d', 2)})
+		holds = append(holds, row)
 		if m.state != Sold {
 			live++
 		}
@@ -182,5 +251,16 @@ func reloadLegs(t *rapid.T, s *Segment, layout *Layout, legs map[uuid.UUID]*legM
 	}
 	if fresh.Counts() != s.Counts() || len(fresh.Legs(legLookMs, 100)) != live {
 		t.Fatalf("loaded %+v, had %+v", fresh.Counts(), s.Counts())
+	}
+	for id, m := range legs {
+		if m.state != Sold {
+			continue
+		}
+		cmd := Command{Kind: KindRefund, Event: 1, Segment: testSegment, Hold: id, Order: m.order, Attempt: m.at}
+		effect := fresh.Apply(cmd, 0)
+		if effect.Op == nil || effect.Op.Kind != KindRefund {
+			t.Fatalf("%+v", effect)
+		}
+		checkLegQuotas(t, effect.Op, m, &cmd)
 	}
 }

@@ -52,9 +52,19 @@ func (s *Segment) quotasFor(h *hold, seats []heldSeat) []Quota {
 
 func isDocument(q Quota) bool { return q.Dimension == DimensionDocument }
 
+// documentsOf are those of the limits that are documents.
+func documentsOf(quotas []Quota) (documents []Quota) {
+	for _, q := range quotas {
+		if isDocument(q) {
+			documents = append(documents, q)
+		}
+	}
+	return documents
+}
+
 // Count is how much an operation of quantity seats counts for the limit: a document stands for one seat, anything else for all of them.
 func (q Quota) Count(quantity int32) int32 {
-	if q.Seat != 0 {
+	if isDocument(q) {
 		return 1
 	}
 	return quantity

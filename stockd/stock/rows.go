@@ -25,7 +25,8 @@ type HoldRow struct {
 	Order      uuid.UUID
 	Attempt    int32
 	Quotas     []Quota
-	// Leg says that the row is of a hold over several segments: only its seats here are the segment's, and neither Quantity nor Deadline count.
+	// Leg says that the row is of a hold over several segments: only its seats here are the segment's, and neither Quantity nor Deadline count. Of its
+	// documents only those that stand for seats here matter.
 	Leg bool
 }
 

@@ -12,7 +12,7 @@ type WideHold struct {
 	Event    EventID
 	Segments []SegmentNo // in order
 	Quantity int32       // of all legs together
-	Quotas   []Quota
+	Quotas   []Quota     // its documents are one for each ticket, leg by leg
 	Request  Request
 }
 
