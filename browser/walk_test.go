@@ -32,6 +32,7 @@ func TestWalk(t *testing.T) {
 	cleo := newFan(t, chromium, "Cleo", 0)
 	cleo.waitsWithoutJavaScript(demo)
 
+	ada.choosesInTwoSections(demo)
 	ada.choosesByKeyboard()
 	ada.holds()
 	ada.sharesTheHoldWithASecondTab(demo)

@@ -218,7 +218,10 @@ func TestWideHold(t *testing.T) {
 	if again := w.do("POST", holds, body, w.admitted(1), k).want(t, 200, ""); again.string("id") != h.string("id") {
 		t.Fatalf("%s", again.text)
 	}
-	w.do("POST", holds, `{"items":[{"seat":"N-1-2"},{"seat":"S-1-1"}]}`, w.admitted(2)).want(t, 409, "seat-taken")
+	taken := w.do("POST", holds, `{"items":[{"seat":"N-1-2"},{"seat":"S-1-1"},{"seat":"S-1-2"}]}`, w.admitted(2)).want(t, 409, "seat-taken")
+	if got := fmt.Sprint(taken.body["conflicts"], taken.body["alternatives"]); got != "[S-1-1] [S-1-2 S-1-3]" {
+		t.Errorf("conflicts and alternatives are %s", got)
+	}
 	w.do("POST", holds, `{"items":[{"seat":"N-1-2"}]}`, w.admitted(2)).want(t, 201, "")
 	w.do("PATCH", "/v1/holds/"+h.string("id"), `{"extend":true}`, holdToken(h)).want(t, 200, "")
 	w.do("POST", holds+"?segment=1", `{"items":[{"seat":"S-1-2"},{"area":"floor"}]}`, w.admitted(3)).want(t, 422, "invalid")

@@ -23,6 +23,11 @@ export class Choice {
 
   has = (label) => this.#picked.has(label);
 
+  labels = () => [...this.#picked.keys()];
+
+  /** In how many different sections, or other parts of the house, the seats are. */
+  spread = (part = 'section') => new Set([...this.#picked.values()].map(({seat}) => seat[part])).size;
+
   describe(seat) {
     const category = this.house.category(seat.category);
     const price = this.house.price(seat.category, this.house.types[0].index);
@@ -32,29 +37,21 @@ export class Choice {
 
   toggle(seat) {
     if (this.#picked.has(seat.id)) this.#picked.delete(seat.id);
-    else if (this.#elsewhere(seat)) return this.#moveTo(seat);
     else if (this.#picked.size >= this.shop.limit) return notice(`At most ${this.shop.limit} tickets per person for this event.`);
     else this.#picked.set(seat.id, {seat, type: this.house.types[0]});
     notice('');
     this.#draw();
   }
 
-  /** One hold takes seats of one segment: a section, or a part of a large one. */
-  #elsewhere = (seat) => [...this.#picked.values()].some((i) => i.seat.segment !== seat.segment);
-
-  #moveTo(seat) {
-    notice('The seats of one order have to be near each other, in the same part of one section.', {ways: [['Start again with this seat', () => {
-      this.#picked.clear();
-      this.toggle(seat);
-    }]]});
-  }
-
-  /** Takes seats out of the choice, by label; all that are not free without labels. */
+  /** Takes seats out of the choice that somebody else has: those with these labels, and whatever else the map shows as taken. Gives the labels. */
   drop(labels) {
-    const gone = (labels ?? []).map((c) => c.seat ?? c);
-    for (const label of [...this.#picked.keys()]) if (gone.includes(label)) this.#picked.delete(label);
+    const gone = this.labels().filter((label) => labels.includes(label) || this.#isLost(this.#picked.get(label).seat));
+    gone.forEach((label) => this.#picked.delete(label));
     this.#draw();
+    return gone;
   }
+
+  #isLost = (seat) => Boolean(this.shop.map && !this.shop.map.isFree(seat) && !this.shop.held.has(seat.id));
 
   clear() {
     this.#picked.clear();
@@ -65,12 +62,8 @@ export class Choice {
   availabilityChanged(segments) {
     this.#standingLeft();
     if (this.shop.taking) return;
-    const lost = [...this.#picked.values()].filter(({seat}) => segments.has(seat.segment) && this.shop.map && !this.shop.map.isFree(seat) && !this.shop.held.has(seat.id));
-    if (lost.length) {
-      lost.forEach(({seat}) => this.#picked.delete(seat.id));
-      notice(`Somebody just took ${lost.map(({seat}) => seat.id).join(', ')}.`);
-      this.#draw();
-    }
+    if (![...this.#picked.values()].some(({seat}) => segments.has(seat.segment) && this.#isLost(seat))) return;
+    notice(`Somebody just took ${this.drop([]).join(', ')}.`);
   }
 
   #typeSelect(chosen, change) {
@@ -92,6 +85,8 @@ export class Choice {
         element('span', {className: 'cost', textContent: money(this.#cost(item.seat.category, item.type), this.house.currency)}), remove);
     });
     $('picked-items').replaceChildren(...rows);
+    $('picked-note').hidden = this.spread() < 2;
+    $('picked-note').textContent = `In ${this.spread()} sections. You get all of them, or none.`;
     $('picked').hidden = rows.length === 0;
     $('tip').hidden = rows.length > 0;
     const total = [...this.#picked.values()].reduce((sum, i) => sum + this.#cost(i.seat.category, i.type), 0);

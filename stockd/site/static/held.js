@@ -22,7 +22,9 @@ export class Held {
     $('buyer').addEventListener('submit', (e) => { e.preventDefault(); this.#pay(new FormData(e.target)); });
   }
 
-  has = (label) => Boolean(this.#hold?.items?.some((i) => i.seat === label));
+  has = (label) => this.labels().includes(label);
+
+  labels = () => (this.#hold?.items ?? []).flatMap((i) => i.seat ?? []);
 
   show(hold, wish) {
     this.#hold = hold;
@@ -46,10 +48,12 @@ export class Held {
     $('panel').scrollIntoView({block: 'start'});
   }
 
-  /** Opens the section in which the seats are, so that people see what they got. */
+  /** Opens the section in which the seats are, so that people see what they got; the house when they are in several. */
   #showOnMap(hold) {
-    const seat = hold.items?.map((i) => this.shop.house.seats.get(i.seat)).find(Boolean);
-    this.shop.map?.show(seat ? this.shop.house.bySegment.get(seat.segment) : null);
+    const seats = (hold.items ?? []).map((i) => this.shop.house.seats.get(i.seat)).filter(Boolean);
+    const sections = new Set(seats.map((seat) => this.shop.house.bySegment.get(seat.segment)));
+    this.shop.map?.show(sections.size === 1 ? [...sections][0] : null);
+    this.shop.map?.refreshChoice();
   }
 
   /** Another tab let the seats go, or they are bought. */

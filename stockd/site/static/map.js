@@ -21,8 +21,9 @@ export class SeatMap {
   #open = null;
   #drawn = new Map();   // section or area id → its elements
   #seatNodes = new Map(); // label → element, of the open section
+  #mine = new Map();      // section → its seats that are chosen or held
 
-  /** on: {toggle(seat), area(area), opened(section or null), chosen(label) → bool, describe(seat) → text} */
+  /** on: {toggle(seat), area(area), opened(section or null), chosen(label) → bool, mine() → labels, describe(seat) → text} */
   constructor(host, house, availability, on) {
     Object.assign(this, {house, availability, on, host});
     const all = [...house.sections.flatMap((s) => s.seats), ...house.areas.flatMap((a) => (a.polygon ?? []).map(([x, y]) => ({x, y})))];
@@ -87,6 +88,29 @@ export class SeatMap {
   /** Draws the choice anew. */
   refreshChoice() {
     for (const [label, node] of this.#seatNodes) this.#paint(node, this.house.seats.get(label));
+    const before = this.#mine;
+    this.#mine = new Map();
+    for (const label of this.on.mine()) {
+      const seat = this.house.seats.get(label);
+      const section = seat && this.house.bySegment.get(seat.segment);
+      if (section) this.#mine.set(section, [...(this.#mine.get(section) ?? []), seat]);
+    }
+    for (const section of new Set([...before.keys(), ...this.#mine.keys()])) this.#markMine(section);
+  }
+
+  /** Shows in a section that is not open that there are seats of one's own. */
+  #markMine(section) {
+    const drawn = this.#drawn.get(section.id);
+    const seats = this.#mine.get(section) ?? [];
+    drawn.ring.classList.toggle('on', seats.length > 0);
+    drawn.mine.setAttribute('d', seats.map((seat) => `M${round(seat.x)} ${round(seat.y)}h0`).join(''));
+    this.#name(section);
+  }
+
+  #name(s) {
+    const {free, capacity} = this.free(s);
+    const mine = this.#mine.get(s)?.length;
+    this.#drawn.get(s.id).group.setAttribute('aria-label', `Section ${s.label}, ${free ? `${free} of ${capacity} free` : 'nothing free'}${mine ? `, ${mine} yours` : ''}`);
   }
 
   free(s) {
@@ -106,16 +130,17 @@ export class SeatMap {
     const group = make('g', {class: 'section', tabindex: 0, role: 'button', 'data-section': s.id}, this.svg);
     const d = pathOf(s.outline, (p) => [round(p.x), round(p.y)]);
     make('path', {class: 'shape', d, 'stroke-width': round(s.pitch * 1.5)}, group);
-    make('path', {class: 'ring', d}, group);
+    const ring = make('path', {class: 'ring', d}, group);
     const taken = make('path', {class: 'dots taken', 'stroke-width': round(s.pitch * 0.42)}, group);
     const free = this.house.categories.map((c) => make('path', {class: 'dots', stroke: c.color, 'stroke-width': round(s.pitch * 0.6)}, group));
+    const mine = make('path', {class: 'dots mine', 'stroke-width': round(s.pitch * 0.9)}, group);
     // A narrow section gets as much as its width bears: a smaller name could not be read at all.
     const size = Math.min(Math.max(Math.min(s.box.w / (s.id.length * 0.72), s.box.h * 0.42), s.pitch * 1.8), Math.min(this.whole.w, this.whole.h) * 0.03);
     const label = make('g', {}, this.labels);
     const name = make('text', {class: 'name', x: round(s.centre.x), y: round(s.centre.y - size * 0.35), 'font-size': round(size), 'stroke-width': round(size * 0.28)}, label);
     name.textContent = s.id;
     const left = make('text', {class: 'left', x: round(s.centre.x), y: round(s.centre.y + size * 0.6), 'font-size': round(size * 0.62), 'stroke-width': round(size * 0.22)}, label);
-    this.#drawn.set(s.id, {group, label, taken, free, left});
+    this.#drawn.set(s.id, {group, label, ring, taken, free, mine, left});
     this.#tintSection(s);
   }
 
@@ -123,7 +148,7 @@ export class SeatMap {
     const drawn = this.#drawn.get(s.id);
     const {free, capacity} = this.free(s);
     drawn.group.style.setProperty('--share', free === 0 ? 0 : 0.15 + 0.85 * (free / capacity));
-    drawn.group.setAttribute('aria-label', `Section ${s.label}, ${free ? `${free} of ${capacity} free` : 'nothing free'}`);
+    this.#name(s);
     drawn.left.textContent = free ? String(free) : '–';
     let taken = '';
     const paths = this.house.categories.map(() => '');

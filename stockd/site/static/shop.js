@@ -32,10 +32,9 @@ shop.refuse = async (problem, wish) => {
   const b = problem.body ?? {};
   const again = (changed) => () => shop.hold(changed);
   if (problem.kind === 'seat-taken') {
-    shop.choice.drop(b.conflicts);
-    await shop.availability.refresh().catch(() => {});
-    const others = (b.alternatives ?? []).flat().filter((a) => shop.house.seats.has(a.seat ?? a));
-    if (others.length) ways.push([`Take ${others.map((a) => a.seat ?? a).join(', ')}`, again({items: others.map((a) => ({seat: a.seat ?? a, type: shop.house.types[0].name})), on_conflict: 'fail'})]);
+    b.gone = await shop.gone(b.conflicts ?? []);
+    const others = (b.alternatives ?? []).filter((label) => shop.house.seats.has(label));
+    if (others.length) ways.push([`Take ${others.join(', ')} instead`, again({items: instead(wish, b.conflicts, others), on_conflict: 'fail'})]);
     else if (wish?.items) ways.push(['Find the nearest free ones', again({...wish, on_conflict: 'nearest'})]);
   }
   if (problem.kind === 'not-together' && wish?.best_available) ways.push(['Take them apart', again({...wish, best_available: {...wish.best_available, together: 'any'}})]);
@@ -48,6 +47,28 @@ shop.refuse = async (problem, wish) => {
   }
   notice(explain(problem), {bad: true, ways});
 };
+
+// What a refused hold had for a moment in other sections is free again before the refusal comes, but the news of it may be most of a second on its way.
+const comesBack = 800;
+
+/** Takes out of the choice what others have by now: the seats that the API names, which are of one section, and in the others what the map shows. */
+shop.gone = async (conflicts) => {
+  shop.taking = true; // the map would announce by itself what the refusal is about to say, and our own try as somebody else's
+  if (shop.choice.spread('segment') > 1) await new Promise((done) => { setTimeout(done, comesBack); });
+  await shop.availability.refresh().catch(() => {});
+  shop.taking = false;
+  return [...new Set([...conflicts, ...shop.choice.drop(conflicts)])];
+};
+
+/** The wish with other seats in place of those in the part of the house where some were taken: of them alone the API knows alternatives. */
+function instead(wish, conflicts, others) {
+  const segment = (label) => shop.house.seats.get(label)?.segment;
+  const there = segment(others[0]);
+  const [lost, rest] = [(wish?.items ?? []).filter((i) => segment(i.seat) === there), (wish?.items ?? []).filter((i) => segment(i.seat) !== there)];
+  const types = lost.filter((i) => conflicts.includes(i.seat)).map((i) => i.type);
+  const typeOf = (label) => lost.find((i) => i.seat === label)?.type ?? types.shift() ?? shop.house.types[0].name;
+  return [...rest, ...others.map((seat) => ({seat, type: typeOf(seat)}))];
+}
 
 /** Takes seats and shows them held. While that runs, seats that turn taken may be our own. */
 shop.hold = async (wish) => {
@@ -122,6 +143,7 @@ async function start() {
     area: (area) => shop.choice.openArea(area),
     opened: (section) => { $('jump').value = section?.id ?? ''; },
     chosen: (label) => shop.choice.has(label) || shop.held.has(label),
+    mine: () => [...shop.choice.labels(), ...shop.held.labels()],
     describe: (seat) => shop.choice.describe(seat),
   });
   fillJump(house);

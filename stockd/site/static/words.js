@@ -44,7 +44,7 @@ function limitReached(b) {
 }
 
 const texts = {
-  'seat-taken': () => 'Somebody was faster for at least one of these seats. The map is up to date again.',
+  'seat-taken': (b) => `Somebody was faster for ${b.gone?.length ? b.gone.join(', ') : 'at least one of these seats'}. The map is up to date again.`,
   'sold-out': () => 'That is sold out. Another category or fewer tickets may still work.',
   'all-held': (b) => `Everything that fits is in somebody’s hands right now. ${b.free_estimate_s ? `Some may come back in ${minutes(b.free_estimate_s)}.` : 'Some may come back soon, so do look again.'}`,
   'not-together': (b) => `We cannot find that many seats side by side.${b.largest_run ? ` The longest free run is ${b.largest_run}.` : ''}`,
