@@ -3,7 +3,7 @@
 //
 // Exit codes, the same for all commands:
 //
-//	0  done; for rush, demo --rush and reconcile: everything holds
+//	0  done; for rush, demo --rush, reconcile and verify-draw: everything holds
 //	1  it does not hold, or the work failed half way
 //	2  the command line or the configuration is wrong; nothing was started
 //	3  something that is needed is not there: Postgres, a port, a node, a file

@@ -25,6 +25,7 @@ type commands struct {
 	Rush      rushCommand      `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
 	Site      siteCommand      `cmd:"" help:"Serve the demo's shop."`
 	Openapi   openapiCommand   `cmd:"" name:"openapi" help:"Print the API's contract."`
+	Verify    verifyCommand    `cmd:"" name:"verify-draw" help:"Compute the draw of a waiting room again from what the room published."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 	Sweep     sweepCommand     `cmd:"" hidden:"" help:"Wait for the demo to end and remove what it left."`
 }
