@@ -60,7 +60,7 @@ func (h *PathHash) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Receipt gives the proof for a tid; ok says whether it is on the list. It costs about 50 µs.
+// Receipt gives the proof for a tid; ok says whether it is on the list. It costs about 100 µs.
 func (d *Drawn) Receipt(tid Tid) (r *Receipt, ok bool) {
 	index, ok := d.Index(tid)
 	if !ok {
