@@ -9,7 +9,7 @@ import (
 
 // Limits of a beacon's fields, in bytes; the round fits a JavaScript number.
 const (
-	sourceMax    = 60
+	sourceMax    = 200
 	valueMax     = 200
 	signatureMax = 200
 	roundMax     = 1<<53 - 1
@@ -42,6 +42,17 @@ func (b *Beacon) Mode() Mode {
 		return ModeDrand
 	}
 	return ModeEntered
+}
+
+// CheckSource says whether a name may stand for a source whose value ops enter. Check it when the room is configured: at the draw it is too late.
+func CheckSource(name string) error {
+	switch {
+	case name == "" || len(name) > sourceMax || !utf8.ValidString(name):
+		return fmt.Errorf("the beacon's source must be named in 1 to %d bytes of UTF-8", sourceMax)
+	case name == QuicknetSource:
+		return fmt.Errorf("%q has a signature that is checked: its value cannot be entered as text", name)
+	}
+	return nil
 }
 
 func (b *Beacon) validate() error {

@@ -298,6 +298,26 @@ func TestDrawRefusesWhatNobodyCouldVerify(t *testing.T) {
 	}
 }
 
+// TestSourcesThatMayBeNamed: what is accepted when a room is configured has to be accepted at its draw.
+func TestSourcesThatMayBeNamed(t *testing.T) {
+	t.Parallel()
+	s := Seal(numbered(t, 3))
+	for name, ok := range map[string]bool{
+		"dice": true, strings.Repeat("s", sourceMax): true, "": false, strings.Repeat("s", sourceMax+1): false, "\xff": false, QuicknetSource: false,
+	} {
+		if err := CheckSource(name); (err == nil) != ok {
+			t.Errorf("%.20q: %v", name, err)
+		}
+		if _, err := s.Draw("r", 1, testSecret, Beacon{Source: name, Value: "6"}); (err == nil) != ok {
+			t.Errorf("%.20q: draw: %v", name, err)
+		}
+	}
+	_, text := mustReceipt(t, drawn(t, numbered(t, 300), Beacon{Source: strings.Repeat("<", sourceMax), Value: strings.Repeat(">", valueMax)}), nth(1))
+	if _, err := ParseReceipt(text); err != nil {
+		t.Errorf("the longest names: %v", err)
+	}
+}
+
 func TestSecret(t *testing.T) {
 	t.Parallel()
 	a, err := NewSecret(rand.Reader)

@@ -15,8 +15,8 @@ import (
 // ReceiptFormat names the format of a receipt.
 const ReceiptFormat = "ticketrush-receipt/1"
 
-// receiptMax bounds a receipt, in bytes. One of a million people with all fields has about 1,700.
-const receiptMax = 4 << 10
+// receiptMax bounds a receipt, in bytes. One of a million people has about 1,700; long names of a source, escaped, come on top.
+const receiptMax = 8 << 10
 
 // Receipt proves somebody's rank in a draw. As JSON the tid is 32 hexadecimal digits, the rank decimal text (JavaScript's numbers end at 2^53), and
 // each hash of the path base64, as in the proofs of C2SP logs.
