@@ -17,7 +17,7 @@ const epochJump = 1 << 20
 var ErrNodesRun = errors.New("nodes are running on this ledger")
 
 // Restored makes a ledger fit for nodes that was restored to an earlier time. Epochs were given out after that time and are known to edges and
-// clients, where the higher one wins: so all of them go up by far, and so do the numbers of sessions. who and why go into the audit log. It gives
+// clients, where the higher one wins: so all of them go up by far, and so do the numbers of sessions, and of the openings of rooms, which edges know. who and why go into the audit log. It gives
 // the number of partitions.
 func (l *DB) Restored(ctx context.Context, who, why string) (parts int64, err error) {
 	err = l.inTx(ctx, func(tx *sql.Tx) error {
@@ -35,6 +35,9 @@ func (l *DB) Restored(ctx context.Context, who, why string) (parts int64, err er
 			return err
 		}
 		if parts, err = l.q.PartEpochsJump(ctx, tx, epochJump); err != nil {
+			return err
+		}
+		if _, err := l.q.RoomFencesJump(ctx, tx, epochJump); err != nil {
 			return err
 		}
 		return l.q.AuditInsert(ctx, tx, db.AuditInsertParams{Actor: who, Action: "ledger.restored", Subject: why})
