@@ -32,6 +32,10 @@ func (n *Node) InternalHandler() http.Handler {
 	mux.HandleFunc("POST /internal/v1/catalog", n.serveCatalog)
 	mux.HandleFunc("GET /internal/v1/boards/{event}", n.serveBoard)
 	mux.HandleFunc("GET /internal/v1/status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, n.Status()) })
+	if n.tenant != nil {
+		mux.Handle(n.tenant.Path(), n.tenant)
+		mux.Handle(n.tenant.Path()+"/", n.tenant)
+	}
 	want := []byte(n.cfg.InternalKey)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get(client.KeyHeader)), want) != 1 {

@@ -62,7 +62,9 @@ func (n *Node) loop() {
 			}
 			n.step(owner.Tick{}, time.Since(n.started), waiters)
 		}
-		n.metrics.oldest.Set(n.core.OldestWait().Seconds())
+		oldest := n.core.OldestWait()
+		n.metrics.oldest.Set(oldest.Seconds())
+		n.oldest.Store(int64(oldest))
 		timer.Reset(n.core.NextWake() - time.Since(n.started))
 	}
 }
@@ -88,6 +90,7 @@ func (n *Node) step(in owner.Input, mono time.Duration, waiters map[uint64]chan<
 		n.execute(effect)
 	}
 	n.metrics.waiting.Set(float64(len(waiters)))
+	n.promise.Store(int64(n.core.PromiseUntil()))
 }
 
 // execute starts what an effect asks for; it does not wait.
@@ -148,6 +151,13 @@ func (n *Node) serving(e owner.Serving) {
 		}
 	}
 	n.metrics.served.Add(float64(sign(e.On) * len(e.Parts)))
+	if n.tenant != nil {
+		if e.On {
+			n.tenant.Begin(e.Session, e.Parts)
+		} else {
+			n.tenant.End(e.Parts)
+		}
+	}
 	if e.On {
 		n.table.own(n.self, e.Parts)
 		n.announce.add(e.Parts)

@@ -48,6 +48,9 @@ type Node struct {
 	announce announcements
 	local    [stock.Partitions]atomic.Int64 // the epoch under which the partition is served here, else 0
 	requests atomic.Uint64
+	promise  atomic.Int64 // until when this node promises, ns since started; as of the loop's last step
+	oldest   atomic.Int64 // age of the oldest request that waits, ns; as of the same
+	tenant   Tenant       // nil: none; set before Start
 	stopping atomic.Bool
 	halted   atomic.Bool
 	balanced atomic.Bool   // has been, since the start
@@ -220,6 +223,9 @@ func (n *Node) Kill() {
 
 func (n *Node) halt() {
 	n.cancel()
+	if n.tenant != nil {
+		n.tenant.Close()
+	}
 	n.gossip.Close()
 	n.tasks.Wait()
 	if err := n.db.Close(); err != nil {

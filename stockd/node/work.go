@@ -142,6 +142,9 @@ func (n *Node) release(e owner.Release) {
 		parts = append(parts, r)
 		out.Parts = append(out.Parts, owner.PartEpoch{Part: p.Part, Epoch: p.Epoch})
 	}
+	if n.tenant != nil {
+		n.tenant.LetGo(ctx, out.Parts)
+	}
 	if err := n.db.ReleaseParts(ctx, e.Session, parts); err != nil {
 		n.log.Warn("hand-off failed", "partitions", len(parts), "error", err)
 		out.Failed = true

@@ -154,7 +154,7 @@ func (c *Core) loaded(in Loaded) {
 	}
 	if len(on) > 0 {
 		c.claimAt = c.now.Mono // what is empty may have waited for this
-		c.emit(Serving{Parts: on, On: true})
+		c.emit(Serving{Parts: on, On: true, Session: c.session.id})
 	}
 	if !in.Added {
 		c.loadMissing(lack)

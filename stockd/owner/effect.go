@@ -112,8 +112,9 @@ type Reply struct {
 
 // Serving says that the node has begun (On) or ceased to serve partitions.
 type Serving struct {
-	Parts []PartEpoch
-	On    bool
+	Parts   []PartEpoch
+	On      bool
+	Session int64 // under which it has begun
 }
 
 // Nudge tells a node that it can claim partitions now.

@@ -22,6 +22,14 @@ func (c *Core) promising() bool { return c.session.id != 0 && c.now.Mono < c.ses
 // Promising is whether the ledger has confirmed this node lately.
 func (c *Core) Promising() bool { return c.promising() }
 
+// PromiseUntil is the moment, on the clock of Now.Mono, from which on the node promises nothing unless the ledger confirms it again; 0: it promises nothing.
+func (c *Core) PromiseUntil() time.Duration {
+	if c.session.id == 0 {
+		return 0
+	}
+	return c.session.deadline
+}
+
 // until is how long a session promises that was asked for at sent: 0.5 % for drift between the clocks, and the guard.
 func (c *Core) until(sent time.Duration) time.Duration {
 	return sent + c.cfg.SessionTTL*995/1000 - c.cfg.Guard
