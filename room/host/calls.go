@@ -8,20 +8,27 @@ import (
 	"ticketrush/room"
 )
 
-// ready gives the room under the lock; the caller releases it.
-func (h *Host) ready() (*room.Room, error) {
-	h.mu.Lock()
-	// A Store that refuses just now may take it soon: what was asked meanwhile waits for that.
-	if h.room == nil || errors.Is(h.failed, ErrNotReady) || errors.Is(h.failed, ErrLost) {
-		h.mu.Unlock()
-		return nil, ErrNotReady
+// act does something to the room, and gives the number of the batch that holds it, or will.
+func (h *Host) act(f func(rm *room.Room) error) (seq uint64, err error) {
+	broken := h.under(func() {
+		// A Store that refuses just now may take it soon: what was asked meanwhile waits for that.
+		if h.room == nil || errors.Is(h.failed, ErrNotReady) || errors.Is(h.failed, ErrLost) {
+			err = ErrNotReady
+			return
+		}
+		if err = f(h.room); err == nil {
+			seq = h.room.Seq()
+		}
+	})
+	if broken != nil {
+		return 0, ErrNotReady
 	}
-	return h.room, nil
+	return seq, err
 }
 
-// whenStored waits until everything that was done to the room so far is durable. The caller holds the lock, and does not any more after it.
-func (h *Host) whenStored(ctx context.Context) error {
-	seq := h.room.Seq()
+// whenStored waits until everything up to a batch is durable.
+func (h *Host) whenStored(ctx context.Context, seq uint64) error {
+	h.mu.Lock()
 	for h.stored < seq {
 		changed := h.changed
 		h.mu.Unlock()
@@ -39,50 +46,57 @@ func (h *Host) whenStored(ctx context.Context) error {
 	return nil
 }
 
+// do does something to the room and waits until it is stored.
+func (h *Host) do(ctx context.Context, f func(rm *room.Room) error) error {
+	seq, err := h.act(f)
+	if err != nil {
+		return err
+	}
+	return h.whenStored(ctx, seq)
+}
+
 // Sync implements Owner.
 func (h *Host) Sync(ctx context.Context, p *room.Report) (*room.Answer, error) {
-	rm, err := h.ready()
-	if err != nil {
+	if err := h.do(ctx, func(rm *room.Room) error { return rm.Sync(h.now(), p) }); err != nil {
 		return nil, err
 	}
-	if err := rm.Sync(h.now(), p); err != nil {
-		h.mu.Unlock()
-		return nil, err
-	}
-	if err := h.whenStored(ctx); err != nil {
-		return nil, err
-	}
-	if rm, err = h.ready(); err != nil {
-		return nil, err
-	}
-	defer h.mu.Unlock()
-	a, err := rm.Answer(h.now(), p)
-	if err == nil && p.Have != h.tag {
-		a.Document, a.Tag = h.body, h.tag
-	}
+	var a room.Answer
+	_, err := h.act(func(rm *room.Room) (err error) {
+		if a, err = rm.Answer(h.now(), p); err == nil && p.Have != h.tag {
+			a.Document, a.Tag = h.body, h.tag
+		}
+		return err
+	})
 	return &a, err
 }
 
 // Claim implements Owner.
 func (h *Host) Claim(ctx context.Context, c room.Claim) (Claimed, error) {
-	rm, err := h.ready()
-	if err != nil {
-		return Claimed{}, err
-	}
-	s, ok, waits, err := rm.Claim(h.now(), c)
-	var moved *room.MovedError
+	var out Claimed
+	var answer chan room.Decision // nil: it is decided, but for being stored
+	seq, err := h.act(func(rm *room.Room) error {
+		s, ok, waits, err := rm.Claim(h.now(), c)
+		var moved *room.MovedError
+		switch {
+		case errors.As(err, &moved):
+			out.Moved = moved.Rank
+			return nil
+		case err == nil && ok:
+			out.Granted, out.Session = true, s
+		case err == nil && waits:
+			answer = make(chan room.Decision, 1)
+			h.waiters[c.Tid] = append(h.waiters[c.Tid], answer)
+		}
+		return err
+	})
 	switch {
-	case errors.As(err, &moved):
-		return Claimed{Moved: moved.Rank}, h.whenStored(ctx)
-	case err == nil && ok:
-		return Claimed{Granted: true, Session: s}, h.whenStored(ctx)
-	case err != nil, !waits:
-		h.mu.Unlock()
+	case err != nil:
 		return Claimed{}, err
+	case answer == nil && (out.Granted || out.Moved != 0):
+		return out, h.whenStored(ctx, seq)
+	case answer == nil:
+		return Claimed{}, nil
 	}
-	answer := make(chan room.Decision, 1)
-	h.waiters[c.Tid] = append(h.waiters[c.Tid], answer)
-	h.mu.Unlock()
 	select {
 	case d := <-answer:
 		return Claimed{Granted: d.Granted, Session: d.Session}, nil
@@ -94,65 +108,48 @@ func (h *Host) Claim(ctx context.Context, c room.Claim) (Claimed, error) {
 }
 
 // Renew implements Owner.
-func (h *Host) Renew(ctx context.Context, tid room.Tid, renewal uint16, life time.Duration) (room.Session, error) {
-	rm, err := h.ready()
-	if err != nil {
-		return room.Session{}, err
-	}
-	s, err := rm.Renew(h.now(), tid, renewal, life)
-	if err != nil {
-		h.mu.Unlock()
-		return s, err
-	}
-	return s, h.whenStored(ctx)
+func (h *Host) Renew(ctx context.Context, tid room.Tid, renewal uint16, life time.Duration) (s room.Session, err error) {
+	err = h.do(ctx, func(rm *room.Room) (err error) {
+		s, err = rm.Renew(h.now(), tid, renewal, life)
+		return err
+	})
+	return s, err
 }
 
 // Leave implements Owner.
 func (h *Host) Leave(ctx context.Context, tid room.Tid) error {
-	rm, err := h.ready()
-	if err != nil {
-		return err
-	}
-	_ = rm.Leave(h.now(), tid) // somebody who only waits is not inside
-	return h.whenStored(ctx)
+	return h.do(ctx, func(rm *room.Room) error {
+		_ = rm.Leave(h.now(), tid) // somebody who only waits is not inside
+		return nil
+	})
 }
 
 // Ban implements Owner.
 func (h *Host) Ban(ctx context.Context, tid room.Tid, until time.Time) error {
-	rm, err := h.ready()
-	if err != nil {
-		return err
-	}
-	rm.Ban(h.now(), until, tid)
-	return h.whenStored(ctx)
+	return h.do(ctx, func(rm *room.Room) error {
+		rm.Ban(h.now(), until, tid)
+		return nil
+	})
 }
 
 // Redeem implements Owner.
-func (h *Host) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (uint64, error) {
-	rm, err := h.ready()
-	if err != nil {
-		return 0, err
-	}
-	rank, err := rm.Redeem(h.now(), tid, serial, uses)
-	if err != nil {
-		h.mu.Unlock()
-		return 0, err
-	}
-	return rank, h.whenStored(ctx)
+func (h *Host) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (rank uint64, err error) {
+	err = h.do(ctx, func(rm *room.Room) (err error) {
+		rank, err = rm.Redeem(h.now(), tid, serial, uses)
+		return err
+	})
+	return rank, err
 }
 
 // IssueCodes implements Owner.
-func (h *Host) IssueCodes(ctx context.Context, n uint32, reason string) (uint32, error) {
-	rm, err := h.ready()
-	if err != nil {
-		return 0, err
-	}
-	first, err := rm.IssueCodes(h.now(), n, reason)
-	if err != nil {
-		h.mu.Unlock()
-		return 0, invalid("%v", err)
-	}
-	return first, h.whenStored(ctx)
+func (h *Host) IssueCodes(ctx context.Context, n uint32, reason string) (first uint32, err error) {
+	err = h.do(ctx, func(rm *room.Room) (err error) {
+		if first, err = rm.IssueCodes(h.now(), n, reason); err != nil {
+			err = invalid("%v", err)
+		}
+		return err
+	})
+	return first, err
 }
 
 var _ Owner = (*Host)(nil)

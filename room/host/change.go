@@ -41,21 +41,17 @@ func (h *Host) Change(ctx context.Context, c Change) error {
 	if c.Reason == "" {
 		return invalid(`give a "reason": it is kept with the change, and published`)
 	}
-	rm, err := h.ready()
+	seq, err := h.act(func(rm *room.Room) error {
+		if c.Action == "beacon" {
+			return h.enter(c.Beacon)
+		}
+		return apply(rm, c, h.now())
+	})
 	if err != nil {
-		return err
-	}
-	if c.Action == "beacon" {
-		err = h.enter(c.Beacon)
-	} else {
-		err = apply(rm, c, h.now())
-	}
-	if err != nil {
-		h.mu.Unlock()
 		return err
 	}
 	h.log.Info("changed by ops", zap.String("action", c.Action), zap.String("reason", c.Reason))
-	return h.whenStored(ctx)
+	return h.whenStored(ctx, seq)
 }
 
 func apply(rm *room.Room, c Change, now time.Time) error {

@@ -91,12 +91,12 @@ func (h *Host) stepDraw(ctx context.Context, now time.Time) {
 	}
 	if h.room.BeginSeal(now) {
 		d.busy = true
-		h.work.Go(func() { h.seal(d.edition) })
+		h.worker(func() { h.seal(d.edition) })
 		return
 	}
 	if seal, ok := h.room.WantsDraw(); ok && d.sealed != nil {
 		d.busy = true
-		h.work.Go(func() { h.drawLots(ctx, d.edition, seal) })
+		h.worker(func() { h.drawLots(ctx, d.edition, seal) })
 	}
 }
 
@@ -251,16 +251,14 @@ func (h *Host) enter(value string) error {
 }
 
 // published gives the draw, once it is stored.
-func (h *Host) published() (*draw.Drawn, error) {
-	rm, err := h.ready()
-	if err != nil {
-		return nil, err
-	}
-	defer h.mu.Unlock()
-	if rm.Drawn() == nil || h.draw.drawn == nil {
-		return nil, ErrNoDraw
-	}
-	return h.draw.drawn, nil
+func (h *Host) published() (drawn *draw.Drawn, err error) {
+	_, err = h.act(func(rm *room.Room) error {
+		if drawn = h.draw.drawn; rm.Drawn() == nil || drawn == nil {
+			return ErrNoDraw
+		}
+		return nil
+	})
+	return drawn, err
 }
 
 // Receipt implements Owner.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,6 +22,9 @@ type Options struct {
 	Key      ed25519.PrivateKey // signs the frontier document
 	Store    Store
 	Log      *zap.Logger
+	// Now gives the time that counts for the room, where that is another one than this machine's: all who may own the room should go by one clock. It
+	// is never asked for the time that something took. Nil: time.Now.
+	Now func() time.Time
 	// Supply gives what is left of the room's event, nil where that is not known; nil when no event is named.
 	Supply func() *room.Supply
 	// Strain gives the site's strain as far as the owner itself sees it, from 0 to 1; nil when it sees nothing.
@@ -39,6 +44,7 @@ type Host struct {
 	changed chan struct{}
 	waiters map[room.Tid][]chan room.Decision
 	failed  error // why it is not ready
+	broken  error // a panic: the room's state may be anything
 	body    []byte
 	tag     string
 	shown   room.Document
@@ -53,22 +59,25 @@ type Host struct {
 
 // New makes a host that is not ready before Run has read the room.
 func New(opt Options) *Host {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	return &Host{
 		opt: opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
 		failed: ErrNotReady, wake: make(chan struct{}, 1), entered: make(chan draw.Beacon, 1), done: make(chan struct{}),
 	}
 }
 
-func (h *Host) now() time.Time { return time.Now() }
+func (h *Host) now() time.Time { return h.opt.Now() }
 
 // Configure takes new settings, as a reload brings them.
 func (h *Host) Configure(set room.Settings) {
-	h.mu.Lock()
-	h.opt.Settings = set
-	if h.room != nil {
-		h.room.Configure(set)
-	}
-	h.mu.Unlock()
+	_ = h.under(func() { // one that is broken gets them in its next life
+		h.opt.Settings = set
+		if h.room != nil {
+			h.room.Configure(set)
+		}
+	})
 	h.nudge()
 }
 
@@ -94,7 +103,9 @@ func (h *Host) Run(ctx context.Context) error {
 	defer stop()
 	ticker := time.NewTicker(room.TickEvery)
 	defer ticker.Stop()
-	h.publish(h.now())
+	if err := h.publish(h.now()); err != nil {
+		return err
+	}
 	for {
 		tick := false
 		select {
@@ -108,6 +119,40 @@ func (h *Host) Run(ctx context.Context) error {
 			return h.end(err)
 		}
 	}
+}
+
+// under runs f with the lock. A panic of f gives the lock back and ends the host: whoever runs it begins anew, from what the Store has.
+func (h *Host) under(f func()) (err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	defer h.contain(&err)
+	if h.broken != nil {
+		return h.broken
+	}
+	f()
+	return nil
+}
+
+// contain is deferred by who has the lock.
+func (h *Host) contain(err *error) {
+	if cause := recover(); cause != nil {
+		h.broken = fmt.Errorf("%w: %v\n%s", ErrBroken, cause, debug.Stack())
+		h.failed = ErrNotReady
+		*err = h.broken
+		h.nudge()
+	}
+}
+
+// worker runs f beside the host, which ends when f panics.
+func (h *Host) worker(f func()) {
+	h.work.Go(func() {
+		defer func() {
+			if cause := recover(); cause != nil {
+				_ = h.under(func() { panic(cause) })
+			}
+		}()
+		f()
+	})
 }
 
 // recover reads the room, and stores what its new owner begins with.
@@ -169,30 +214,35 @@ func (h *Host) recover(ctx context.Context) error {
 func (h *Host) turn(ctx context.Context, tick bool) error {
 	now := h.now()
 	var decided []room.Decision
-	h.mu.Lock()
-	if h.opt.Strain != nil {
-		h.room.Pressure(h.opt.Strain())
+	var edition uint16
+	var batch room.Batch
+	var ok bool
+	err := h.under(func() {
+		if h.opt.Strain != nil {
+			h.room.Pressure(h.opt.Strain())
+		}
+		if h.opt.Supply != nil {
+			h.room.Supply(h.opt.Supply())
+		}
+		if tick {
+			decided = h.room.Tick(now)
+			h.stepDraw(ctx, now)
+		}
+		edition = h.room.Edition()
+		batch, ok = h.room.Take(now)
+	})
+	if err != nil {
+		return err
 	}
-	if h.opt.Supply != nil {
-		h.room.Supply(h.opt.Supply())
-	}
-	if tick {
-		decided = h.room.Tick(now)
-		h.stepDraw(ctx, now)
-	}
-	edition := h.room.Edition()
-	batch, ok := h.room.Take(now)
-	h.mu.Unlock()
 	if ok {
 		if err := h.persist(ctx, edition, &batch); err != nil {
 			return err
 		}
 	}
-	h.mu.Lock()
-	due := ok || now.Sub(h.shownAt) >= time.Second
-	h.mu.Unlock()
-	if due {
-		h.publish(now)
+	if ok || now.Sub(h.shownAt) >= time.Second { // only this goroutine sets it
+		if err := h.publish(now); err != nil {
+			return err
+		}
 	}
 	h.answer(batch.Seq, decided)
 	if h.opt.Store.Due() {
@@ -226,13 +276,15 @@ func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) e
 		if h.opt.Seconds != nil {
 			h.opt.Seconds(time.Since(began), err)
 		}
-		h.mu.Lock()
-		h.failed = err
-		if err == nil {
-			h.room.Stored()
-			h.took(edition, batch)
+		if broken := h.under(func() {
+			h.failed = err
+			if err == nil {
+				h.room.Stored()
+				h.took(edition, batch)
+			}
+		}); broken != nil {
+			return broken
 		}
-		h.mu.Unlock()
 		if err == nil || errors.Is(err, ErrLost) {
 			return err
 		}
@@ -261,7 +313,7 @@ func (h *Host) end(cause error) error {
 	h.mu.Lock()
 	h.failed = ErrNotReady
 	h.mu.Unlock()
-	if errors.Is(cause, ErrLost) {
+	if errors.Is(cause, ErrLost) || errors.Is(cause, ErrBroken) {
 		return cause
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
@@ -273,11 +325,16 @@ func (h *Host) end(cause error) error {
 		}
 	}
 	now := h.now()
-	h.mu.Lock()
-	h.room.Mark(now)
-	edition := h.room.Edition()
-	batch, ok := h.room.Take(now)
-	h.mu.Unlock()
+	var edition uint16
+	var batch room.Batch
+	var ok bool
+	if err := h.under(func() {
+		h.room.Mark(now)
+		edition = h.room.Edition()
+		batch, ok = h.room.Take(now)
+	}); err != nil {
+		return err
+	}
 	if ok {
 		cause = h.persist(ctx, edition, &batch)
 	}
@@ -292,10 +349,9 @@ func (h *Host) end(cause error) error {
 
 // compact folds the log into a snapshot. A failure costs nothing but a longer log.
 func (h *Host) compact(ctx context.Context) {
-	h.mu.Lock()
-	snapshot, err := h.room.Snapshot()
-	h.mu.Unlock()
-	if err != nil {
+	var snapshot room.State
+	var err error
+	if broken := h.under(func() { snapshot, err = h.room.Snapshot() }); broken != nil || err != nil {
 		return // there are changes under way: the next turn
 	}
 	if err := h.opt.Store.Compact(ctx, &snapshot); err != nil {
@@ -304,19 +360,18 @@ func (h *Host) compact(ctx context.Context) {
 }
 
 // publish makes the document of now. Only Run's goroutine calls it, so that documents follow each other.
-func (h *Host) publish(now time.Time) {
-	h.mu.Lock()
-	d := h.room.Document(now)
-	h.mu.Unlock()
+func (h *Host) publish(now time.Time) error {
+	var d room.Document
+	if err := h.under(func() { d = h.room.Document(now) }); err != nil {
+		return err
+	}
 	d.Room = h.opt.Name
 	body, tag, err := d.Encode(h.opt.Key)
 	if err != nil {
 		h.log.Error("encode the frontier document", zap.Error(err))
-		return
+		return nil
 	}
-	h.mu.Lock()
-	h.body, h.tag, h.shown, h.shownAt = body, tag, d, now
-	h.mu.Unlock()
+	return h.under(func() { h.body, h.tag, h.shown, h.shownAt = body, tag, d, now })
 }
 
 // Document gives the last document, and why the host is not ready, if it is not.

@@ -26,6 +26,8 @@ var (
 	ErrNotReady = errors.New("the waiting room is not ready")
 	// ErrLost is a Store's word that somebody else owns the room; it ends the host.
 	ErrLost = errors.New("somebody else owns the room")
+	// ErrBroken ends a host whose room has panicked. Nothing was stored that was decided since its last batch.
+	ErrBroken = errors.New("the room has panicked")
 	// ErrNoDraw says that there is no draw yet, or that the visitor was not in it.
 	ErrNoDraw = errors.New("no draw, or the place was not in it")
 )
