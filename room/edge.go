@@ -65,6 +65,15 @@ func (e *Edge) own(now time.Time) int64 { return e.born.UnixMilli() + now.Sub(e.
 // Time gives the owner's time, Unix milliseconds.
 func (e *Edge) Time(now time.Time) int64 { return e.own(now) + e.offset }
 
+// SyncEvery is how often an edge should sync.
+const SyncEvery = 250 * time.Millisecond
+
+// NextSync gives how long to wait with the next sync: until the owner's time is a whole multiple of SyncEvery. So all edges come at the same moment, which
+// costs the owner less than half of what it costs to be woken by each of them.
+func (e *Edge) NextSync(now time.Time) time.Duration {
+	return SyncEvery - time.Duration(e.Time(now))*time.Millisecond%SyncEvery
+}
+
 // Bound gives how wrong Time may be, in milliseconds; infinite before the first sync.
 func (e *Edge) Bound(now time.Time) float64 {
 	return e.bound + float64(e.own(now)-e.measured)*clockDrift
