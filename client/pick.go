@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"ticketrush/stockd/stock"
 )
 
 // nodes remembers which nodes could not be reached.
@@ -41,15 +39,15 @@ func (n *nodes) isOut(addr string, now time.Time) bool {
 	return ok && now.Before(until)
 }
 
-// pick is the API address to try: the hint of a 421, the owner, else any living node in turn. Nodes that are left out come last, but they do come:
+// pick is the address to try: the hint of a 421, the owner, else any living node in turn. Nodes that are left out come last, but they do come:
 // never are all left out.
-func (c *Client) pick(hint string, part stock.PartitionID, hasPart bool, now time.Time) (string, bool) {
-	if hint != "" && !c.nodes.isOut(hint, now) {
-		return hint, true
+func (c *Client) pick(k *call, now time.Time) (string, bool) {
+	if k.hint != "" && !c.nodes.isOut(k.hint, now) {
+		return k.hint, true
 	}
-	if hasPart {
-		if addr, _, ok := c.routes.Owner(part); ok && !c.nodes.isOut(addr, now) {
-			return addr, true
+	if k.hasPart {
+		if node, _ := c.routes.owner(k.part); node.at(k.internal) != "" && !c.nodes.isOut(node.at(k.internal), now) {
+			return node.at(k.internal), true
 		}
 	}
 	living := c.routes.Nodes()
@@ -58,10 +56,10 @@ func (c *Client) pick(hint string, part stock.PartitionID, hasPart bool, now tim
 	}
 	first := int(c.nodes.next.Add(1))
 	for i := range living {
-		if n := living[(first+i)%len(living)]; n.API != "" && !c.nodes.isOut(n.API, now) {
-			return n.API, true
+		if addr := living[(first+i)%len(living)].at(k.internal); addr != "" && !c.nodes.isOut(addr, now) {
+			return addr, true
 		}
 	}
-	n := living[first%len(living)]
-	return n.API, n.API != ""
+	addr := living[first%len(living)].at(k.internal)
+	return addr, addr != ""
 }

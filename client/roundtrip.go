@@ -21,6 +21,9 @@ type call struct {
 	part       stock.PartitionID
 	hasPart    bool
 	repeatable bool
+	internal   bool          // to the internal listeners, with the key
+	patience   time.Duration // for the first byte of a try; 0: the configured one
+	remake     func() []byte // makes the body anew for each try; nil: it stays
 	hint       string
 	deadline   time.Time
 	tries      int
@@ -37,11 +40,17 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	k.part, k.hasPart = PartitionOf(req)
 	k.repeatable = req.Method == http.MethodGet || req.Method == http.MethodHead || req.Method == http.MethodOptions || req.Header.Get("Idempotency-Key") != ""
+	return c.carry(k)
+}
+
+// carry tries until there is an answer, or the time is up.
+func (c *Client) carry(k *call) (*http.Response, error) {
+	req := k.req
 	if len(c.routes.Nodes()) == 0 {
 		c.learn(req.Context())
 	}
 	for ; k.tries < c.cfg.Tries && time.Now().Before(k.deadline); k.tries++ {
-		addr, ok := c.pick(k.hint, k.part, k.hasPart, time.Now())
+		addr, ok := c.pick(k, time.Now())
 		if !ok {
 			if c.learn(req.Context()); !k.pause(100 * time.Millisecond) {
 				break
@@ -71,7 +80,7 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 	}
 	if err != nil {
 		// A node that is only slow, or was left for another, may be healthy: it is not left out, unless the others have counted it out.
-		if !errors.Is(err, errSlow) && !errors.Is(err, errOvertaken) || errors.Is(err, errSlow) && !c.routes.lives(addr) {
+		if !errors.Is(err, errSlow) && !errors.Is(err, errOvertaken) || errors.Is(err, errSlow) && !c.routes.lives(addr, k.internal) {
 			c.nodes.failed(addr, time.Now())
 		}
 		again = (k.repeatable || notSent(err)) && k.pause(time.Duration(k.tries)*5*time.Millisecond)
@@ -82,7 +91,7 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 	case resp.StatusCode == http.StatusMisdirectedRequest:
 		discard(resp)
 		return nil, c.follow421(k, addr, resp), nil
-	case resp.StatusCode == http.StatusServiceUnavailable && retry != "" && k.repeatable:
+	case resp.StatusCode == http.StatusServiceUnavailable && retry != "" && (k.repeatable || k.internal):
 		ms, _ := strconv.Atoi(retry)
 		wait := time.Duration(min(max(ms, 1), 1000)) * time.Millisecond
 		wait += rand.N(wait/2 + 1) // those who wait for the same partition come back apart
@@ -99,7 +108,7 @@ func (c *Client) try(k *call, addr string) (resp *http.Response, again bool, err
 func (c *Client) follow421(k *call, addr string, resp *http.Response) (again bool) {
 	owner := resp.Header.Get("X-Stockd-Owner")
 	epoch, _ := strconv.ParseInt(resp.Header.Get("X-Stockd-Epoch"), 10, 64)
-	if k.hasPart && c.routes.hint(k.part, owner, epoch) {
+	if k.hasPart && c.routes.hint(k.part, owner, epoch, k.internal) {
 		c.nodes.worked(owner) // a restarted node has claimed its own again: it is left out no more
 	}
 	if owner == "" || owner == addr {

@@ -22,6 +22,14 @@ type Node struct {
 	Internal string `json:"internal"`
 }
 
+// at is one of its addresses.
+func (n Node) at(internal bool) string {
+	if internal {
+		return n.Internal
+	}
+	return n.API
+}
+
 // Route is one partition's owner: an index into the document's nodes.
 type Route struct {
 	Part  stock.PartitionID
@@ -80,13 +88,15 @@ func (r *Routes) news() {
 
 // overtaken says whether a request that was sent to addr should go elsewhere: its partition has another owner by now, or the node is not among
 // the living any more. changed is closed when the answer may be another.
-func (r *Routes) overtaken(addr string, part stock.PartitionID, hasPart bool) (yes bool, changed <-chan struct{}) {
+func (r *Routes) overtaken(addr string, k *call) (yes bool, changed <-chan struct{}) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if hasPart && r.parts[part].node.API != "" {
-		return r.parts[part].node.API != addr, r.changed
+	if k.hasPart {
+		if owner := r.parts[k.part].node.at(k.internal); owner != "" {
+			return owner != addr, r.changed
+		}
 	}
-	return !slices.ContainsFunc(r.nodes, func(n Node) bool { return n.API == addr }), r.changed
+	return !slices.ContainsFunc(r.nodes, func(n Node) bool { return n.at(k.internal) == addr }), r.changed
 }
 
 // Owner is where a partition's owner answers the API.
@@ -94,10 +104,14 @@ func (r *Routes) Owner(part stock.PartitionID) (addr string, epoch int64, ok boo
 	if part >= stock.Partitions {
 		return "", 0, false
 	}
+	node, epoch := r.owner(part)
+	return node.API, epoch, node.API != ""
+}
+
+func (r *Routes) owner(part stock.PartitionID) (Node, int64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	p := &r.parts[part]
-	return p.node.API, p.epoch, p.node.API != ""
+	return r.parts[part].node, r.parts[part].epoch
 }
 
 // Nodes are the living nodes.
@@ -108,10 +122,10 @@ func (r *Routes) Nodes() []Node {
 }
 
 // lives is whether a node is among the living.
-func (r *Routes) lives(api string) bool {
+func (r *Routes) lives(addr string, internal bool) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return slices.ContainsFunc(r.nodes, func(n Node) bool { return n.API == api })
+	return slices.ContainsFunc(r.nodes, func(n Node) bool { return n.at(internal) == addr })
 }
 
 // Version is the last document's.
@@ -140,15 +154,23 @@ func (r *Routes) Merge(d *RoutesDocument) (claimed []string) {
 	return claimed
 }
 
-// hint takes over what a node said about a partition's owner, and says whether that was news.
-func (r *Routes) hint(part stock.PartitionID, addr string, epoch int64) bool {
+// hint takes over what a node said about a partition's owner, and says whether that was news. Of a node that is not known one address alone is
+// known then; who needs the other asks any node.
+func (r *Routes) hint(part stock.PartitionID, addr string, epoch int64, internal bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := &r.parts[part]
-	if addr == "" || epoch <= p.epoch {
+	if addr == "" || epoch < p.epoch || epoch == p.epoch && p.node.at(internal) != "" {
 		return false
 	}
-	p.epoch, p.node = epoch, Node{API: addr}
+	node := Node{API: addr}
+	if internal {
+		node = Node{Internal: addr}
+	}
+	if i := slices.IndexFunc(r.nodes, func(n Node) bool { return n.at(internal) == addr }); i >= 0 {
+		node = r.nodes[i]
+	}
+	p.epoch, p.node = epoch, node
 	r.news()
 	return true
 }

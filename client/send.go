@@ -30,6 +30,12 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 	out.RequestURI = ""
 	stripHeaders(out.Header)
 	out.Header.Set("X-Stockd-Direct", "1")
+	if k.internal {
+		out.Header.Set(KeyHeader, c.cfg.InternalKey)
+	}
+	if k.remake != nil {
+		k.body = k.remake()
+	}
 	out.Body, out.ContentLength, out.TransferEncoding = bodyReader(k.body), int64(len(k.body)), nil
 	out.GetBody = func() (io.ReadCloser, error) { return bodyReader(k.body), nil }
 	timer := time.AfterFunc(c.wait(k, addr), func() { cancel(errSlow) })
@@ -54,14 +60,14 @@ func (c *Client) send(k *call, addr string) (*http.Response, error) {
 // watch ends a try that can be repeated once the routes say that another node is to be asked. What the try does is found again by its key. The
 // returned function ends the watch and says whether the try was left alone.
 func (c *Client) watch(k *call, addr string, cancel context.CancelCauseFunc) (end func() bool) {
-	before, changed := c.routes.overtaken(addr, k.part, k.hasPart)
+	before, changed := c.routes.overtaken(addr, k)
 	if !k.repeatable || before { // it was sent here knowing better, as to the last node there is
 		return func() bool { return true }
 	}
 	done := make(chan struct{})
 	var ended atomic.Bool
 	go func() {
-		for overtaken := false; !overtaken; overtaken, changed = c.routes.overtaken(addr, k.part, k.hasPart) {
+		for overtaken := false; !overtaken; overtaken, changed = c.routes.overtaken(addr, k) {
 			select {
 			case <-changed:
 			case <-done:
@@ -84,7 +90,7 @@ const countedOutWait = 300 * time.Millisecond
 
 // wait is the time to the first byte of the next try.
 func (c *Client) wait(k *call, addr string) time.Duration {
-	if k.repeatable && !c.routes.lives(addr) {
+	if k.repeatable && !c.routes.lives(addr, k.internal) {
 		return min(countedOutWait, max(time.Until(k.deadline), time.Millisecond))
 	}
 	wait := c.cfg.WriteWait
@@ -93,6 +99,9 @@ func (c *Client) wait(k *call, addr string) time.Duration {
 		if k.tries > 0 {
 			wait *= 2
 		}
+	}
+	if k.patience > 0 {
+		wait = k.patience
 	}
 	return min(wait, max(time.Until(k.deadline), time.Millisecond))
 }

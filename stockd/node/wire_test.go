@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ticketrush/client"
+	"ticketrush/room/host"
 )
 
 var updateWire = flag.Bool("update-wire", false, "write what nodes say to each other today as what the version before says")
@@ -18,7 +19,9 @@ var updateWire = flag.Bool("update-wire", false, "write what nodes say to each o
 // wireDocs are what nodes, edges and clients say to each other.
 var wireDocs = map[string]any{
 	"command": commandDoc{}, "answer": commandAnswer{}, "hold": holdDoc{}, "nudge": nudgeDoc{}, "goodbye": goodbyeDoc{}, "announce": announceDoc{}, "counts": countsDoc{},
-	"routes": client.RoutesDocument{},
+	"routes": client.RoutesDocument{}, "room_claim": client.RoomClaim{}, "room_claimed": host.Claimed{}, "room_renew": client.RoomRenew{}, "room_leave": client.RoomLeave{},
+	"room_ban": client.RoomBan{}, "room_redeem": client.RoomRedeem{}, "room_redeemed": client.RoomRedeemed{}, "room_issue": client.RoomIssue{}, "room_codes": client.RoomCodes{},
+	"room_change": host.Change{}, "room_problem": client.RoomProblem{}, "room_edge": client.RoomEdge{},
 }
 
 // fill gives every field a value that is not its zero.
@@ -47,6 +50,8 @@ func fill(v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(*n%100 + 1))
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(float64(*n%100) + 0.5)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		v.SetInt(int64(*n%100 + 1))
 	default:
