@@ -19,6 +19,7 @@ type commands struct {
 	Keys      keysCommand      `cmd:"" help:"Make keys."`
 	Apikey    apikeyCommand    `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
 	Event     eventCommand     `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
+	Status    statusCommand    `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
 	Reconcile reconcileCommand `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
 	Restored  restoredCommand  `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
 	Demo      demoCommand      `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`

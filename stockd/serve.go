@@ -157,11 +157,16 @@ func (c config) serve(ctx context.Context, s secrets, log *slog.Logger) error {
 	}
 	defer listeners[0].Close()
 	defer listeners[1].Close()
+	rooms, err := c.rooms(s, log, registry, n)
+	if err != nil {
+		return errors.Join(err, n.Close())
+	}
 	if err := n.Start(ctx); err != nil {
+		rooms.rooms.Close()
 		return startFailed(err, c.GossipAddr)
 	}
 	log.Info("the node runs", "node", c.Node, "version", version(), "api", c.APIAddr, "internal", c.InternalAddr, "gossip", c.GossipAddr)
-	err = c.run(ctx, s, log, registry, n, listeners)
+	err = c.run(ctx, s, log, registry, n, rooms, listeners)
 	log.Info("the node has stopped", "node", c.Node)
 	return err
 }

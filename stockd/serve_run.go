@@ -16,24 +16,20 @@ import (
 	"ticketrush/stockd/api"
 	"ticketrush/stockd/conns"
 	"ticketrush/stockd/node"
-	"ticketrush/stockd/shed"
 )
 
-// internalConnections bounds the internal listener: a node keeps at most 256 to another, an edge a few.
-const internalConnections = 2000
+// internalConnections bounds the internal listener: a node keeps at most 256 to another, an edge a few, and one for each claim that waits for the owner of its
+// room (client bounds those).
+const internalConnections = 8000
 
 // run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
 // requests are still answered and forwarded, then the listeners close, and last the ledger.
-func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, listeners [2]net.Listener) error {
+func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, rooms *waiting, listeners [2]net.Listener) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
 	port := &nodePort{Node: n}
-	port.status = newStatus(port, registry).read
+	port.status = newStatus(port, rooms.rooms, registry).read
 	orders, err := c.orders(s, log, registry, n)
-	if err != nil {
-		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
-	}
-	gate, err := shed.New(shed.Config{Work: c.WorkMax, Reads: c.WorkMax, Target: time.Duration(c.ShedTarget)})
 	if err != nil {
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
@@ -41,7 +37,7 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Now: n.Now,
 		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
-		Gate: gate,
+		Gate: rooms.gate, GateBegan: rooms.began,
 	}))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client
 	most, warning := conns.Within(c.ConnectionsMax, conns.FilesMax())

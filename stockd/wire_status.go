@@ -13,12 +13,14 @@ import (
 
 	"ticketrush/stockd/admin"
 	"ticketrush/stockd/node"
+	"ticketrush/stockd/rooms"
 	"ticketrush/stockd/stock"
 )
 
 // status gathers what the admin page draws, as this node sees it.
 type status struct {
 	port     *nodePort
+	rooms    *rooms.Rooms
 	registry *prometheus.Registry
 
 	mu   sync.Mutex // guards what follows
@@ -33,12 +35,12 @@ type flushes struct {
 	count, ops float64
 }
 
-func newStatus(port *nodePort, registry *prometheus.Registry) *status {
-	return &status{port: port, registry: registry}
+func newStatus(port *nodePort, rooms *rooms.Rooms, registry *prometheus.Registry) *status {
+	return &status{port: port, rooms: rooms, registry: registry}
 }
 
 // read is the answer of /admin/status.
-func (s *status) read(context.Context) (any, error) {
+func (s *status) read(ctx context.Context) (any, error) {
 	now := time.Now().UTC()
 	own := s.port.Node.Status()
 	out := admin.Status{
@@ -53,6 +55,11 @@ func (s *status) read(context.Context) (any, error) {
 			n.Queue = own.Waiting
 		}
 		out.Nodes = append(out.Nodes, n)
+	}
+	if all, err := s.rooms.List(ctx); err == nil { // else Postgres is away, and an alarm says so
+		for _, r := range all {
+			out.Rooms = append(out.Rooms, adminRoom(r))
+		}
 	}
 	for _, e := range s.port.Catalog().Events() {
 		out.Events = append(out.Events, s.event(e))

@@ -22,8 +22,10 @@ type Status struct {
 // Room is one waiting room as its owner sees it.
 type Room struct {
 	Name string `json:"name"`
-	// State is lobby, open, paused or ended.
+	// State is announced, lobby, drawing, open, paused or ended.
 	State string `json:"state"`
+	// Owner is the node that decides.
+	Owner string `json:"owner,omitempty"`
 	// Waiting counts places behind the frontier; Inside passes that are alive, at most MaxActive.
 	Waiting   int64 `json:"waiting"`
 	Inside    int64 `json:"inside"`

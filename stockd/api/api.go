@@ -38,6 +38,8 @@ type Config struct {
 	StreamsMax int
 	// Gate decides who is served when more come than can be; nil means one with the defaults of shed.Config.
 	Gate *shed.Gate
+	// GateBegan is where the gate's clock begins, for who shares the gate; zero means now.
+	GateBegan time.Time
 	// TrustedProxies are the addresses whose X-Forwarded-For, X-Forwarded-Proto and X-Wr-… are believed; nil means loopback.
 	TrustedProxies []netip.Prefix
 	// Now is the clock; nil means time.Now.
@@ -79,11 +81,14 @@ func newServer(cfg Config) *server {
 	}
 	s := &server{
 		Config:  cfg,
-		began:   time.Now(),
+		began:   cfg.GateBegan,
 		bodies:  make(chan struct{}, largeBodies),
 		streams: make(chan struct{}, cmp.Or(cfg.StreamsMax, 10_000)),
 		metrics: newMetrics(cfg.Registry),
 		proxy:   newProxy(),
+	}
+	if s.began.IsZero() {
+		s.began = time.Now()
 	}
 	if s.Gate == nil {
 		s.Gate, _ = shed.New(shed.Config{}) // the defaults are right

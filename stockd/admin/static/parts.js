@@ -71,7 +71,7 @@ export class Parts {
     $('rooms').replaceChildren(...list.map((r) => element('article', {className: 'room'},
       element('header', {}, element('h3', {textContent: r.name}), badge(r.state)),
       element('dl', {}, cell('Waiting', number(r.waiting)), cell('Inside', r.max_active ? `${number(r.inside)} / ${number(r.max_active)}` : number(r.inside)),
-        cell('Let in per second', `${number(r.admitted ?? 0, 1)} / ${number(r.rate, 1)}`)),
+        cell('Let in per second', `${number(r.admitted ?? 0, 1)} / ${number(r.rate, 1)}`), ...(r.owner ? [cell('Decided at', r.owner)] : [])),
       r.why && element('p', {className: 'why', textContent: r.why}))));
   }
 
