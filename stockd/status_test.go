@@ -80,7 +80,7 @@ internal_key_file = "`+file("internal")+`"
 				t.Errorf("status: exit code %d, it does not show %q:\n%s%s", code, want, out, problem)
 			}
 		}
-		metrics := get(t, "http://"+addr[0]+"/metrics")
+		metrics := body(t, "http://"+addr[0]+"/metrics")
 		for _, want := range []string{`ticketrush_room_owned{room="spring"} 1`, `ticketrush_room_edges{room="spring"} 1`, `ticketrush_room_max_active{room="spring"} 7`, `ticketrush_room_syncs_total{result="ok",room="spring"}`, "ticketrush_room_strain "} {
 			if !strings.Contains(metrics, want) {
 				t.Errorf("the metrics do not have %s", want)
@@ -132,7 +132,7 @@ func letIn(t *testing.T, r *client.Room, first bool) int64 {
 	return 0
 }
 
-func get(t *testing.T, url string) string {
+func body(t *testing.T, url string) string {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
