@@ -68,7 +68,8 @@ func (r *Room) Claim(now time.Time, c Claim) (s Session, ok, waits bool, err err
 // Tick moves the frontier, serves the waiting claims by rank, and gives what was decided. The driver answers after the next batch is stored.
 func (r *Room) Tick(now time.Time) []Decision {
 	at := r.step(now)
-	r.auto.tick(at)
+	r.roll(at)
+	r.auto.tick(at, r.demand)
 	lost := r.tokens.fill(at, r.rate())
 	r.release(at)
 	var out []Decision

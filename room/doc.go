@@ -22,6 +22,8 @@
 //   - Nothing is kept per waiting visitor but a bounded buffer of recent joins, and 16 bytes of each visitor of the lobby at the owner; memory grows
 //     with the people inside only.
 //
+// A room may open again and again (Settings.Every): each occurrence is an edition, which Tick begins when its lobby opens.
+//
 // Ranks of the lobby are drawn (package room/draw); ranks of those who come later are by order of arrival in the owner's time, exact to the bound
 // that each edge publishes (Edge.Bound).
 package room

@@ -23,6 +23,8 @@ type Document struct {
 	Phase      Phase
 	LobbyAt    time.Time  // zero when the lobby is open from the start, or there is none
 	OpensAt    time.Time  // zero when the room is simply open
+	NextAt     time.Time  // the opening after this one; zero when the room does not open again and again
+	Through    bool       // ops have said that nobody is held back
 	EndsAt     time.Time  // zero when it does not end by itself
 	Frontier   [2]uint64  // by Group
 	Speed      [2]float64 // places per second that the line moves by, by Group; 0 when nothing says
@@ -47,7 +49,8 @@ func (r *Room) Document(now time.Time) Document {
 	c := r.crowd()
 	a := r.lobbyAnswer(&EdgeState{})
 	d := Document{
-		Phase: r.phase(at), Edition: r.state.Edition, LobbyAt: moment(a.LobbyAt), OpensAt: moment(a.OpensAt), EndsAt: moment(a.EndsAt), Frontier: r.shown,
+		Phase: r.phase(at), Edition: r.state.Edition, LobbyAt: moment(a.LobbyAt), OpensAt: moment(a.OpensAt), EndsAt: moment(a.EndsAt),
+		NextAt: moment(a.NextAt), Through: r.state.Through, Frontier: r.shown,
 		Rate: r.rate(), ShowRate: r.lane.showRate(), Inside: len(r.state.Inside), MaxActive: r.state.Limits.MaxActive, Granted: r.state.Granted,
 		Lobby: r.state.Draw.Told, Commitment: r.state.Draw.Commitment, Draw: a.Draw, Histogram: c.points(PointsMax), Stock: r.supply, Now: time.UnixMilli(at),
 	}
@@ -89,6 +92,8 @@ type documentJSON struct {
 	LobbyAt    *time.Time        `json:"lobby_at,omitempty"`
 	OpensAt    *time.Time        `json:"opens_at"`
 	EndsAt     *time.Time        `json:"ends_at,omitempty"`
+	NextAt     *time.Time        `json:"next_at,omitempty"`
+	Through    bool              `json:"passthrough,omitempty"`
 	Frontier   map[string]string `json:"frontier"`
 	Speed      [2]float64        `json:"speed"`
 	Rate       float64           `json:"rate"`
@@ -201,6 +206,7 @@ func optional(t time.Time) *time.Time {
 func (d *Document) Encode(key ed25519.PrivateKey) (body []byte, tag string, err error) {
 	out := documentJSON{
 		Room: d.Room, Edition: d.Edition, State: d.Phase, LobbyAt: optional(d.LobbyAt), OpensAt: optional(d.OpensAt), EndsAt: optional(d.EndsAt),
+		NextAt: optional(d.NextAt), Through: d.Through,
 		Speed: d.Speed, Rate: d.Rate, ShowRate: d.ShowRate, Inside: d.Inside, MaxActive: d.MaxActive, Waiting: d.Waiting, Joined: d.Joined,
 		Granted: d.Granted, Lobby: d.Lobby, Commitment: d.Commitment, Draw: d.Draw, Histogram: append([]Point{}, d.Histogram...),
 		Stock: d.Stock.json(), Poll: PollTable, Now: d.Now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), AsOfMs: d.Now.UnixMilli(),
@@ -224,11 +230,11 @@ func ReadDocument(body []byte) (*Document, error) {
 		return nil, fmt.Errorf("frontier document: %w", err)
 	}
 	d := &Document{
-		Room: in.Room, Edition: in.Edition, Phase: in.State, Speed: in.Speed, Rate: in.Rate, ShowRate: in.ShowRate, Inside: in.Inside,
+		Room: in.Room, Through: in.Through, Edition: in.Edition, Phase: in.State, Speed: in.Speed, Rate: in.Rate, ShowRate: in.ShowRate, Inside: in.Inside,
 		MaxActive: in.MaxActive, Waiting: in.Waiting, Joined: in.Joined, Granted: in.Granted, Lobby: in.Lobby, Commitment: in.Commitment, Draw: in.Draw,
 		Histogram: in.Histogram, Stock: in.Stock.supply(), Now: time.UnixMilli(in.AsOfMs).UTC(),
 	}
-	for field, value := range map[*time.Time]*time.Time{&d.LobbyAt: in.LobbyAt, &d.OpensAt: in.OpensAt, &d.EndsAt: in.EndsAt} {
+	for field, value := range map[*time.Time]*time.Time{&d.LobbyAt: in.LobbyAt, &d.OpensAt: in.OpensAt, &d.EndsAt: in.EndsAt, &d.NextAt: in.NextAt} {
 		if value != nil {
 			*field = *value
 		}

@@ -48,6 +48,7 @@ type Edge struct {
 	purged   int64
 	lobby    edgeLobby
 	pressure float64
+	p99      float64 // ms
 	document []byte
 	tag      string
 	doc      *Document
@@ -96,7 +97,7 @@ func (e *Edge) Edition() uint16 { return e.owner.Edition }
 // Report says what the owner does not know yet.
 func (e *Edge) Report(now time.Time) Report {
 	p := Report{
-		Edge: e.name, Incarnation: e.incarnation, Fence: e.owner.Fence, Edition: e.owner.Edition, Voids: e.voidTo, Have: e.tag, Pressure: e.pressure,
+		Edge: e.name, Incarnation: e.incarnation, Fence: e.owner.Fence, Edition: e.owner.Edition, Voids: e.voidTo, Have: e.tag, Pressure: e.pressure, P99Ms: e.p99,
 		Lobby: e.lobby.report(e.lobbyOver(now)),
 	}
 	for class := range classes {
@@ -208,6 +209,17 @@ func (e *Edge) Alive(now time.Time, tid Tid, issued, expires time.Time) error {
 func (e *Edge) Feel(pressure float64) {
 	e.pressure = max(e.pressure, min(1, max(0, pressure)))
 }
+
+// Answered takes what 99 of 100 answers of the site took at most in the last seconds; 0 when there were too few to say.
+func (e *Edge) Answered(p99 time.Duration) {
+	e.p99 = min(max(0, float64(p99)/float64(time.Millisecond)), p99Max)
+}
+
+// Through says whether ops have said that nobody is to be held back.
+func (e *Edge) Through() bool { return e.met && e.owner.Through }
+
+// Ends gives when the sale ends by itself, by the owner's clock; the zero time when it does not, or that is not known.
+func (e *Edge) Ends() time.Time { return moment(e.owner.Lobby.EndsAt) }
 
 // Forget drops the memory of a join, so that a visitor who gave up their place gets a new one at the end of the line.
 func (e *Edge) Forget(tid Tid) { delete(e.joins.byTid, tid) }

@@ -22,6 +22,7 @@ type LobbyAnswer struct {
 	OpensAt    int64      `json:"opens_at,omitempty"`
 	LobbyAt    int64      `json:"lobby_at,omitempty"`
 	EndsAt     int64      `json:"ends_at,omitempty"`
+	NextAt     int64      `json:"next_at,omitempty"` // the opening after this one, of a room that opens again and again
 	Draw       *DrawView  `json:"draw,omitempty"`
 	Commitment *draw.Hash `json:"commitment,omitempty"`
 }

@@ -85,14 +85,9 @@ func (r *Room) lobbyReport(e *EdgeState, name string, p *LobbyReport) {
 
 func (r *Room) lobbyAnswer(e *EdgeState) LobbyAnswer {
 	a := LobbyAnswer{Taken: e.Told, Count: r.state.Draw.Told, Commitment: r.state.Draw.Commitment, Draw: r.shownDraw}
-	if !r.set.OpensAt.IsZero() {
-		a.OpensAt = r.set.OpensAt.UnixMilli()
-		if r.set.Lobby > 0 {
-			a.LobbyAt = a.OpensAt - r.set.Lobby.Milliseconds()
-		}
-	}
-	if !r.set.EndsAt.IsZero() {
-		a.EndsAt = r.set.EndsAt.UnixMilli()
+	a.OpensAt, a.EndsAt, a.NextAt = r.opens(), r.ends(), r.when.next(r.opens())
+	if a.OpensAt != 0 && r.when.lobby > 0 {
+		a.LobbyAt = a.OpensAt - r.when.lobby
 	}
 	return a
 }
@@ -103,7 +98,7 @@ func (r *Room) undrawn(at int64) bool {
 		return false
 	}
 	// Even where nobody was told so far, an edge may be about to say that somebody was there.
-	return r.state.Draw.Told > 0 || r.state.Draw.Sealed != nil || at < r.set.OpensAt.UnixMilli()-lobbyClose+sealPatience && r.owing(at)
+	return r.state.Draw.Told > 0 || r.state.Draw.Sealed != nil || at < r.opens()-lobbyClose+sealPatience && r.owing(at)
 }
 
 // owing says whether a live edge has not said yet that it told all tids of its lobby.
@@ -120,10 +115,10 @@ func (r *Room) owing(at int64) bool {
 // Everything that was told is stored, and nothing more is taken from here on.
 func (r *Room) BeginSeal(now time.Time) bool {
 	at := r.step(now)
-	if r.set.OpensAt.IsZero() || r.state.Draw.Sealed != nil || r.state.Draw.Told == 0 || r.Dirty() || r.sealing {
+	if r.opens() == 0 || r.state.Draw.Sealed != nil || r.state.Draw.Told == 0 || r.Dirty() || r.sealing {
 		return false
 	}
-	end := r.set.OpensAt.UnixMilli() - lobbyClose
+	end := r.opens() - lobbyClose
 	if at < end || at < end+sealPatience && r.owing(at) {
 		return false
 	}

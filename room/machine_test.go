@@ -178,6 +178,10 @@ func (m *machine) ops(t *rapid.T) {
 		if err := m.room.SetLimits(m.now, l, "test"); err != nil {
 			t.Fatal(err)
 		}
+	case 7:
+		m.room.Passthrough(m.now, "test")
+	case 8:
+		m.room.Enforce(m.now, "test")
 	case 5:
 		m.room.OpenPlaces(m.now, rapid.Uint64Range(0, 3).Draw(t, "n"), "test")
 	case 6:

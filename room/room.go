@@ -34,6 +34,7 @@ type Room struct {
 
 	shownDraw, takenDraw *DrawView // the same for the draw
 
+	when     schedule
 	fence    uint64 // of this owner's life
 	now      int64  // last time passed in
 	unmarked bool
@@ -138,6 +139,7 @@ func (r *Room) Configure(set Settings) {
 		r.do(Record{Kind: KindLimits, Limits: &limits, Config: &config, Reason: "configuration"})
 	}
 	r.auto.configure(r.set)
+	r.adopt()
 }
 
 // SetLimits changes rate and max_active by hand; a zero leaves that one as it is.
@@ -166,6 +168,12 @@ func (r *Room) Pause(now time.Time, reason string) { r.change(now, KindPause, re
 // Resume ends a pause.
 func (r *Room) Resume(now time.Time, reason string) { r.change(now, KindResume, reason) }
 
+// Passthrough says, until Enforce, that the edges hold nobody back: whatever the room decides, everybody reaches the site.
+func (r *Room) Passthrough(now time.Time, reason string) { r.change(now, KindPassthrough, reason) }
+
+// Enforce ends a passthrough.
+func (r *Room) Enforce(now time.Time, reason string) { r.change(now, KindEnforce, reason) }
+
 // End ends the sale: nobody is let in any more until a new edition.
 func (r *Room) End(now time.Time, reason string) { r.change(now, KindEnd, reason) }
 
@@ -177,7 +185,12 @@ func (r *Room) change(now time.Time, k Kind, reason string) {
 // NewEdition voids every place and every pass, and starts the line anew.
 func (r *Room) NewEdition(now time.Time, reason string) {
 	at := r.step(now)
-	r.do(Record{Kind: KindEdition, Base: at, Reason: reason})
+	r.begin(at, Record{Kind: KindEdition, Base: at, Reason: reason})
+}
+
+// begin starts an edition by a record that says so.
+func (r *Room) begin(at int64, rec Record) {
+	r.do(rec)
 	r.voids, r.leaving, r.lobby, r.sealing = newVoids(), nil, nil, false
 	for _, e := range r.state.Edges {
 		e.acked = 0
@@ -213,16 +226,16 @@ func (r *Room) Phase(now time.Time) Phase { return r.phase(r.step(now)) }
 
 func (r *Room) phase(at int64) Phase {
 	switch {
-	case r.state.Ended, !r.set.EndsAt.IsZero() && at >= r.set.EndsAt.UnixMilli():
+	case r.state.Ended, r.ends() != 0 && at >= r.ends():
 		return PhaseEnded
 	case r.state.Paused:
 		return PhasePaused
-	case r.set.OpensAt.IsZero():
+	case r.opens() == 0:
 		return PhaseOpen
 	}
-	opens := r.set.OpensAt.UnixMilli()
+	opens := r.opens()
 	switch {
-	case r.set.Lobby > 0 && at < opens-r.set.Lobby.Milliseconds():
+	case r.when.lobby > 0 && at < opens-r.when.lobby:
 		return PhaseAnnounced
 	case at < opens-lobbyClose:
 		return PhaseLobby

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"ticketrush/room/draw"
 )
 
 var start = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -271,30 +274,6 @@ func TestSlowLaneIsNotStarved(t *testing.T) {
 	}
 }
 
-func TestAutomaticRate(t *testing.T) {
-	t.Parallel()
-	r := newAlone(t, Settings{Auto: true, RateMin: 10, RateMax: 70})
-	now := start
-	run := func(seconds int, pressure float64) float64 {
-		for range 4 * seconds {
-			now = now.Add(openEvery * time.Millisecond)
-			r.edge.Feel(pressure)
-			r.sync(now)
-			r.Tick(now)
-		}
-		return r.rate()
-	}
-	if got := run(120, 0.2); got != 70 {
-		t.Errorf("a site that is well has rate %v", got)
-	}
-	if got := run(3, 0.95); got >= 70 {
-		t.Errorf("a site under pressure has rate %v", got)
-	}
-	if got := run(60, 0.95); got != 10 {
-		t.Errorf("a site that stays under pressure has rate %v", got)
-	}
-}
-
 func TestOpsLimitsOutliveAReloadUntilTheConfigurationChanges(t *testing.T) {
 	t.Parallel()
 	r := newAlone(t, Settings{Rate: 10, MaxActive: 100})
@@ -319,6 +298,12 @@ func TestSettingsRefusals(t *testing.T) {
 	for name, set := range map[string]Settings{
 		"rate": {Rate: -1}, "max_active": {MaxActive: -1}, "pass": {PassLife: time.Millisecond}, "auto": {Auto: true, RateMin: 5, RateMax: 1},
 		"ends": {OpensAt: start, EndsAt: start}, "grace": {Grace: -1}, "slow": {SlowShare: 0.9}, "stay": {StayMax: time.Second},
+		"latency without auto": {Latency: time.Second}, "latency": {Auto: true, RateMin: 1, RateMax: 2, Latency: time.Hour},
+		"beacon": {Beacon: strings.Repeat("x", 201)}, "beacon of drand": {Beacon: draw.QuicknetSource}, "every alone": {Every: time.Hour},
+		"every without lobby": {Every: time.Hour, OpensAt: start, EndsAt: start.Add(time.Minute)},
+		"every without end":   {Every: time.Hour, OpensAt: start, Lobby: time.Minute},
+		"every too short":     {Every: time.Hour, OpensAt: start, Lobby: 10 * time.Minute, EndsAt: start.Add(51 * time.Minute)},
+		"every of a second":   {Every: time.Second, OpensAt: start, Lobby: time.Minute, EndsAt: start.Add(time.Minute)},
 	} {
 		if _, err := New(set, start); err == nil {
 			t.Errorf("%s: taken", name)

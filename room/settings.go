@@ -3,7 +3,10 @@ package room
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"ticketrush/room/draw"
 )
 
 // Settings of a room. A zero field means its default.
@@ -32,6 +35,11 @@ type Settings struct {
 	Beacon string
 	// EndsAt is when the sale is over and nobody is let in any more. Zero: never by itself.
 	EndsAt time.Time
+	// Every repeats OpensAt, Lobby and EndsAt: each occurrence is an edition of its own, which begins when its lobby opens and voids the places and passes
+	// of the one before. Needs all three. Default 0: once.
+	Every time.Duration
+	// Latency is what 99 of 100 answers of the site should take at most; with Auto, the rate goes down while they take longer. Default 0: not looked at.
+	Latency time.Duration
 	// SlowShare of what is opened goes to the slow lane while somebody waits there. Default 0.05.
 	SlowShare float64
 }
@@ -57,6 +65,11 @@ func def[T comparable](field *T, value T) {
 	}
 }
 
+// IsRelay says whether a beacon is a relay of drand, rather than a source whose value ops enter.
+func IsRelay(beacon string) bool {
+	return strings.HasPrefix(beacon, "https://") || strings.HasPrefix(beacon, "http://")
+}
+
 // Limits of settings.
 const (
 	rateLimit      = 100_000
@@ -80,9 +93,18 @@ func (s Settings) Validate() error {
 	check(s.Grace >= 0 && s.Grace <= time.Hour, "grace %v: must be from 0s to 1h", s.Grace)
 	check(s.Overlap >= 0 && s.Overlap <= time.Hour, "overlap %v: must be from 0s to 1h", s.Overlap)
 	check(s.Lobby == 0 || s.Lobby >= time.Minute && s.Lobby <= 7*24*time.Hour, "lobby %v: must be from 1m to 168h", s.Lobby)
+	if s.Beacon != "" && !IsRelay(s.Beacon) {
+		err := draw.CheckSource(s.Beacon)
+		check(err == nil, "beacon %q: %w", s.Beacon, err)
+	}
 	check(len(s.Beacon) <= 200, "beacon: at most 200 bytes")
 	check(s.Lobby == 0 || !s.OpensAt.IsZero(), "lobby %v: needs opens", s.Lobby)
 	check(s.EndsAt.IsZero() || s.EndsAt.After(s.OpensAt), "ends %v: must be after opens %v", s.EndsAt, s.OpensAt)
+	if err := s.validateEvery(); err != nil {
+		errs = append(errs, err)
+	}
+	check(s.Latency == 0 || s.Latency >= time.Millisecond && s.Latency <= time.Minute, "latency %v: must be from 1ms to 1m", s.Latency)
+	check(s.Latency == 0 || s.Auto, "latency %v: needs rate auto, which it moves", s.Latency)
 	check(s.SlowShare > 0 && s.SlowShare <= 0.5, "slow share %v: must be over 0 and at most 0.5", s.SlowShare)
 	return errors.Join(errs...)
 }

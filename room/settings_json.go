@@ -20,6 +20,8 @@ type settingsJSON struct {
 	Lobby     span      `json:"lobby,omitempty"`
 	Beacon    string    `json:"beacon,omitempty"`
 	Ends      time.Time `json:"ends,omitzero"`
+	Every     span      `json:"every,omitempty"`
+	Latency   span      `json:"latency,omitempty"`
 	SlowShare float64   `json:"slow_share,omitempty"`
 }
 
@@ -40,7 +42,8 @@ func (d *span) UnmarshalText(text []byte) error {
 func (s Settings) MarshalJSON() ([]byte, error) {
 	return json.Marshal(settingsJSON{
 		Rate: s.Rate, Auto: s.Auto, RateMin: s.RateMin, RateMax: s.RateMax, MaxActive: s.MaxActive, Pass: span(s.PassLife), Stay: span(s.StayMax),
-		Grace: span(s.Grace), Overlap: span(s.Overlap), Opens: s.OpensAt, Lobby: span(s.Lobby), Beacon: s.Beacon, Ends: s.EndsAt, SlowShare: s.SlowShare,
+		Grace: span(s.Grace), Overlap: span(s.Overlap), Opens: s.OpensAt, Lobby: span(s.Lobby), Beacon: s.Beacon, Ends: s.EndsAt, Every: span(s.Every),
+		Latency: span(s.Latency), SlowShare: s.SlowShare,
 	})
 }
 
@@ -53,7 +56,7 @@ func (s *Settings) UnmarshalJSON(text []byte) error {
 	*s = Settings{
 		Rate: in.Rate, Auto: in.Auto, RateMin: in.RateMin, RateMax: in.RateMax, MaxActive: in.MaxActive, PassLife: time.Duration(in.Pass),
 		StayMax: time.Duration(in.Stay), Grace: time.Duration(in.Grace), Overlap: time.Duration(in.Overlap), OpensAt: in.Opens, Lobby: time.Duration(in.Lobby),
-		Beacon: in.Beacon, EndsAt: in.Ends, SlowShare: in.SlowShare,
+		Beacon: in.Beacon, EndsAt: in.Ends, Every: time.Duration(in.Every), Latency: time.Duration(in.Latency), SlowShare: in.SlowShare,
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type State struct {
 	Codes    Codes                 `json:"codes"`
 	Draw     Lottery               `json:"draw"`
 	Paused   bool                  `json:"paused"`
+	Through  bool                  `json:"passthrough,omitempty"` // the edges hold nobody back
+	Opens    int64                 `json:"opens,omitempty"`       // of a schedule that repeats: when the occurrence of this edition opens
 	Ended    bool                  `json:"ended"`
 	Limits   Limits                `json:"limits"`     // in force
 	Config   Limits                `json:"configured"` // as the configuration last said
@@ -60,7 +62,10 @@ const (
 	KindPause       Kind = "pause"
 	KindResume      Kind = "resume"
 	KindEnd         Kind = "end"
+	KindPassthrough Kind = "passthrough"  // the edges hold nobody back
+	KindEnforce     Kind = "enforce"      // they do again
 	KindEdition     Kind = "edition"      // Base: starts the line anew
+	KindOccurrence  Kind = "occurrence"   // Opens, of the present occurrence; with Base an edition begins with it
 	KindLimits      Kind = "limits"       // Limits, Config
 	KindOwner       Kind = "owner"        // somebody begins to own the room
 	KindEdge        Kind = "edge"         // Edge, ID, Incarnation: an edge begins
@@ -84,6 +89,7 @@ type Record struct {
 	Until       int64            `json:"until,omitempty"`
 	Frontier    *[groups]uint64  `json:"f,omitempty"`
 	Base        int64            `json:"base,omitempty"`
+	Opens       int64            `json:"opens,omitempty"`
 	Limits      *Limits          `json:"limits,omitempty"`
 	Config      *Limits          `json:"config,omitempty"`
 	Edge        string           `json:"edge,omitempty"`
@@ -145,14 +151,15 @@ func (s *State) apply(r *Record) error {
 		s.Ended = true
 	case KindOwner:
 		s.Fence++
+	case KindPassthrough, KindEnforce:
+		s.Through = r.Kind == KindPassthrough
 	case KindEdition:
-		fresh := newState(r.Base)
-		fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
-		fresh.Fence, fresh.Seq, fresh.At = s.Fence, s.Seq, s.At
-		for name, e := range s.Edges {
-			fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Since: e.Since, Heard: e.Heard, acked: e.acked}
+		s.anew(r.Base)
+	case KindOccurrence:
+		if r.Base != 0 {
+			s.anew(r.Base)
 		}
-		*s = fresh
+		s.Opens = r.Opens
 	case KindLimits:
 		if r.Limits == nil || r.Config == nil {
 			return fmt.Errorf("record %s without limits", r.Kind)
@@ -162,6 +169,18 @@ func (s *State) apply(r *Record) error {
 		return s.applyLine(r)
 	}
 	return nil
+}
+
+// anew starts an edition: nobody has a place or a pass, and what ops set for the room stays.
+func (s *State) anew(base int64) {
+	fresh := newState(base)
+	fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
+	fresh.Through, fresh.Opens = s.Through, s.Opens
+	fresh.Fence, fresh.Seq, fresh.At = s.Fence, s.Seq, s.At
+	for name, e := range s.Edges {
+		fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Since: e.Since, Heard: e.Heard, acked: e.acked}
+	}
+	*s = fresh
 }
 
 func (s *State) ban(tid Tid, until int64) {

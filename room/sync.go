@@ -18,6 +18,7 @@ type Report struct {
 	Have        string      `json:"have"`        // tag of the document that it has
 	Lobby       LobbyReport `json:"lobby"`
 	Pressure    float64     `json:"pressure,omitempty"` // 0 to 1: the worst that the site said since the last sync that was answered
+	P99Ms       float64     `json:"p99_ms,omitempty"`   // what 99 of 100 answers of the site took at most in the last seconds; 0: too few to say
 }
 
 // Answer is what the owner tells an edge. All of it is durable.
@@ -28,6 +29,7 @@ type Answer struct {
 	Edition  uint16         `json:"edition"`
 	Base     int64          `json:"base"` // the zero of arrivals
 	Phase    Phase          `json:"phase"`
+	Through  bool           `json:"passthrough,omitempty"` // hold nobody back
 	Frontier [groups]uint64 `json:"frontier"`
 	Whole    bool           `json:"whole,omitempty"`    // send the whole lines with the next report
 	Document []byte         `json:"document,omitempty"` // when the edge has another one; signed and ready to be served
@@ -65,6 +67,8 @@ const (
 	edgeTwice = 2000
 	// edgeForgotten is how long an edge must be silent until its number may go to another one.
 	edgeForgotten = 60 * 60 * 1000
+	// p99Max bounds, in milliseconds, how long answers of the site may be said to take.
+	p99Max = 60 * 60 * 1000
 	// voidsAtOnce bounds the voids of an answer.
 	voidsAtOnce = 5000
 )
@@ -92,6 +96,9 @@ func (p *Report) Validate() error {
 	}
 	if !(p.Pressure >= 0 && p.Pressure <= 1) {
 		return fmt.Errorf("%w: pressure %v is not from 0 to 1", ErrReport, p.Pressure)
+	}
+	if !(p.P99Ms >= 0 && p.P99Ms <= p99Max) {
+		return fmt.Errorf("%w: answers of the site that take %v ms, not 0 to %d", ErrReport, p.P99Ms, p99Max)
 	}
 	for class := range classes {
 		if err := p.Lines[class].validate(class); err != nil {
@@ -140,6 +147,7 @@ func (r *Room) Sync(now time.Time, p *Report) error {
 		}
 	}
 	r.auto.feel(p.Pressure)
+	r.auto.wait(p.P99Ms)
 	r.release(at)
 	return nil
 }
@@ -152,7 +160,7 @@ func (r *Room) Answer(now time.Time, p *Report) (Answer, error) {
 		return Answer{}, ErrEdgeTwice
 	}
 	return Answer{
-		Fence: r.fence, Now: at, ID: e.ID, Edition: r.state.Edition, Base: r.state.Base, Phase: r.phase(at), Frontier: r.shown,
+		Fence: r.fence, Now: at, ID: e.ID, Edition: r.state.Edition, Base: r.state.Base, Phase: r.phase(at), Through: r.state.Through, Frontier: r.shown,
 		Whole: p.Edition == r.state.Edition && !e.whole, Voids: r.voids.after(e.acked, at), Lobby: r.lobbyAnswer(e),
 	}, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // Change is an act of ops. Only the members that its action names are looked at.
 type Change struct {
-	Action    string  `json:"action"`               // pause, resume, rate, frontier, edition, end, beacon, revoke_code
+	Action    string  `json:"action"`               // pause, resume, passthrough, enforce, rate, frontier, edition, end, beacon, revoke_code
 	Reason    string  `json:"reason"`               // kept with the change, and published
 	Rate      float64 `json:"rate,omitempty"`       // rate: passes per second; 0 leaves it
 	MaxActive int     `json:"max_active,omitempty"` // rate: people inside; 0 leaves it
@@ -34,7 +34,7 @@ func invalid(format string, args ...any) error {
 }
 
 // actions that a change may name.
-const actions = "pause, resume, rate, frontier, edition, end, beacon, revoke_code"
+const actions = "pause, resume, passthrough, enforce, rate, frontier, edition, end, beacon, revoke_code"
 
 // Change carries out an act of ops, and waits until it is stored.
 func (h *Host) Change(ctx context.Context, c Change) error {
@@ -60,6 +60,10 @@ func apply(rm *room.Room, c Change, now time.Time) error {
 		rm.Pause(now, c.Reason)
 	case "resume":
 		rm.Resume(now, c.Reason)
+	case "passthrough":
+		rm.Passthrough(now, c.Reason)
+	case "enforce":
+		rm.Enforce(now, c.Reason)
 	case "end":
 		rm.End(now, c.Reason)
 	case "edition":

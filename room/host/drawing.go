@@ -113,7 +113,7 @@ func (h *Host) seal(edition uint16) {
 	}
 	h.draw.sealed = sealed
 	seal := room.Seal{Root: sealed.Root(), Count: sealed.N()}
-	if isRelay(h.opt.Settings.Beacon) {
+	if room.IsRelay(h.opt.Settings.Beacon) {
 		seal.Round = draw.Quicknet().RoundAfter(h.now().Add(roundMargin))
 	}
 	if err := h.room.Seal(seal); err != nil {
@@ -121,11 +121,6 @@ func (h *Host) seal(edition uint16) {
 		return
 	}
 	h.log.Info("the lobby's list is sealed", zap.Int64("places", seal.Count), zap.Stringer("root", seal.Root), zap.Uint64("round", seal.Round))
-}
-
-// isRelay says whether a beacon is a relay of drand, rather than a value that ops enter.
-func isRelay(beacon string) bool {
-	return strings.HasPrefix(beacon, "https://") || strings.HasPrefix(beacon, "http://")
 }
 
 // drawLots gets the beacon's value, and draws.
@@ -174,7 +169,7 @@ func (h *Host) beacon(ctx context.Context, source string, round uint64) (draw.Be
 		default:
 		}
 		var err error
-		if isRelay(source) {
+		if room.IsRelay(source) {
 			var b draw.Beacon
 			if b, err = fetchBeacon(ctx, source, round); err == nil {
 				return b, nil
@@ -236,7 +231,7 @@ func (h *Host) enter(value string) error {
 		return invalid(`give "beacon", the value of %s`, source)
 	}
 	b := draw.Beacon{Source: source, Value: value}
-	if isRelay(source) {
+	if room.IsRelay(source) {
 		var err error
 		if b, err = draw.ParseDrand([]byte(value), lottery.Sealed.Round); err != nil {
 			return invalid("%v", err)
