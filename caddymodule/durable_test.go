@@ -201,7 +201,7 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 	h := &Handler{Room: "brittle", keeper: k, names: namesOf("brittle"), Place: caddy.Duration(time.Hour)}
 	var v visit
 	for v.place == "" {
-		if v, err = h.join(t.Context(), room.Tid{1}, 0); err != nil && !errors.Is(err, room.ErrAway) {
+		if v, err = h.join(t.Context(), room.Tid{1}, pass.Unbound); err != nil && !errors.Is(err, room.ErrAway) {
 			t.Fatal(err)
 		}
 	}

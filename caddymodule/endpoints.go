@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -76,10 +75,15 @@ const bodyMax = 4 << 10
 
 // input is the body of join and claim: JSON from the page and from apps, a form from the page without JavaScript.
 type input struct {
-	Nonce string `json:"nonce"`
-	Code  string `json:"code"` // an access code
-	back  string
-	form  bool
+	Nonce     string `json:"nonce"`
+	Code      string `json:"code"`      // an access code
+	Key       string `json:"key"`       // the browser's public key
+	Challenge string `json:"challenge"` // what a claim was to sign
+	Signature string `json:"signature"` // of it
+	Anew      bool   `json:"anew"`      // join as if there were no place yet
+	device    deviceKey
+	back      string
+	form      bool
 }
 
 var nonceText = regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`)
@@ -112,6 +116,11 @@ func (h *Handler) input(w http.ResponseWriter, r *http.Request) (in input, ok bo
 	if in.Nonce != "" && !nonceText.MatchString(in.Nonce) {
 		return refuse(http.StatusBadRequest, "nonce has 22 to 128 characters of base64url.")
 	}
+	if in.Key != "" {
+		if in.device, err = readDeviceKey(in.Key); err != nil {
+			return refuse(http.StatusBadRequest, err.Error()+".")
+		}
+	}
 	return in, true
 }
 
@@ -122,6 +131,7 @@ type placeJSON struct {
 	Class      room.Class    `json:"class"`
 	Place      string        `json:"place,omitempty"`
 	InDraw     bool          `json:"in_draw,omitempty"` // the room's owner has stored that this place of the lobby will be drawn
+	Bound      bool          `json:"bound"`             // to the key of the browser that joined
 	State      room.Standing `json:"state"`
 	Position   int64         `json:"position"`
 	WaitS      int64         `json:"wait_s"`
@@ -133,7 +143,7 @@ func (h *Handler) writePlace(w http.ResponseWriter, v visit) {
 	h.describe(w, view)
 	writeJSON(w, http.StatusOK, placeJSON{
 		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place,
-		InDraw: v.rank == 0 && h.told(v.tid), State: view.Standing,
+		InDraw: v.rank == 0 && h.told(v.tid), Bound: v.bound(), State: view.Standing,
 		Position: view.Position, WaitS: wholeSeconds(view.Wait), NextPollMs: jitter(view.NextPoll).Milliseconds(),
 	})
 }
@@ -145,7 +155,7 @@ func (h *Handler) told(tid room.Tid) bool {
 	return h.keeper.edge.Told(tid)
 }
 
-func randomTid() (tid [16]byte) {
+func randomTid() (tid room.Tid) {
 	_, _ = rand.Read(tid[:]) // never fails
 	return tid
 }
@@ -163,21 +173,23 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if in.Anew {
+		v = visit{}
+	}
 	if v.place == "" {
-		tid, flags := room.Tid(randomTid()), pass.Flags(0)
-		if keys := h.keeper.keys.Load(); in.Nonce != "" && keys != nil {
-			mac := hmac.New(sha256.New, keys.Derive("tid/"+h.Room, 32))
-			mac.Write([]byte(in.Nonce))
-			tid = room.Tid(mac.Sum(nil)[:len(tid)])
-		}
+		flags := pass.Unbound
 		if in.form {
-			flags = pass.NoJS
+			flags |= pass.NoJS
 		}
 		var err error
-		if v, err = h.join(r.Context(), tid, flags); err != nil {
+		if v, err = h.join(r.Context(), h.tidOf(&in), flags); err != nil {
 			h.refusal(w, err)
 			return
 		}
+	}
+	if err := h.bind(&v, &in.device); err != nil {
+		h.refusal(w, err)
+		return
 	}
 	if in.Code != "" {
 		if err := h.redeem(r.Context(), &v, in.Code); err != nil {
@@ -218,7 +230,7 @@ func (h *Handler) join(ctx context.Context, tid room.Tid, flags pass.Flags) (v v
 	} else if urgent {
 		k.nudge() // the frontier may open for this place at once
 	}
-	v = visit{tid: tid, rank: rank, flags: flags | pass.Unbound, edition: edition}
+	v = visit{tid: tid, rank: rank, flags: flags, edition: edition}
 	return v, h.signPlace(&v)
 }
 
@@ -229,7 +241,7 @@ func (h *Handler) signPlace(v *visit) (err error) {
 		kind = pass.Lobby
 	}
 	v.place, err = h.keeper.keys.Load().Sign(&pass.Token{
-		Type: kind, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: v.tid, Rank: v.rank, Risk: v.risk, Issued: now,
+		Type: kind, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: v.tid, Rank: v.rank, BrowserKey: v.key, Risk: v.risk, Issued: now,
 		Expires: now.Add(h.placeLife(now)),
 	})
 	v.fresh = true

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -25,13 +26,14 @@ type queuedJSON struct {
 	Position   int64         `json:"position"`
 	WaitS      int64         `json:"wait_s"`
 	NextPollMs int64         `json:"next_poll_ms"`
+	Challenge  string        `json:"challenge,omitempty"` // for the next claim of a bound place
 }
 
 // signPass makes the text of a session's pass; the same session gives the same text.
 func (h *Handler) signPass(v visit, s room.Session) (string, error) {
 	return h.keeper.keys.Load().Sign(&pass.Token{
-		Type: pass.Pass, Flags: v.flags | pass.Unbound, Room: h.keeper.number, Edition: v.edition, Renewal: s.Renewal, Tid: v.tid, Rank: s.Rank,
-		Issued: time.UnixMilli(s.Issued), Expires: time.UnixMilli(s.Expires), Risk: v.risk,
+		Type: pass.Pass, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Renewal: s.Renewal, Tid: v.tid, Rank: s.Rank,
+		Issued: time.UnixMilli(s.Issued), Expires: time.UnixMilli(s.Expires), BrowserKey: v.key, Risk: v.risk,
 	})
 }
 
@@ -79,6 +81,11 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 		h.noPlace(w)
 		return
 	}
+	if err := h.prove(&v, &in); err != nil {
+		metrics.claims.WithLabelValues(h.Room, "unproven").Inc()
+		h.refuseProof(w, r, &v, &in, err)
+		return
+	}
 	s, granted, err := h.claim(r.Context(), &v)
 	if err != nil {
 		metrics.claims.WithLabelValues(h.Room, "refused").Inc()
@@ -105,7 +112,35 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 	default:
 		view := h.look(v)
 		h.describe(w, view)
-		writeJSON(w, http.StatusAccepted, queuedJSON{view.Standing, view.Position, int64(view.Wait / time.Second), jitter(view.NextPoll).Milliseconds()})
+		writeJSON(w, http.StatusAccepted, queuedJSON{
+			view.Standing, view.Position, int64(view.Wait / time.Second), jitter(view.NextPoll).Milliseconds(), h.challenge(&v),
+		})
+	}
+}
+
+// refuseProof answers a claim that does not come from the place's browser. The page says the same in words to somebody without JavaScript.
+func (h *Handler) refuseProof(w http.ResponseWriter, r *http.Request, v *visit, in *input, err error) {
+	if in.form {
+		w.Header().Set("Cache-Control", "no-store, private")
+		http.Redirect(w, r, h.safeReturn(in.back), http.StatusSeeOther)
+		return
+	}
+	p := problem{Type: "/problems/proof-required", Title: "Sign the challenge with the key of your browser", Status: http.StatusUnauthorized, Detail: err.Error() + "."}
+	switch {
+	case errors.Is(err, errOtherBrowser):
+		p = otherBrowser(h.base)
+	case errors.Is(err, errProofWrong):
+		p.Type, p.Title, p.Status = "/problems/proof-invalid", "The signature is wrong", http.StatusForbidden
+	}
+	p.Challenge = h.challenge(v)
+	p.write(w)
+}
+
+// otherBrowser tells somebody that their cookie is of another browser's place.
+func otherBrowser(base string) problem {
+	return problem{
+		Type: "/problems/place-of-another-browser", Title: "This place belongs to another browser", Status: http.StatusForbidden, Join: base + "/join",
+		Detail: "Its key never leaves the browser that joined. Go on there, or join anew with {\"anew\": true}, at the end of the line.",
 	}
 }
 
@@ -162,9 +197,12 @@ func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
 		h.noPlace(w)
 		return
 	}
-	if err := h.leave(r.Context(), v, true); err != nil {
-		h.refusal(w, err)
-		return
+	// Somebody who has a copy of a bound place, and no pass, cannot put its owner out.
+	if v.pass != "" || !v.bound() {
+		if err := h.leave(r.Context(), v, true); err != nil {
+			h.refusal(w, err)
+			return
+		}
 	}
 	h.clearCookie(w, r, h.names.securePass, h.names.plainPass)
 	h.clearCookie(w, r, h.names.securePlace, h.names.plainPlace)

@@ -18,6 +18,7 @@ type problem struct {
 	WaitS      int64  `json:"wait_s,omitempty"`
 	NextPollMs int64  `json:"next_poll_ms,omitempty"`
 	Join       string `json:"join,omitempty"`
+	Challenge  string `json:"challenge,omitempty"` // to be signed by the browser to which the place is bound
 }
 
 // write answers with the problem. Personal answers are never stored by a cache.

@@ -18,6 +18,7 @@ type visit struct {
 	tid     room.Tid
 	rank    uint64
 	flags   pass.Flags
+	key     browserKey // to which the place is bound; zero: none
 	risk    byte
 	place   string // text of a valid place token; empty: none
 	pass    string // text of a living pass; empty: none
@@ -64,7 +65,7 @@ func (h *Handler) hold(v *visit, tok *pass.Token, text string, now time.Time) bo
 	if err != nil || !ready || tok.Edition != edition || v.pass != "" && v.tid != room.Tid(tok.Tid) {
 		return false
 	}
-	v.tid, v.rank, v.flags, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.Risk, text, edition
+	v.tid, v.rank, v.flags, v.key, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.BrowserKey, tok.Risk, text, edition
 	if lots := h.keeper.lots.Load(); v.rank == 0 && lots != nil {
 		v.rank = lots.Rank(v.tid)
 		return h.signPlace(v) == nil
@@ -85,7 +86,8 @@ func (h *Handler) admit(v *visit, tok *pass.Token, text string, now time.Time) b
 	if tok.Edition != h.keeper.edge.Edition() || h.keeper.edge.Alive(now, tok.Tid, tok.Issued, tok.Expires) != nil {
 		return false
 	}
-	v.tid, v.rank, v.risk, v.pass, v.renewal, v.edition = tok.Tid, tok.Rank, tok.Risk, text, tok.Renewal, tok.Edition
+	v.tid, v.rank, v.flags, v.key, v.risk = tok.Tid, tok.Rank, tok.Flags, tok.BrowserKey, tok.Risk
+	v.pass, v.renewal, v.edition = text, tok.Renewal, tok.Edition
 	return true
 }
 

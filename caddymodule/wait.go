@@ -28,15 +28,16 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 		}.write(w)
 		return
 	}
-	if navigation && v.place == "" && !isPrefetch(r) && !isEarlyData(r) {
-		// A browser without JavaScript has no other way to a place.
-		if fresh, err := h.join(r.Context(), room.Tid(randomTid()), pass.NoJS); err == nil {
+	if navigation && v.place == "" && !isPrefetch(r) && !isEarlyData(r) && h.keeper.phase() != room.PhaseLobby {
+		// The order of arrival is that of the first request, whatever the page then costs to load. In the lobby nobody is before anybody: there the
+		// page joins with its key, or a press of its button does, so that a person who opens it twice is in the draw once.
+		if fresh, err := h.join(r.Context(), randomTid(), pass.NoJS|pass.Unbound); err == nil {
 			fresh.cookie = false
 			v = fresh
 		}
 	}
 	view := h.look(v)
-	if navigation && v.cookie && r.Method == http.MethodGet && !isPrefetch(r) && !isEarlyData(r) &&
+	if navigation && v.cookie && !v.bound() && r.Method == http.MethodGet && !isPrefetch(r) && !isEarlyData(r) &&
 		(view.Standing == room.StandingEligible || view.Standing == room.StandingAdmitted) {
 		// The second contact of a client that keeps cookies: its turn, so it goes straight on.
 		if s, granted, _ := h.claim(r.Context(), &v); granted && h.setPass(w, r, v, s) {
@@ -223,6 +224,8 @@ func (h *Handler) refusal(w http.ResponseWriter, err error) {
 	case errors.Is(err, errCode), errors.Is(err, room.ErrCodeUnknown), errors.Is(err, room.ErrCodeRevoked), errors.Is(err, room.ErrCodeUsed):
 		p = problem{Type: "/problems/access-code", Title: "This access code opens no place", Status: http.StatusForbidden,
 			Detail: err.Error() + ". Without a code you can join the line as everybody does."}
+	case errors.Is(err, errOtherBrowser):
+		p = otherBrowser(h.base)
 	case errors.Is(err, room.ErrFlooded):
 		p = problem{Type: "/problems/too-many-joins", Title: "Too many people join at once", Status: http.StatusServiceUnavailable,
 			Detail: "Ask again in a moment.", NextPollMs: 2000}
