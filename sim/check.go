@@ -53,15 +53,17 @@ type fate struct {
 	effects int
 }
 
-// waited is a hold at a process. A copy of its request that waits in line for another copy comes, as far as its turn goes, when that was sent away.
+// waited is a hold at a process. A copy of its request that waits in line for another copy may have its turn as late as when that was sent away.
 type waited struct {
 	p    *process
 	hold uuid.UUID
 }
 
+// grant is a hold that was granted. Its turn came when its request did, or, where the request stood in line for another copy, when that copy
+// was sent away: which of both the sight from outside does not tell.
 type grant struct {
-	request uint64
-	seq     int64
+	came, turn uint64 // requests of the process, at the earliest and at the latest
+	seq        int64
 }
 
 func newChecker(w *World) *checker {
@@ -174,7 +176,7 @@ func (c *checker) answers(p *process, id uint64, cmd *stock.Command, r owner.Rep
 		return
 	}
 	if a.Code == stock.CodeOK {
-		c.fair(p, cmd, grant{max(id, c.waited[waited{p, cmd.Hold}]), a.Seq})
+		c.fair(p, cmd, grant{id, max(id, c.waited[waited{p, cmd.Hold}]), a.Seq})
 	}
 }
 
@@ -198,8 +200,8 @@ func (c *checker) fair(p *process, cmd *stock.Command, g grant) {
 	}
 	key := segmentKey{cmd.Event, cmd.Segment}
 	for _, other := range all[key] {
-		if other.request > g.request && other.seq < g.seq {
-			c.w.fail("F1: %s granted request %d before request %d, which had come earlier", p.name, other.request, g.request)
+		if other.came > g.turn && other.seq < g.seq {
+			c.w.fail("F1: %s granted request %d before request %d, which had come earlier", p.name, other.came, g.came)
 		}
 	}
 	all[key] = append(all[key], g)
