@@ -33,7 +33,7 @@ type deployment struct {
 
 // settings make the nodes of chaos quicker to move for balance than those of a sale, so that joins are seen within the run; a payment whose
 // webhook is lost is asked for after seconds.
-var settings = map[string]string{"balance_after": `"3s"`, "move_cooldown": `"5s"`, "payment_deadline": `"20s"`}
+var settings = map[string]string{"balance_after": `"3s"`, "move_cooldown": `"5s"`, "hot_stay": `"1s"`, "payment_deadline": `"20s"`}
 
 // start runs a deployment and sends its crowd.
 func start(ctx context.Context, o Options, needs need) (d *deployment, err error) {

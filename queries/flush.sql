@@ -62,7 +62,8 @@ noted AS (
     INSERT INTO ledger.part_epochs(part, epoch, session, start_seq) SELECT part, epoch, sqlc.arg(session), applied_seq FROM claimed)
 SELECT part, epoch, applied_seq FROM claimed ORDER BY part;
 
--- A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch.
+-- A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch. Whoever waits for one of the
+-- partitions hears of it with the commit.
 -- name: PartRelease :many
 WITH released AS (
     UPDATE ledger.part p SET session = 0
@@ -72,8 +73,10 @@ WITH released AS (
 lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
       FROM (SELECT unnest(sqlc.arg(holds)::uuid[]) AS id, unnest(sqlc.arg(remaining)::bigint[]) AS remaining_ms) l, released r
-     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0)
-SELECT part FROM released ORDER BY part;
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0),
+told AS (
+    SELECT pg_notify('ledger_part_released', string_agg(part::text, ',' ORDER BY part)) AS done FROM released HAVING count(*) > 0)
+SELECT part FROM released, told ORDER BY part;
 
 -- name: PartOwners :many
 SELECT p.part, p.epoch, p.session, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live

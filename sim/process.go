@@ -73,7 +73,7 @@ type route struct {
 func (w *World) boot(id string) *process {
 	core, err := owner.New(owner.Config{
 		Node: id, SessionTTL: sessionTTL, QueueWait: queueWait, ClaimEvery: 40 * time.Millisecond, BalanceAfter: 300 * time.Millisecond,
-		EmptyAfter: 100 * time.Millisecond, MoveCooldown: 500 * time.Millisecond, BatchMax: w.plan.batchMax, Linger: w.plan.linger,
+		EmptyAfter: 100 * time.Millisecond, MoveCooldown: 500 * time.Millisecond, HotRate: 5, HotStay: time.Second, BatchMax: w.plan.batchMax, Linger: w.plan.linger,
 	})
 	if err != nil {
 		panic(err) // the settings are fixed

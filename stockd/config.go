@@ -79,6 +79,10 @@ type config struct {
 	BalanceAfter duration `toml:"balance_after"`
 	// MoveCooldown is for how long a partition stays where it has just come to, as far as balance goes. Default: 60s.
 	MoveCooldown duration `toml:"move_cooldown"`
+	// HotRate is from how many operations per second on a partition is in a rush; for HotStay from its beginning it does not move for balance,
+	// because a move keeps those waiting who ask for it. Default: 50 and 5m.
+	HotRate int      `toml:"hot_rate"`
+	HotStay duration `toml:"hot_stay"`
 	// DrainTimeout bounds the hand-over at SIGTERM. Default: 10s.
 	DrainTimeout duration `toml:"drain_timeout"`
 
@@ -151,6 +155,8 @@ func (c config) withDefaults(hostname string) config {
 	span(&c.QueueWait, 2*time.Second)
 	span(&c.BalanceAfter, 10*time.Second)
 	span(&c.MoveCooldown, time.Minute)
+	number(&c.HotRate, 50)
+	span(&c.HotStay, 5*time.Minute)
 	span(&c.DrainTimeout, 10*time.Second)
 	number(&c.WorkMax, 256)
 	span(&c.ShedTarget, 20*time.Millisecond)

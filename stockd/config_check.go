@@ -108,6 +108,8 @@ func (c config) checkLimits(bad func(setting, format string, args ...any)) {
 	span("queue_wait", c.QueueWait, time.Millisecond, time.Minute)
 	span("balance_after", c.BalanceAfter, 100*time.Millisecond, time.Hour)
 	span("move_cooldown", c.MoveCooldown, 100*time.Millisecond, 24*time.Hour)
+	within("hot_rate", c.HotRate, 1, 1_000_000)
+	span("hot_stay", c.HotStay, time.Second, 24*time.Hour)
 	span("drain_timeout", c.DrainTimeout, time.Second, 5*time.Minute)
 }
 

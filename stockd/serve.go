@@ -136,6 +136,7 @@ func (c config) nodeConfig(s secrets) node.Config {
 		GossipKey: s.gossip, InternalKey: s.internal, Postgres: s.dsn, SessionTTL: time.Duration(c.SessionTTL), Lanes: c.Lanes, Linger: time.Duration(c.Linger),
 		BatchMax: c.BatchMax, QueueMax: c.QueueMax, QueueWait: time.Duration(c.QueueWait),
 		BalanceAfter: time.Duration(c.BalanceAfter), MoveCooldown: time.Duration(c.MoveCooldown),
+		HotRate: c.HotRate, HotStay: time.Duration(c.HotStay),
 	}
 }
 

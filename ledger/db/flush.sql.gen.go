@@ -346,8 +346,10 @@ WITH released AS (
 lives AS (
     UPDATE ledger.holds h SET remaining_ms = l.remaining_ms
       FROM (SELECT unnest($4::uuid[]) AS id, unnest($5::bigint[]) AS remaining_ms) l, released r
-     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0)
-SELECT part FROM released ORDER BY part
+     WHERE h.id = l.id AND h.state = 1 AND h.part = r.part AND h.segment > 0),
+told AS (
+    SELECT pg_notify('ledger_part_released', string_agg(part::text, ',' ORDER BY part)) AS done FROM released HAVING count(*) > 0)
+SELECT part FROM released, told ORDER BY part
 `
 
 type PartReleaseParams struct {
@@ -358,7 +360,8 @@ type PartReleaseParams struct {
 	Remaining []int64
 }
 
-// A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch.
+// A planned hand-off: the end of ownership and the remaining life of the holds in one statement, under the epoch. Whoever waits for one of the
+// partitions hears of it with the commit.
 func (q *Queries) PartRelease(ctx context.Context, db DBTX, arg PartReleaseParams) ([]int32, error) {
 	rows, err := db.QueryContext(ctx, PartRelease,
 		arg.Session,

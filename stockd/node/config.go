@@ -45,6 +45,9 @@ type Config struct {
 	// BalanceAfter and MoveCooldown say when partitions with stock move for balance. Default 10 s and 60 s.
 	BalanceAfter time.Duration
 	MoveCooldown time.Duration
+	// HotRate and HotStay say which partitions stay where they are in a rush, and for how long. Default 50 operations/s and 5 min.
+	HotRate int
+	HotStay time.Duration
 	// FlushGiveUp is after how long without an answer a lane's connection is closed; its batch is then sent again. Default 5 s.
 	FlushGiveUp time.Duration
 }
@@ -54,7 +57,7 @@ const internalKeyMin = 16
 func (cfg *Config) owner() owner.Config {
 	return owner.Config{
 		Node: cfg.NodeID, SessionTTL: cfg.SessionTTL, Lanes: cfg.Lanes, Linger: cfg.Linger, BatchMax: cfg.BatchMax, QueueMax: cfg.QueueMax,
-		QueueWait: cfg.QueueWait, BalanceAfter: cfg.BalanceAfter, MoveCooldown: cfg.MoveCooldown,
+		QueueWait: cfg.QueueWait, BalanceAfter: cfg.BalanceAfter, MoveCooldown: cfg.MoveCooldown, HotRate: cfg.HotRate, HotStay: cfg.HotStay,
 	}
 }
 

@@ -168,6 +168,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	n.tasks.Go(n.followHealth)
 	n.tasks.Go(n.followCatalog)
 	n.tasks.Go(n.followOwners)
+	n.tasks.Go(n.followReleases)
 	n.tasks.Go(n.pushChanges)
 	n.tasks.Go(n.pushAnnouncements)
 	n.tasks.Go(n.runShares)

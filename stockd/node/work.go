@@ -224,6 +224,22 @@ func (n *Node) nudge(e owner.Nudge) {
 	}
 }
 
+// followReleases looks at once for what an owner has given up that could not tell this node, or did not know of it.
+func (n *Node) followReleases() {
+	err := n.db.Releases(n.ctx, func(released []int32) {
+		parts := make([]stock.PartitionID, 0, len(released))
+		for _, p := range released {
+			if p < stock.Partitions {
+				parts = append(parts, stock.PartitionID(p))
+			}
+		}
+		n.give(owner.Nudged{Parts: parts})
+	})
+	if err != nil {
+		n.log.Warn("releases of partitions are not heard of at once: the claims find them", "error", err)
+	}
+}
+
 func numbers(parts []stock.PartitionID) []int32 {
 	out := make([]int32, len(parts))
 	for i, p := range parts {

@@ -38,7 +38,7 @@ func (c *Core) claimWanted() {
 	}
 	if len(parts) > 0 {
 		for _, p := range parts {
-			c.parts[p].state = claiming
+			c.parts[p].state, c.parts[p].freed = claiming, false
 		}
 		c.claiming = true
 		c.emit(ClaimParts{Session: c.session.id, Parts: parts})
@@ -64,10 +64,15 @@ func (c *Core) claimed(in Claimed) {
 		part.state, part.tenure = loading, newTenure(claim, c.now.Mono)
 		load = append(load, PartEpoch{claim.Part, claim.Epoch})
 	}
-	c.unclaim(in.Asked)
 	if len(load) < len(in.Asked) {
 		c.claimGap = min(c.claimGap*5/4, 10*c.cfg.ClaimEvery)
 	}
+	for _, p := range in.Asked { // what somebody still has does not keep this node from what is free
+		if part := &c.parts[p]; part.state == claiming && !part.freed {
+			part.retryAt = max(part.retryAt, c.now.Mono+c.claimGap)
+		}
+	}
+	c.unclaim(in.Asked)
 	c.claimAt = min(c.claimAt, c.now.Mono+c.claimGap)
 	for chunk := range slices.Chunk(load, loadChunk) {
 		c.emit(Load{Parts: chunk})
@@ -95,14 +100,17 @@ func (c *Core) unclaim(parts []stock.PartitionID) {
 	}
 }
 
-// nudged looks at once for partitions that have just been released.
+// nudged looks at once for partitions that have just been released; everybody hears of them, one wants them.
 func (c *Core) nudged(in Nudged) {
 	for _, p := range in.Parts {
-		if int(p) < len(c.parts) {
-			c.parts[p].retryAt = min(c.parts[p].retryAt, c.now.Mono)
+		if int(p) >= len(c.parts) || !c.wanted(p) {
+			continue
+		}
+		if part := &c.parts[p]; part.state == idle || part.state == claiming {
+			part.retryAt, part.freed = min(part.retryAt, c.now.Mono), part.state == claiming
+			c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
 		}
 	}
-	c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
 }
 
 // overtaken drops what somebody else has claimed since. It is claimed again after a while only, so that two processes of one node do not

@@ -39,6 +39,10 @@ type Config struct {
 	BalanceMax int
 	// MoveCooldown is how long a partition with stock stays where it came to. Default 60 s.
 	MoveCooldown time.Duration
+	// HotRate is from how many operations per second on a partition is in a rush. Default 50.
+	HotRate int
+	// HotStay is for how long from the beginning of a rush its partition does not move for balance. Default 5 min.
+	HotStay time.Duration
 	// ChangedEvery is the time between reports of changed counts. Default 200 ms.
 	ChangedEvery time.Duration
 }
@@ -74,7 +78,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"session TTL", &c.SessionTTL, 3 * time.Second}, {"linger", &c.Linger, time.Nanosecond},
 		{"queue wait", &c.QueueWait, 2 * time.Second}, {"claim interval", &c.ClaimEvery, 100 * time.Millisecond},
 		{"balance delay", &c.BalanceAfter, 10 * time.Second}, {"empty delay", &c.EmptyAfter, 300 * time.Millisecond},
-		{"move cooldown", &c.MoveCooldown, time.Minute}, {"changed interval", &c.ChangedEvery, 200 * time.Millisecond},
+		{"move cooldown", &c.MoveCooldown, time.Minute}, {"stay of what is hot", &c.HotStay, 5 * time.Minute},
+		{"changed interval", &c.ChangedEvery, 200 * time.Millisecond},
 	} {
 		if *d.at < 0 {
 			problems = append(problems, fmt.Errorf("the %s is negative: %v", d.name, *d.at))
@@ -87,7 +92,7 @@ func (c Config) withDefaults() (Config, error) {
 		name string
 		at   *int
 		def  int
-	}{{"lanes", &c.Lanes, 2}, {"batch size", &c.BatchMax, 128}, {"queue size", &c.QueueMax, 256}, {"total queue size", &c.QueueTotal, 8192}, {"balance moves", &c.BalanceMax, 8}} {
+	}{{"lanes", &c.Lanes, 2}, {"batch size", &c.BatchMax, 128}, {"queue size", &c.QueueMax, 256}, {"total queue size", &c.QueueTotal, 8192}, {"balance moves", &c.BalanceMax, 8}, {"operations of a hot partition", &c.HotRate, 50}} {
 		if *n.at < 0 {
 			problems = append(problems, fmt.Errorf("the number of %s is negative: %d", n.name, *n.at))
 		}

@@ -57,6 +57,7 @@ type partition struct {
 	// off in order; otherwise it would stay dark, because nobody else may claim it while the session lives.
 	ours    bool
 	stocked bool // the catalog has segments of it
+	freed   bool // it was released while a claim for it was under way, perhaps too late for that
 }
 
 type partState int8

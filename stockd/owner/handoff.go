@@ -33,7 +33,7 @@ func (c *Core) balance() {
 			continue
 		}
 		if c.frozen || stable < c.cfg.BalanceAfter || c.handing >= c.cfg.BalanceMax || c.now.Mono < c.moved+spacing ||
-			c.now.Mono < part.tenure.since+c.cfg.MoveCooldown {
+			c.now.Mono < part.tenure.since+c.cfg.MoveCooldown || part.tenure.heat.stays(c.now.Mono, c.cfg.HotRate, c.cfg.HotStay) {
 			continue
 		}
 		c.moved = max(c.moved+spacing, c.now.Mono-houseEvery)

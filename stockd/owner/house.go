@@ -176,6 +176,7 @@ type Status struct {
 	Waiting   int           `json:"waiting"` // requests without an answer yet
 	Lanes     []LaneStatus  `json:"lanes"`
 	Frozen    bool          `json:"frozen"`
+	Hot       int           `json:"hot"` // partitions in the first minutes of a rush, which do not move for balance
 	Draining  bool          `json:"draining"`
 }
 
@@ -199,6 +200,9 @@ func (c *Core) Status() Status {
 		case serving:
 			s.Serving++
 			s.Segments += len(part.tenure.segments)
+			if part.tenure.heat.stays(c.now.Mono, c.cfg.HotRate, c.cfg.HotStay) {
+				s.Hot++
+			}
 		case claiming, loading, draining, releasing:
 			s.Moving++
 		case idle:

@@ -64,6 +64,9 @@ func (c *Core) fly(o *operation) {
 		c.keys[key] = struct{}{}
 	}
 	o.segment.changed = true
+	if o.request != nil {
+		t.heat.note(c.now.Mono, c.cfg.HotRate)
+	}
 	_, o.alone = c.suspects[suspect{t.part, o.op.Hold}]
 	l.pending = append(l.pending, o)
 	if !l.waits {

@@ -22,7 +22,8 @@ type tenure struct {
 	busy     map[uuid.UUID]struct{}
 	lines    map[uuid.UUID][]*request // commands that wait for an operation on the same hold
 	flying   int                      // operations applied and not settled
-	counted  bool                     // in Core.handing
+	heat     heat
+	counted  bool // in Core.handing
 	over     bool
 }
 
