@@ -118,8 +118,9 @@ type Total struct {
 	Failed   []Result // the first ones, by seed
 }
 
-// RunMany runs seeds from first on, on all processors, each in one goroutine. It ends early after stopAfter failures; 0: never.
-func RunMany(first uint64, n int, wrong Mutant, stopAfter int, progress func(done, failed int)) Total {
+// RunMany runs seeds from first on, on all processors, each in one goroutine. It ends early after stopAfter failures; 0: never. After each
+// seed progress hears how many are done, and of that one; nil: nobody does.
+func RunMany(first uint64, n int, wrong Mutant, stopAfter int, progress func(done int, last *Result)) Total {
 	var next, failed atomic.Int64
 	var mu sync.Mutex
 	total := Total{}
@@ -143,7 +144,7 @@ func RunMany(first uint64, n int, wrong Mutant, stopAfter int, progress func(don
 					total.Failed = append(total.Failed, r)
 				}
 				if progress != nil {
-					progress(total.Seeds, len(total.Failed))
+					progress(total.Seeds, &r)
 				}
 				mu.Unlock()
 			}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -66,19 +67,20 @@ const traceTail = 60
 func many(first uint64, n int, m sim.Mutant) bool {
 	begin := time.Now()
 	last := begin
-	total := sim.RunMany(first, n, m, shown, func(done, failed int) {
+	failed := 0
+	total := sim.RunMany(first, n, m, shown, func(done int, r *sim.Result) {
+		if len(r.Fails) > 0 { // at once: a long run may be cut short
+			failed++
+			fmt.Printf("seed %d: %s\n  replay: %s\n", r.Seed, strings.Join(r.Fails, "; "), replay(r.Seed, m))
+		}
 		if time.Since(last) > 15*time.Second {
 			last = time.Now()
 			fmt.Fprintf(os.Stderr, "%d of %d seeds, %d violations, %v\n", done, n, failed, time.Since(begin).Round(time.Second))
 		}
 	})
 	took := time.Since(begin)
-	slices.SortFunc(total.Failed, func(a, b sim.Result) int { return int(int64(a.Seed) - int64(b.Seed)) })
-	for i, r := range total.Failed {
-		if i == 0 {
-			tail(r.Seed, m)
-		}
-		fmt.Printf("seed %d: %s\n  replay: %s\n", r.Seed, strings.Join(r.Fails, "; "), replay(r.Seed, m))
+	if len(total.Failed) > 0 {
+		tail(slices.MinFunc(total.Failed, func(a, b sim.Result) int { return cmp.Compare(a.Seed, b.Seed) }).Seed, m)
 	}
 	for i, n := range total.Counts {
 		fmt.Printf("  %-42s %d\n", sim.Sight(i), n)
