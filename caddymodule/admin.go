@@ -22,10 +22,10 @@ func init() {
 }
 
 // Admin is the waiting rooms' part of Caddy's admin API. What it changes is stored before it answers, and holds over restarts and reloads:
-// a rate or max_active stays until the Caddyfile's own value for it changes.
+// a rate or max_active stays until the Caddyfile's own value for it changes. Where stockd owns the room every call goes to it, and any edge may be asked.
 //
 //	GET  /waiting_room/rooms               all rooms
-//	GET  /waiting_room/rooms/{room}
+//	GET  /waiting_room/rooms/{room}          its state, who owns it, and what is wrong
 //	POST /waiting_room/rooms/{room}/pause    {"reason":"…"}
 //	POST /waiting_room/rooms/{room}/resume   {"reason":"…"}
 //	POST /waiting_room/rooms/{room}/rate     {"rate":80,"max_active":500,"reason":"…"}   a member left out stays
@@ -55,6 +55,8 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 // roomJSON is a room as ops see it.
 type roomJSON struct {
 	Room      string            `json:"room"`
+	Edge      string            `json:"edge"`  // this edge's name
+	Owner     string            `json:"owner"` // who decides: edge (this one) or stockd
 	Ready     bool              `json:"ready"`
 	Error     string            `json:"error,omitempty"`
 	State     room.Phase        `json:"state,omitempty"`
@@ -77,12 +79,17 @@ func (k *keeper) describe(ctx context.Context) roomJSON {
 	ctx, cancel := context.WithTimeout(ctx, describePatience)
 	defer cancel()
 	k.refresh(ctx)
-	out := roomJSON{Room: k.name}
+	out := roomJSON{Room: k.name, Edge: k.named, Owner: "edge"}
 	k.mu.RLock()
 	owner, failed, d := k.owner, k.failed, k.edge.Document()
 	k.mu.RUnlock()
-	if owner != nil && failed == nil {
-		failed = owner.describe()
+	if owner != nil && !owner.here() {
+		out.Owner = "stockd"
+	}
+	if owner != nil {
+		if why := owner.describe(); why != nil {
+			failed = why
+		}
 	}
 	out.Ready = failed == nil && d != nil
 	if failed != nil {
@@ -194,7 +201,7 @@ func ownerError(err error) error {
 	case errors.As(err, &invalid):
 		return adminError(http.StatusBadRequest, "%v", err)
 	}
-	return adminError(http.StatusServiceUnavailable, "the change is not stored yet: %v", err)
+	return adminError(http.StatusServiceUnavailable, "there is no word that the change is stored: %v; look at the room before you ask for it again", err)
 }
 
 func adminError(status int, format string, args ...any) error {

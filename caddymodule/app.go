@@ -31,8 +31,14 @@ type App struct {
 	// the same file. Default: a key made at the first start and kept in Caddy's storage, which stockd does not know.
 	Keys string `json:"keys,omitempty"`
 
-	// Stockd names nodes of stockd for the `stockd` directive. Default: none.
+	// Stockd names nodes of stockd. They own the rooms then, so that many edges share one line; and they are those of the `stockd` directive. Needs
+	// Keys. Default: none; this edge owns its rooms alone.
 	Stockd *StockdNodes `json:"stockd,omitempty"`
+
+	// Edge is this edge's name among those of its rooms, at most 64 bytes; each edge needs one of its own. Give one where neither the host's name nor
+	// Caddy's data directory outlives a restart: a room knows 255 edges, and forgets one after an hour. Default: the host's name and eight
+	// digits of Caddy's instance id, which stands in the data directory.
+	Edge string `json:"edge,omitempty"`
 
 	ctx      caddy.Context
 	log      *zap.Logger
@@ -40,6 +46,9 @@ type App struct {
 	rooms    map[string]*roomUse
 	counts   *countsCache
 	clients  []*client.Client // of the transports
+	cluster  *cluster         // that owns the rooms; nil: this edge does, or there are none
+	edge     string           // its name
+	pooled   []string         // keys of pooledClients to give back
 	acquired []string         // names of keepers to give back; Cleanup may run after half a Provision
 	counted  bool
 }
@@ -76,6 +85,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.counts, a.counted = counts.(*countsCache), true
+	if a.edge, err = edgeName(a.Edge); err != nil {
+		return err
+	}
 	if a.Keys == "" {
 		return nil
 	}
@@ -114,7 +126,10 @@ func secretText(value string) (string, error) {
 func (a *App) use(name string, set room.Settings, event string, given bool) (*roomUse, error) {
 	use := a.rooms[name]
 	if use == nil {
-		value, _, err := keepers.LoadOrNew(name, func() (caddy.Destructor, error) { return newKeeper(name), nil })
+		if err := a.findOwner(); err != nil {
+			return nil, err
+		}
+		value, _, err := keepers.LoadOrNew(name, func() (caddy.Destructor, error) { return newKeeper(name, a.edge), nil })
 		if err != nil {
 			return nil, err
 		}
@@ -145,8 +160,7 @@ func (a *App) Start() error {
 		if event := use.event; event != "" {
 			supply = func() *room.Supply { return a.counts.supply(event) }
 		}
-		keeper := use.keeper
-		keeper.start(keeping{use.set, a.ctx.Storage(), supply}, a.keys, a.log, func() roomOwner { return &local{k: keeper} })
+		use.keeper.start(keeping{settings: use.set, given: use.given, stockd: a.cluster, storage: a.ctx.Storage(), supply: supply}, a.keys, a.log)
 	}
 	for _, c := range a.clients {
 		c.Start() // once; another configuration may have done it
@@ -162,6 +176,10 @@ func (a *App) Cleanup() error {
 	var errs []error
 	for _, name := range a.acquired {
 		_, err := keepers.Delete(name)
+		errs = append(errs, err)
+	}
+	for _, name := range a.pooled {
+		_, err := pooledClients.Delete(name)
 		errs = append(errs, err)
 	}
 	if a.counted {

@@ -24,6 +24,7 @@ func init() {
 //
 //	waiting_room {
 //		keys <path|placeholder>
+//		edge <name>
 //		stockd <url...> {
 //			key <path|placeholder>
 //		}
@@ -54,6 +55,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch d.Val() {
 		case "keys":
 			if err := oneArg(d, &a.Keys); err != nil {
+				return err
+			}
+		case "edge":
+			if err := oneArg(d, &a.Edge); err != nil {
 				return err
 			}
 		case "stockd":

@@ -65,6 +65,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"unknown global":         {"{\n\twaiting_room {\n\t\tkey x\n\t}\n}\nlocalhost", `unrecognized subdirective of waiting_room: "key", at Caddyfile:3`},
 		"global twice":           {"{\n\twaiting_room\n\twaiting_room\n}\nlocalhost", "is there twice, at Caddyfile:3"},
 		"stockd without nodes":   {"{\n\twaiting_room {\n\t\tstockd\n\t}\n}\nlocalhost", "needs the URL of a node"},
+		"edge of two":            {"{\n\twaiting_room {\n\t\tedge a b\n\t}\n}\nlocalhost", "edge takes one argument"},
 		"stockd node no URL":     {"{\n\twaiting_room {\n\t\tstockd 127.0.0.1:7301\n\t}\n}\nlocalhost", "want a URL"},
 		"stock_counts duration":  {"localhost\nstock_counts /v1/*/x 2", `"2" is no duration`},
 		"stockd unknown":         {"localhost\nstockd /v1/* {\n\tretries 3\n}", `unrecognized subdirective of stockd: "retries", at Caddyfile:3`},

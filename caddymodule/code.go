@@ -66,7 +66,7 @@ func (h *Handler) redeem(ctx context.Context, v *visit, text string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
 	defer cancel()
-	rank, err := h.keeper.owner.Redeem(ctx, v.tid, serial, uses)
+	rank, err := h.keeper.ask().Redeem(ctx, v.tid, serial, uses)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func FuzzCode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	k := newKeeper("fuzz")
+	k := newKeeper("fuzz", "edge")
 	k.keys.Store(keys)
 	f.Add(k.writeCode(1, 77, 3), uint16(1))
 	f.Fuzz(func(t *testing.T, text string, edition uint16) {

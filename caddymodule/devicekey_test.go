@@ -210,7 +210,7 @@ func TestBadDeviceKeys(t *testing.T) {
 // TestChallengesEnd: an old challenge is worth nothing, nor is one of an edition before.
 func TestChallengesEnd(t *testing.T) {
 	t.Parallel()
-	h := &Handler{Room: "demo", keeper: newKeeper("demo")}
+	h := &Handler{Room: "demo", keeper: newKeeper("demo", "edge")}
 	text, err := pass.NewKeysFile()
 	if err != nil {
 		t.Fatal(err)

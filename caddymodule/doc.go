@@ -19,12 +19,13 @@
 //	http.handlers.stock_counts                 keeps availability answers for a moment
 //	admin.api.waiting_room                     /waiting_room/rooms: look, pause, resume, rate, frontier, edition, end
 //
-// How it is built. Who is let in is decided by package room, which knows neither Caddy nor a clock. A keeper drives one room: it holds the
-// storage lock waiting_room/‹name›, writes each batch of changes to Caddy's storage, synced, and only then lets answers go out. Keepers live in a
-// UsagePool, so a reload of the configuration loses no place, no pass and no count. Per waiting visitor nothing is kept: their place is in
-// their signed token.
+// How it is built. Who is let in is decided by package room, which knows neither Caddy nor a clock, at the room's owner. A keeper is this edge of one
+// room: it gives places, checks passes, and asks the owner for the rest. The owner is a local, which holds the storage lock waiting_room/‹name›,
+// writes each batch of changes to Caddy's storage, synced, and only then lets answers go out; or a remote, which is stockd, where the global option
+// names it. Keepers live in a UsagePool, so a reload of the configuration loses no place, no pass and no count. Per waiting visitor nothing is kept: their
+// place is in their signed token.
 //
-// Locks: a keeper has one mutex around its room; it is not held while storage is written, nor while a request waits.
+// Locks: a keeper has one mutex around what the edge knows; it is not held while storage is written, nor while anybody waits for the owner.
 //
 // Nothing here may be imported by the other packages; this is the only one that imports Caddy.
 package caddymodule

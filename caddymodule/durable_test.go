@@ -196,8 +196,8 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	storage := &brittle{Storage: &certmagic.FileStorage{Path: t.TempDir()}}
-	k := newKeeper("brittle")
-	k.start(keeping{room.Settings{Rate: 100}.WithDefaults(), storage, nil}, keys, zap.NewNop(), func() roomOwner { return &local{k: k} })
+	k := newKeeper("brittle", "edge")
+	k.start(keeping{settings: room.Settings{Rate: 100}.WithDefaults(), storage: storage}, keys, zap.NewNop())
 	h := &Handler{Room: "brittle", keeper: k, names: namesOf("brittle"), Place: caddy.Duration(time.Hour)}
 	var v visit
 	for v.place == "" {

@@ -322,7 +322,7 @@ func (h *Handler) claim(ctx context.Context, v *visit) (s room.Session, granted 
 	if v.rank == 0 {
 		return s, false, nil
 	}
-	c, err := h.keeper.owner.Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait)})
+	c, err := h.keeper.ask().Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait)})
 	if err != nil {
 		return s, false, err
 	}

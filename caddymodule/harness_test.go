@@ -103,7 +103,12 @@ func (e *edge) mustLoad(global, site string) {
 	}
 	// The room takes its lock and reads its log after the start.
 	e.until("the room is kept", func() bool {
-		return e.fan().get("/.wr/v1/demo/frontier").StatusCode == http.StatusOK
+		resp, err := e.fan().client.Get(e.http + "/.wr/v1/demo/frontier") // of a reload the old server may still take a connection, and close it
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
 	})
 }
 

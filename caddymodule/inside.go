@@ -151,7 +151,7 @@ const ownerPatience = 3 * time.Second
 func (h *Handler) renew(ctx context.Context, v visit, life time.Duration) (room.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
 	defer cancel()
-	return h.keeper.owner.Renew(ctx, v.tid, v.renewal, life)
+	return h.keeper.ask().Renew(ctx, v.tid, v.renewal, life)
 }
 
 func (h *Handler) serveRenew(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +175,7 @@ func (h *Handler) serveRenew(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) leave(ctx context.Context, v visit, place bool) error {
 	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
 	defer cancel()
-	if err := h.keeper.owner.Leave(ctx, v.tid); err != nil {
+	if err := h.keeper.ask().Leave(ctx, v.tid); err != nil {
 		return err
 	}
 	if place {
@@ -218,7 +218,7 @@ func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
 // revoke ends a visitor's admission for the life of a place.
 func (h *Handler) revoke(ctx context.Context, v visit) error {
 	now := time.Now()
-	if err := h.keeper.owner.Ban(ctx, v.tid, now.Add(h.placeLife(now))); err != nil {
+	if err := h.keeper.ask().Ban(ctx, v.tid, now.Add(h.placeLife(now))); err != nil {
 		return err
 	}
 	h.keeper.nudge()

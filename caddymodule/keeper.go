@@ -27,6 +27,7 @@ var errNotReady = host.ErrNotReady
 // for everything else. The owner is in this process, or a stockd node.
 type keeper struct {
 	name   string
+	named  string // this edge, among those of the room
 	number uint32
 	keys   atomic.Pointer[pass.Keyring] // nil until the first start
 	doc    atomic.Pointer[frontierDoc]  // nil until the owner was met
@@ -35,23 +36,36 @@ type keeper struct {
 	mu     sync.RWMutex
 	edge   *room.Edge
 	log    *zap.Logger
-	synced chan struct{} // closed and replaced at each answer of the owner
-	begun  uint64        // syncs
-	ended  uint64        // the last of them that was answered
-	failed error         // why the last sync brought nothing; for the admin API and the log
-	owner  roomOwner     // nil until started
+	synced chan struct{}      // closed and replaced at each answer of the owner
+	begun  uint64             // syncs
+	ended  uint64             // the last of them that was answered
+	failed error              // why the last sync brought nothing; for the admin API
+	told   bool               // the log has that the owner is away
+	owner  roomOwner          // nil until started
+	retire context.CancelFunc // ends the present owner
 	stop   context.CancelFunc
 	done   chan struct{} // nil until started
 
 	wake    chan struct{}
 	streams atomic.Int64
+	owners  sync.WaitGroup // the present one, and those before it that still store what they decided
 }
 
 // keeping is how a configuration has a room kept.
 type keeping struct {
 	settings room.Settings
+	given    bool     // the settings are the configuration's own, not defaults
+	stockd   *cluster // that owns the room; nil: this edge does
 	storage  certmagic.Storage
 	supply   func() *room.Supply // what is left of the room's event; nil when no event is named
+}
+
+// owner makes the owner that a configuration wants.
+func (u *keeping) owner(k *keeper) roomOwner {
+	if u.stockd != nil {
+		return newRemote(k, u.stockd)
+	}
+	return &local{k: k}
 }
 
 // lots gives the ranks that were drawn.
@@ -63,6 +77,12 @@ type lots struct {
 // roomOwner is an owner that lives as long as its keeper.
 type roomOwner interface {
 	host.Owner
+	// serves says whether a configuration is content with this owner.
+	serves(u *keeping) bool
+	// here says whether the room is decided in this process.
+	here() bool
+	// gather is how long nudges gather until the owner is asked again.
+	gather() time.Duration
 	// configure takes what a reload brings.
 	configure(u keeping, log *zap.Logger)
 	// describe gives why the owner does not work, as far as this process sees it.
@@ -71,40 +91,63 @@ type roomOwner interface {
 	run(ctx context.Context)
 }
 
-func newKeeper(name string) *keeper {
+// newKeeper makes the keeper of a room at an edge of that name. The present time is the edge's incarnation.
+func newKeeper(name, edge string) *keeper {
 	now := time.Now()
 	return &keeper{
-		name: name, number: pass.RoomNumber(name), edge: room.NewEdge(edgeName(), uint64(now.UnixNano()), now), synced: make(chan struct{}),
+		name: name, named: edge, number: pass.RoomNumber(name), edge: room.NewEdge(edge, uint64(now.UnixNano()), now), synced: make(chan struct{}),
 		wake: make(chan struct{}, 1), log: zap.NewNop(),
 	}
 }
 
-// edgeName names this edge among those of the room: one process per data directory of Caddy.
-func edgeName() string {
-	id, err := caddy.InstanceID()
-	if err != nil {
-		return "edge"
-	}
-	return id.String()
-}
-
 // start begins to keep the room, or takes over the settings of a new configuration.
-func (k *keeper) start(u keeping, keys *pass.Keyring, log *zap.Logger, owner func() roomOwner) {
+func (k *keeper) start(u keeping, keys *pass.Keyring, log *zap.Logger) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.log = log.With(zap.String("room", k.name))
-	k.keys.Store(keys)
-	if k.done != nil {
+	if k.owner == nil || !k.owner.serves(&u) {
+		next := u.owner(k)
+		next.configure(u, k.log)
+		k.appoint(next)
+	} else {
 		k.owner.configure(u, k.log)
+	}
+	k.keys.Store(keys) // after there is an owner: who has keys may ask
+	if k.done != nil {
 		k.nudge()
 		return
 	}
-	k.owner = owner()
-	k.owner.configure(u, k.log)
 	var ctx context.Context
 	ctx, k.stop = context.WithCancel(context.Background())
 	k.done = make(chan struct{})
 	go k.run(ctx)
+}
+
+// appoint makes an owner that is configured the room's. The caller holds the lock.
+func (k *keeper) appoint(next roomOwner) {
+	if last := k.owner; last != nil {
+		k.retire()
+		if last.here() != next.here() {
+			// It is another room from now on, with fences and counts of its own.
+			now := time.Now()
+			k.edge = room.NewEdge(k.named, uint64(now.UnixNano()), now)
+			k.doc.Store(nil)
+			k.lots.Store(nil)
+			k.hideGauges()
+			k.log.Warn("the room begins anew at another owner, which knows neither who waits nor who is inside; begin a new edition to void what was given before")
+		}
+	}
+	var ctx context.Context
+	ctx, k.retire = context.WithCancel(context.Background())
+	k.owner = next
+	k.owners.Go(func() { next.run(ctx) })
+}
+
+// ask gives the owner to ask. Who has the keeper's keys may use it.
+func (k *keeper) ask() host.Owner {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.owner
 }
 
 // Destruct ends the keeper when no configuration uses it any more: what is decided is stored. Requests that are still under way find a room that
@@ -140,21 +183,13 @@ func (k *keeper) nudge() {
 	}
 }
 
-const (
-	syncEvery = 250 * time.Millisecond
-	// syncPause lets nudges gather.
-	syncPause = 10 * time.Millisecond
-	// syncPatience bounds one sync.
-	syncPatience = 3 * time.Second
-)
+// syncPatience bounds one sync.
+const syncPatience = 3 * time.Second
 
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
-	var work sync.WaitGroup
-	defer work.Wait()
-	ownerCtx, stopOwner := context.WithCancel(context.Background())
-	defer stopOwner() // after the last sync
-	work.Go(func() { k.owner.run(ownerCtx) })
+	defer k.owners.Wait()
+	defer k.leaveOwner() // after the last sync
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	pause := time.NewTimer(0)
@@ -169,14 +204,29 @@ func (k *keeper) run(ctx context.Context) {
 			cancel()
 			return
 		}
-		timer.Reset(syncEvery)
 		k.sync(ctx)
-		pause.Reset(syncPause)
+		next, gather := k.pace()
+		timer.Reset(next)
+		pause.Reset(gather)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// pace gives when to sync again, and for how long nudges gather.
+func (k *keeper) pace() (next, gather time.Duration) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.edge.NextSync(time.Now()), k.owner.gather()
+}
+
+// leaveOwner ends the present owner.
+func (k *keeper) leaveOwner() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.retire()
 }
 
 // sync tells the owner what happened here, and learns what is new.
@@ -186,12 +236,15 @@ func (k *keeper) sync(ctx context.Context) {
 	k.mu.Lock()
 	k.begun++
 	round, sent := k.begun, time.Now()
-	report := k.edge.Report(sent)
+	report, owner := k.edge.Report(sent), k.owner
 	k.mu.Unlock()
-	answer, err := k.owner.Sync(ctx, &report)
+	answer, err := owner.Sync(ctx, &report)
 	received := time.Now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if owner != k.owner {
+		return // what another one says counts from now on
+	}
 	k.note(err, received)
 	if err != nil {
 		return
@@ -223,11 +276,14 @@ func (k *keeper) note(err error, now time.Time) {
 	metrics.clockBound.WithLabelValues(k.name).Set(k.edge.Bound(now) / 1000)
 	if err != nil {
 		metrics.syncErrors.WithLabelValues(k.name).Inc()
-		if k.failed == nil && k.edge.Ready() {
-			k.log.Error("the room's owner does not answer; nobody is let in until it does", zap.Error(err))
+		// One that was never met is about to come, unless it says something else.
+		if !k.told && (k.edge.Ready() || !errors.Is(err, errNotReady)) {
+			k.log.Error("the room's owner does not answer; nobody is let in until it does", zap.String("edge", k.named), zap.Error(err))
+			k.told = true
 		}
-	} else if k.failed != nil {
+	} else if k.told {
 		k.log.Info("the room's owner answers")
+		k.told = false
 	}
 	k.failed = err
 }
@@ -271,12 +327,7 @@ func (k *keeper) publish(body []byte, tag string) {
 		return
 	}
 	k.doc.Store(doc)
-	d := doc.state
-	metrics.inside.WithLabelValues(k.name).Set(float64(d.Inside))
-	metrics.maxActive.WithLabelValues(k.name).Set(float64(d.MaxActive))
-	metrics.waiting.WithLabelValues(k.name).Set(float64(d.Waiting))
-	metrics.rate.WithLabelValues(k.name).Set(d.Rate)
-	metrics.show.WithLabelValues(k.name).Set(d.ShowRate)
+	k.showGauges(doc.state)
 }
 
 // phase gives what the room is doing.

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ticketrush/room"
 )
 
 // The collectors are made once per process and registered with each configuration's registry, so that counters survive a reload. Labels are
@@ -56,4 +58,27 @@ func registerMetrics(reg *prometheus.Registry) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// gauges say how the room is. They are its owner's to show: an edge whose room is stockd's shows none, else a sum over all that is scraped would count
+// one room many times.
+func gauges() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{metrics.inside, metrics.maxActive, metrics.waiting, metrics.rate, metrics.show}
+}
+
+// showGauges shows how the room is, where it is decided here. The caller holds the lock.
+func (k *keeper) showGauges(d *room.Document) {
+	if !k.owner.here() {
+		return
+	}
+	for i, v := range []float64{float64(d.Inside), float64(d.MaxActive), float64(d.Waiting), d.Rate, d.ShowRate} {
+		gauges()[i].WithLabelValues(k.name).Set(v)
+	}
+}
+
+// hideGauges takes back what showGauges showed.
+func (k *keeper) hideGauges() {
+	for _, g := range gauges() {
+		g.DeleteLabelValues(k.name)
+	}
 }

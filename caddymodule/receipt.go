@@ -18,7 +18,7 @@ func (h *Handler) serveReceipt(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), ownerPatience)
 	defer cancel()
-	receipt, err := h.keeper.owner.Receipt(ctx, v.tid)
+	receipt, err := h.keeper.ask().Receipt(ctx, v.tid)
 	if h.noDraw(w, err) {
 		return
 	}
@@ -43,7 +43,7 @@ func (h *Handler) serveDraw(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := k.owner.Drawn(r.Context(), w); err != nil {
+	if err := k.ask().Drawn(r.Context(), w); err != nil {
 		hd.Del("Cache-Control")
 		h.noDraw(w, err)
 	}

@@ -10,23 +10,19 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	"ticketrush/pass"
 )
 
 // TestShippedCaddyfile formats, adapts and starts the Caddyfile of the repository, with ports and files of its own.
 func TestShippedCaddyfile(t *testing.T) {
 	e := newEdge(t)
-	keys, err := pass.NewKeysFile()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newNodes(t, 1)
+	c.start(0)
 	port := freePort(t)
 	e.http = fmt.Sprintf("http://127.0.0.1:%d", port)
 	for name, value := range map[string]string{
 		"HTTP_PORT": fmt.Sprint(port), "HTTPS_PORT": fmt.Sprint(freePort(t)), "CADDY_ADMIN": "unix/" + e.admin,
-		"ROOM_KEYS_FILE": e.write("room.keys", string(keys)), "INTERNAL_KEY_FILE": e.write("internal.key", "secret"),
-		"SITE": fmt.Sprintf("127.0.0.1:%d", freePort(t)), "STOCKD_NODES": fmt.Sprintf("http://127.0.0.1:%d", freePort(t)),
+		"ROOM_KEYS_FILE": e.write("room.keys", string(c.keys)), "INTERNAL_KEY_FILE": e.write("internal.key", nodesKey),
+		"SITE": fmt.Sprintf("127.0.0.1:%d", freePort(t)), "STOCKD_NODES": "http://" + c.internal[0],
 		"XDG_DATA_HOME": e.dir, "XDG_CONFIG_HOME": e.dir,
 	} {
 		t.Setenv(name, value)
@@ -63,6 +59,9 @@ func TestShippedCaddyfile(t *testing.T) {
 		t.Errorf("a hold without a pass: %d", a.StatusCode)
 	}
 	f.enter()
+	if got := e.ops("GET", "/waiting_room/rooms/demo", "").json(t); got["owner"] != "stockd" {
+		t.Errorf("the room: %v", got)
+	}
 	if a := f.get("/buy/"); a.StatusCode != 502 {
 		t.Errorf("inside, with the site away: %d", a.StatusCode)
 	}

@@ -38,12 +38,15 @@ func TestStockdDirective(t *testing.T) {
 		fmt.Fprintf(w, `{"version":"1","nodes":[{"node":"n1","api":%q,"internal":%q}],"routes":[]}`, strings.TrimPrefix(api.URL, "http://"), r.Host)
 	}))
 	defer func() { internal.CloseClientConnections(); internal.Close() }()
-	e.mustLoad("waiting_room {\n stockd "+internal.URL+" {\n key "+key+"\n }\n }", `
+	// The nodes are named in the site: this edge owns its room alone.
+	e.mustLoad("", `
 	waiting_room demo {
 		protect /buy/*
 		rate 200
 	}
-	stockd /v1/*
+	stockd /v1/* `+internal.URL+` {
+		key `+key+`
+	}
 	respond /other "site"
 `)
 	f := e.fan()

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,19 +23,6 @@ type StockdTransport struct {
 	StockdNodes
 
 	client *client.Client
-	pooled string // key in pooledClients; empty: none taken
-}
-
-// pooledClients holds the clients by their configuration, so that routes and connections survive a reload.
-var pooledClients = caddy.NewUsagePool()
-
-// pooledClient ends with the last configuration that uses it.
-type pooledClient struct{ *client.Client }
-
-// Destruct ends the client; requests under way end by themselves.
-func (c pooledClient) Destruct() error {
-	c.Close()
-	return nil
 }
 
 // CaddyModule returns the Caddy module information.
@@ -55,21 +41,11 @@ func (t *StockdTransport) Provision(ctx caddy.Context) error {
 	if len(nodes.Nodes) == 0 && app.Stockd != nil {
 		nodes = *app.Stockd
 	}
-	seeds, key, err := nodes.resolve()
+	cluster, err := app.clusterOf(nodes)
 	if err != nil {
 		return err
 	}
-	// The key of the pool tells configurations apart without holding the secret.
-	name := fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(append(seeds, key), "\x00"))))
-	value, _, err := pooledClients.LoadOrNew(name, func() (caddy.Destructor, error) {
-		c, err := client.New(client.Config{Seeds: seeds, InternalKey: key, Log: ctx.Slogger()})
-		return pooledClient{c}, err
-	})
-	if err != nil {
-		return err
-	}
-	t.pooled, t.client = name, value.(pooledClient).Client
-	app.clients = append(app.clients, t.client)
+	t.client = cluster.Client
 	return nil
 }
 
@@ -99,22 +75,12 @@ func (n StockdNodes) resolve() (seeds []string, key string, err error) {
 	return seeds, strings.TrimSpace(key), nil
 }
 
-// Cleanup gives the client back.
-func (t *StockdTransport) Cleanup() error {
-	if t.pooled == "" {
-		return nil
-	}
-	_, err := pooledClients.Delete(t.pooled)
-	return err
-}
-
 // RoundTrip hands over to the client.
 func (t *StockdTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.client.RoundTrip(r)
 }
 
 var (
-	_ caddy.Provisioner  = (*StockdTransport)(nil)
-	_ caddy.CleanerUpper = (*StockdTransport)(nil)
-	_ http.RoundTripper  = (*StockdTransport)(nil)
+	_ caddy.Provisioner = (*StockdTransport)(nil)
+	_ http.RoundTripper = (*StockdTransport)(nil)
 )

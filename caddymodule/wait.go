@@ -215,7 +215,7 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, name string
 func (h *Handler) refusal(w http.ResponseWriter, err error) {
 	p := problem{Type: "/problems/admission-required", Title: "You have no living pass", Status: http.StatusUnauthorized, Join: h.base + "/join"}
 	switch {
-	case errors.Is(err, errNotReady), errors.Is(err, room.ErrAway), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errNotReady), errors.Is(err, room.ErrAway), errors.Is(err, context.DeadlineExceeded), isUnfit(err):
 		h.notReady(w)
 		return
 	case errors.Is(err, room.ErrClosed):
