@@ -183,7 +183,7 @@ func (h *Handler) leave(ctx context.Context, v visit, place bool) error {
 		h.keeper.edge.Forget(v.tid)
 		h.keeper.mu.Unlock()
 	}
-	h.keeper.nudge() // this edge turns the pass away as soon as it hears of it
+	h.keeper.refresh(ctx) // from here on this edge turns the pass away; the others do within a sync
 	return nil
 }
 
@@ -218,9 +218,11 @@ func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
 // revoke ends a visitor's admission for the life of a place.
 func (h *Handler) revoke(ctx context.Context, v visit) error {
 	now := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, ownerPatience)
+	defer cancel()
 	if err := h.keeper.ask().Ban(ctx, v.tid, now.Add(h.placeLife(now))); err != nil {
 		return err
 	}
-	h.keeper.nudge()
+	h.keeper.refresh(ctx)
 	return nil
 }
