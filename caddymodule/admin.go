@@ -28,6 +28,8 @@ func init() {
 //	GET  /waiting_room/rooms/{room}          its state, who owns it, and what is wrong
 //	POST /waiting_room/rooms/{room}/pause    {"reason":"…"}
 //	POST /waiting_room/rooms/{room}/resume   {"reason":"…"}
+//	POST /waiting_room/rooms/{room}/passthrough {"reason":"…"}                           holds nobody back
+//	POST /waiting_room/rooms/{room}/enforce  {"reason":"…"}                              ends that; the configuration's mode holds again
 //	POST /waiting_room/rooms/{room}/rate     {"rate":80,"max_active":500,"reason":"…"}   a member left out stays
 //	POST /waiting_room/rooms/{room}/frontier {"open":50,"reason":"…"}                    lets 50 more claim
 //	POST /waiting_room/rooms/{room}/edition  {"reason":"…"}                              voids every place and pass
@@ -60,6 +62,7 @@ type roomJSON struct {
 	Ready     bool              `json:"ready"`
 	Error     string            `json:"error,omitempty"`
 	State     room.Phase        `json:"state,omitempty"`
+	Through   bool              `json:"passthrough"` // by ops: nobody is held back
 	Edition   uint16            `json:"edition,omitempty"`
 	Rate      float64           `json:"rate"`
 	ShowRate  float64           `json:"show_rate"`
@@ -99,6 +102,7 @@ func (k *keeper) describe(ctx context.Context) roomJSON {
 		return out
 	}
 	out.State, out.Edition, out.Rate, out.ShowRate, out.Inside, out.MaxActive = d.Phase, d.Edition, d.Rate, d.ShowRate, d.Inside, d.MaxActive
+	out.Through = d.Through
 	out.Waiting, out.Joined, out.Granted, out.Lobby = d.Waiting, d.Joined, d.Granted, d.Lobby
 	out.Frontier = map[string]string{"main": fmt.Sprint(d.Frontier[room.GroupMain]), "slow": fmt.Sprint(d.Frontier[room.GroupSlow])}
 	return out

@@ -66,6 +66,7 @@ type roomUse struct {
 	keeper *keeper
 	set    room.Settings
 	event  string
+	names  cookieNames
 	given  bool // settings came from a site, not from defaults
 }
 
@@ -134,7 +135,7 @@ func (a *App) use(name string, set room.Settings, event string, given bool) (*ro
 			return nil, err
 		}
 		a.acquired = append(a.acquired, name)
-		use = &roomUse{keeper: value.(*keeper), set: room.Settings{}.WithDefaults()}
+		use = &roomUse{keeper: value.(*keeper), set: room.Settings{}.WithDefaults(), names: namesOf(name, "")}
 		a.rooms[name] = use
 	}
 	if given {

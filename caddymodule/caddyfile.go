@@ -121,7 +121,7 @@ func oneArg(d *caddyfile.Dispenser, into *string) error {
 }
 
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	handler := new(Handler)
+	handler := &Handler{named: namedIn(h)}
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
 }
 
@@ -131,8 +131,13 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		protect    <path...>
 //		title      <text>
 //		opens      <RFC 3339 time>
+//		lobby      <duration>
+//		beacon     operator | drand [<relay>] | entered <source>
 //		ends       <RFC 3339 time>
+//		every      <duration>
 //		rate       <per second> | auto <lowest> <highest>
+//		latency    <duration>
+//		slow_share <percent>
 //		max_active <people>
 //		pass       <duration>
 //		stay       <duration>
@@ -142,6 +147,9 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		page       <directory>
 //		event      <event>
 //		return     <path>
+//		mode       enforce | shadow | passthrough
+//		bypass     <@matcher|path...> | { <matchers> }
+//		cookie_domain <domain>
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -157,6 +165,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	seen := once{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() == "bypass" {
+			delete(seen, "bypass") // each adds a set
+		}
 		if err := seen.add(d); err != nil {
 			return err
 		}
@@ -185,19 +196,27 @@ func (h *Handler) subdirectives() map[string]func(*caddyfile.Dispenser) error {
 			}
 			return nil
 		},
-		"rate":       h.parseRate,
-		"max_active": func(d *caddyfile.Dispenser) error { return number(d, &h.MaxActive, strconv.Atoi) },
-		"status":     func(d *caddyfile.Dispenser) error { return number(d, &h.Status, strconv.Atoi) },
-		"title":      func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Title) },
-		"page":       func(d *caddyfile.Dispenser) error { return oneArg(d, &h.PageDir) },
-		"event":      func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Event) },
-		"return":     func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Return) },
-		"opens":      func(d *caddyfile.Dispenser) error { return moment(d, &h.Opens) },
-		"ends":       func(d *caddyfile.Dispenser) error { return moment(d, &h.Ends) },
-		"pass":       func(d *caddyfile.Dispenser) error { return duration(d, &h.Pass) },
-		"stay":       func(d *caddyfile.Dispenser) error { return duration(d, &h.Stay) },
-		"grace":      func(d *caddyfile.Dispenser) error { return duration(d, &h.Grace) },
-		"place":      func(d *caddyfile.Dispenser) error { return duration(d, &h.Place) },
+		"rate":          h.parseRate,
+		"beacon":        h.parseBeacon,
+		"slow_share":    h.parseSlowShare,
+		"mode":          h.parseMode,
+		"bypass":        h.parseBypass,
+		"cookie_domain": h.parseCookieDomain,
+		"lobby":         func(d *caddyfile.Dispenser) error { return duration(d, &h.Lobby) },
+		"every":         func(d *caddyfile.Dispenser) error { return duration(d, &h.Every) },
+		"latency":       func(d *caddyfile.Dispenser) error { return duration(d, &h.Latency) },
+		"max_active":    func(d *caddyfile.Dispenser) error { return number(d, &h.MaxActive, strconv.Atoi) },
+		"status":        func(d *caddyfile.Dispenser) error { return number(d, &h.Status, strconv.Atoi) },
+		"title":         func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Title) },
+		"page":          func(d *caddyfile.Dispenser) error { return oneArg(d, &h.PageDir) },
+		"event":         func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Event) },
+		"return":        func(d *caddyfile.Dispenser) error { return oneArg(d, &h.Return) },
+		"opens":         func(d *caddyfile.Dispenser) error { return moment(d, &h.Opens) },
+		"ends":          func(d *caddyfile.Dispenser) error { return moment(d, &h.Ends) },
+		"pass":          func(d *caddyfile.Dispenser) error { return duration(d, &h.Pass) },
+		"stay":          func(d *caddyfile.Dispenser) error { return duration(d, &h.Stay) },
+		"grace":         func(d *caddyfile.Dispenser) error { return duration(d, &h.Grace) },
+		"place":         func(d *caddyfile.Dispenser) error { return duration(d, &h.Place) },
 	}
 }
 

@@ -17,7 +17,10 @@
 //	http.handlers.stockd_gate                  asks for a pass where the API needs one
 //	http.reverse_proxy.transport.stockd        picks the node that owns what a request is about
 //	http.handlers.stock_counts                 keeps availability answers for a moment
-//	admin.api.waiting_room                     /waiting_room/rooms: look, pause, resume, rate, frontier, edition, end
+//	admin.api.waiting_room                     /waiting_room/rooms: look, and all that ops change (Admin lists it)
+//
+// It tells of a room's changes by events of Caddy, waiting_room_opened and the like (events.go), and of each request by metrics, placeholders
+// {http.vars.waiting_room.*} and fields of the access log.
 //
 // How it is built. Who is let in is decided by package room, which knows neither Caddy nor a clock, at the room's owner. A keeper is this edge of one
 // room: it gives places, checks passes, and asks the owner for the rest. The owner is a local, which holds the storage lock waiting_room/‹name›,

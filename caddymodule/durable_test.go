@@ -198,7 +198,7 @@ func TestNothingIsGrantedThatIsNotStored(t *testing.T) {
 	storage := &brittle{Storage: &certmagic.FileStorage{Path: t.TempDir()}}
 	k := newKeeper("brittle", "edge")
 	k.start(keeping{settings: room.Settings{Rate: 100}.WithDefaults(), storage: storage}, keys, zap.NewNop())
-	h := &Handler{Room: "brittle", keeper: k, names: namesOf("brittle"), Place: caddy.Duration(time.Hour)}
+	h := &Handler{Room: "brittle", keeper: k, names: namesOf("brittle", ""), Place: caddy.Duration(time.Hour)}
 	var v visit
 	for v.place == "" {
 		if v, err = h.join(t.Context(), room.Tid{1}, pass.Unbound); err != nil && !errors.Is(err, room.ErrAway) {

@@ -251,8 +251,11 @@ func (h *Handler) signPlace(v *visit) (err error) {
 // placeLife reaches to the end of the sale.
 func (h *Handler) placeLife(now time.Time) time.Duration {
 	life := time.Duration(h.Place)
-	if h.Ends != nil {
-		life = max(life, h.Ends.Sub(now)+time.Hour)
+	h.keeper.mu.RLock()
+	ends := h.keeper.edge.Ends()
+	h.keeper.mu.RUnlock()
+	if !ends.IsZero() {
+		life = max(life, ends.Sub(now)+time.Hour)
 	}
 	return life
 }

@@ -33,6 +33,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if g.Open || name == "" || !needsPass(r) {
 		return next.ServeHTTP(w, r)
 	}
+	if _, let := caddyhttp.GetVar(r.Context(), modeVar).(string); let {
+		return next.ServeHTTP(w, r) // nobody is held back
+	}
 	if admitted, _ := caddyhttp.GetVar(r.Context(), admittedVar(name)).(bool); admitted {
 		return next.ServeHTTP(w, r)
 	}

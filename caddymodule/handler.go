@@ -31,13 +31,28 @@ type Handler struct {
 	Title string `json:"title,omitempty"`
 	// Opens is when people are let in (RFC 3339); before it they are in the lobby. Default: at once.
 	Opens *time.Time `json:"opens,omitempty"`
+	// Lobby is how long before Opens the lobby opens; nobody can join before it does. Needs Opens. Default: from the start.
+	Lobby caddy.Duration `json:"lobby,omitempty"`
+	// Beacon is the public source whose value is part of the lobby's draw: the URL of a relay of drand, such as `https://api.drand.sh`, or the name of a
+	// source whose value ops enter by the admin API once the list is sealed. Default: none; the draw rests on the room's secret, to which it
+	// commits before anybody joins.
+	Beacon string `json:"beacon,omitempty"`
 	// Ends is when the sale is over (RFC 3339). Default: never by itself.
 	Ends *time.Time `json:"ends,omitempty"`
+	// Every repeats Opens, Lobby and Ends, which it needs: `24h`, `168h`. Each time is an edition of its own: places and passes of the one before
+	// are void when its lobby opens. Default: once.
+	Every caddy.Duration `json:"every,omitempty"`
 	// Rate is how many people are let in per second. Set it to what the site can bear. Default: 50.
 	Rate float64 `json:"rate,omitempty"`
-	// RateMin and RateMax, when set, let the rate move between them by the `Wr-Pressure` that the site reports.
+	// RateMin and RateMax, when set, let the rate move between them: up while people wait, down while the site's `Wr-Pressure` is 0.8 or more, or
+	// Latency is exceeded.
 	RateMin float64 `json:"rate_min,omitempty"`
 	RateMax float64 `json:"rate_max,omitempty"`
+	// Latency is what 99 of 100 answers to admitted visitors should take at most, from the request to the answer's headers, over the last 5 s. While
+	// they take longer the rate goes down. Needs RateMin and RateMax. Default: not looked at.
+	Latency caddy.Duration `json:"latency,omitempty"`
+	// SlowShare of what is opened goes to the slow lane while somebody waits there, from 0 to 0.5. Default: 0.05.
+	SlowShare float64 `json:"slow_share,omitempty"`
 	// MaxActive is the most people inside at once. Default: 1000.
 	MaxActive int `json:"max_active,omitempty"`
 	// Pass is the life of a pass and of each renewal. Default: 10m.
@@ -56,7 +71,20 @@ type Handler struct {
 	Event string `json:"event,omitempty"`
 	// Return is where a pass leads when the visitor came without a path in mind. Default: the first protected path.
 	Return string `json:"return,omitempty"`
+	// Mode is what becomes of those whose turn it is not. `enforce`: they wait. `shadow`: nobody waits, but everything is decided, counted and logged
+	// as if, with places for navigations; to see what a room would do. `passthrough`: nobody waits, and nothing is decided; the room's endpoints
+	// answer. Ops can let everybody through without a reload, by the admin API. Default: `enforce`.
+	Mode string `json:"mode,omitempty"`
+	// Bypass are requests that never meet the room: sets of request matchers, of which one has to match. They get no pass, so a site or an API that asks
+	// for one still does. Default: none.
+	Bypass caddyhttp.RawMatcherSets `json:"bypass,omitempty" caddy:"namespace=http.matchers"`
+	// CookieDomain makes places and passes those of a domain and all hosts below it, so that a sale may go over several: cookies are named `__Secure-wr_…`
+	// with this Domain, instead of `__Host-wr_…`. Every host below can read and set them, so all of them have to be trusted. Requests to other
+	// hosts are answered with 421. Default: the host alone.
+	CookieDomain string `json:"cookie_domain,omitempty"`
 
+	named  named // matchers by name; nil outside of a Caddyfile's site
+	bypass caddyhttp.MatcherSets
 	base   string // "/.wr/v1/‹room›"
 	names  cookieNames
 	app    *App
@@ -79,7 +107,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if !roomName.MatchString(h.Room) {
 		return fmt.Errorf("waiting_room %q: a name is 1 to 32 of a-z, 0-9 and -", h.Room)
 	}
-	h.log, h.base, h.names = ctx.Logger(), "/.wr/v1/"+h.Room, namesOf(h.Room)
+	h.log, h.base, h.names = ctx.Logger(), "/.wr/v1/"+h.Room, namesOf(h.Room, h.CookieDomain)
 	h.cross = http.NewCrossOriginProtection()
 	if len(h.Protect) == 0 {
 		h.Protect = caddyhttp.MatchPath{"/*"}
@@ -95,6 +123,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.Place == 0 {
 		h.Place = caddy.Duration(24 * time.Hour)
+	}
+	if h.Mode == "" {
+		h.Mode = modeEnforce
+	}
+	if err := h.provisionBypass(ctx); err != nil {
+		return fmt.Errorf("waiting_room %s: bypass: %w", h.Room, err)
 	}
 	var err error
 	if h.page, err = page.New(h.PageDir); err != nil {
@@ -113,6 +147,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.keeper = h.use.keeper
+	if h.CookieDomain != "" {
+		h.use.names = h.names
+	}
 	return nil
 }
 
@@ -121,6 +158,7 @@ func (h *Handler) settings() (set room.Settings, given bool) {
 	set = room.Settings{
 		Rate: h.Rate, RateMin: h.RateMin, RateMax: h.RateMax, Auto: h.RateMin != 0 || h.RateMax != 0, MaxActive: h.MaxActive,
 		PassLife: time.Duration(h.Pass), StayMax: time.Duration(h.Stay), Grace: time.Duration(h.Grace),
+		Lobby: time.Duration(h.Lobby), Beacon: h.Beacon, Every: time.Duration(h.Every), Latency: time.Duration(h.Latency), SlowShare: h.SlowShare,
 	}
 	if h.Opens != nil {
 		set.OpensAt = h.Opens.UTC()
@@ -139,6 +177,14 @@ func (h *Handler) Validate() error {
 	default:
 		return fmt.Errorf("waiting_room %s: status %d: want 200, 202, 429 or 503", h.Room, h.Status)
 	}
+	if !isMode(h.Mode) {
+		return fmt.Errorf("waiting_room %s: mode %q: want enforce, shadow or passthrough", h.Room, h.Mode)
+	}
+	if h.CookieDomain != "" {
+		if err := checkCookieDomain(h.CookieDomain); err != nil {
+			return fmt.Errorf("waiting_room %s: %w", h.Room, err)
+		}
+	}
 	if time.Duration(h.Place) < time.Minute || time.Duration(h.Place) > 30*24*time.Hour {
 		return fmt.Errorf("waiting_room %s: place %v: want 1m to 720h", h.Room, time.Duration(h.Place))
 	}
@@ -152,8 +198,18 @@ func (h *Handler) Validate() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripIncoming(r)
 	if rest, ok := strings.CutPrefix(r.URL.Path, h.base+"/"); ok {
-		h.serveEndpoint(w, r, rest)
+		if !h.foreign(w, r) {
+			h.serveEndpoint(w, r, rest)
+		}
 		return nil
+	}
+	if bypasses, err := h.bypasses(r); err != nil || bypasses {
+		if err != nil {
+			return err
+		}
+		h.decided(r, "bypassed")
+		h.hideCookies(r)
+		return next.ServeHTTP(w, r)
 	}
 	v := h.visit(r)
 	caddyhttp.SetVar(r.Context(), "waiting_room.room", h.Room)
@@ -162,6 +218,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.count("admitted")
 		return h.forward(w, r, next, v)
 	}
+	mode := h.present()
+	if mode != modeEnforce {
+		caddyhttp.SetVar(r.Context(), modeVar, mode)
+	}
 	hidden := h.hideCookies(r)
 	protected, err := h.Protect.MatchWithError(r)
 	if err != nil {
@@ -169,6 +229,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if r.Method == http.MethodOptions || !protected {
 		return next.ServeHTTP(newSiteWriter(w, r, h, v), r)
+	}
+	if mode != modeEnforce {
+		return h.letPass(w, r, next, v, mode)
+	}
+	if h.foreign(w, r) {
+		return nil
 	}
 	r.Header = hidden
 	h.keepWaiting(w, r, v)
@@ -191,7 +257,9 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	r.Header.Set("X-Wr-Class", fmt.Sprint(class))
 	r.Header.Set("X-Wr-Risk", fmt.Sprint(v.risk))
 	r.Header.Set("X-Wr-Pass", v.pass)
-	return next.ServeHTTP(newSiteWriter(w, r, h, v), r)
+	site := newSiteWriter(w, r, h, v)
+	defer h.timed(site)()
+	return next.ServeHTTP(site, r)
 }
 
 // notReady is the answer while the room's log is not read, or cannot be written.

@@ -74,6 +74,17 @@ func (e *edge) adapt(text string) ([]byte, error) {
 	return out, err
 }
 
+func loadConfig(text []byte) error { return caddy.Load(text, true) }
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 const globals = `{
 	admin ADMIN
 	persist_config off
@@ -101,7 +112,12 @@ func (e *edge) mustLoad(global, site string) {
 	if err := e.load(global, site); err != nil {
 		e.t.Fatal(err)
 	}
-	// The room takes its lock and reads its log after the start.
+	e.kept()
+}
+
+// kept waits until the room demo is there: it takes its lock and reads its log after the start. A reload may cut the connection of a look.
+func (e *edge) kept() {
+	e.t.Helper()
 	e.until("the room is kept", func() bool {
 		resp, err := e.fan().client.Get(e.http + "/.wr/v1/demo/frontier") // of a reload the old server may still take a connection, and close it
 		if err != nil {

@@ -26,12 +26,15 @@ var errNotReady = host.ErrNotReady
 // keeper is this edge of one room. It stamps arrivals and checks passes by itself, tells the owner four times a second what it did, and asks it
 // for everything else. The owner is in this process, or a stockd node.
 type keeper struct {
-	name   string
-	named  string // this edge, among those of the room
-	number uint32
-	keys   atomic.Pointer[pass.Keyring] // nil until the first start
-	doc    atomic.Pointer[frontierDoc]  // nil until the owner was met
-	lots   atomic.Pointer[lots]         // ranks the places of the lobby; nil before the draw
+	name      string
+	named     string // this edge, among those of the room
+	number    uint32
+	keys      atomic.Pointer[pass.Keyring] // nil until the first start
+	doc       atomic.Pointer[frontierDoc]  // nil until the owner was met
+	through   atomic.Bool                  // ops hold nobody back
+	latency   latency                      // of the site's answers here
+	rehearsed atomic.Int64                 // claims of a room in shadow mode that are under way
+	lots      atomic.Pointer[lots]         // ranks the places of the lobby; nil before the draw
 
 	mu     sync.RWMutex
 	edge   *room.Edge
@@ -236,6 +239,9 @@ func (k *keeper) sync(ctx context.Context) {
 	k.mu.Lock()
 	k.begun++
 	round, sent := k.begun, time.Now()
+	p99 := k.latency.p99(sent)
+	k.edge.Answered(p99)
+	metrics.siteP99.WithLabelValues(k.name).Set(p99.Seconds())
 	report, owner := k.edge.Report(sent), k.owner
 	k.mu.Unlock()
 	answer, err := owner.Sync(ctx, &report)
@@ -250,6 +256,7 @@ func (k *keeper) sync(ctx context.Context) {
 		return
 	}
 	k.edge.Took(sent, received, &report, answer)
+	k.through.Store(k.edge.Through())
 	k.rankLobby()
 	k.ended = round
 	close(k.synced)

@@ -66,7 +66,7 @@ func (m *MatchAdmitted) MatchWithError(r *http.Request) (bool, error) {
 	if use == nil {
 		return false, nil
 	}
-	h := Handler{Room: m.Room, names: namesOf(m.Room), keeper: use.keeper}
+	h := Handler{Room: m.Room, names: use.names, keeper: use.keeper}
 	return h.visit(r).pass != "", nil
 }
 

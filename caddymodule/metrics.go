@@ -14,7 +14,7 @@ var metrics = struct {
 	requests, claims, joins                *prometheus.CounterVec
 	storeErrors, syncErrors                *prometheus.CounterVec
 	inside, maxActive, waiting, rate, show *prometheus.GaugeVec
-	clockBound                             *prometheus.GaugeVec
+	clockBound, siteP99                    *prometheus.GaugeVec
 	storeSeconds                           *prometheus.HistogramVec
 }{
 	requests: counter("ticketrush_room_requests_total", "Requests to protected paths, by what was decided.", "room", "decision"),
@@ -26,6 +26,8 @@ var metrics = struct {
 		"Syncs with the room's owner that brought no answer; while this grows nobody is let in.", "room"),
 	clockBound: gauge("ticketrush_room_clock_bound_seconds",
 		"How wrong this edge's idea of the owner's time may be: the order of arrival is exact to it.", "room"),
+	siteP99: gauge("ticketrush_room_site_p99_seconds",
+		"What 99 of 100 answers of the site took at most in the last 5 s, where the room has a latency to look at; 0: too few to say.", "room"),
 	inside:    gauge("ticketrush_room_inside", "Slots taken.", "room"),
 	maxActive: gauge("ticketrush_room_max_active", "Slots in all.", "room"),
 	waiting:   gauge("ticketrush_room_waiting", "Places behind the frontier, whether their holders are still there or not.", "room"),
@@ -50,7 +52,7 @@ func registerMetrics(reg *prometheus.Registry) error {
 	m := &metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
+		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.siteP99, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(c); err != nil && !errors.As(err, &already) {

@@ -18,10 +18,12 @@ import (
 //	Wr-Pressure: 0..1
 type siteWriter struct {
 	*caddyhttp.ResponseWriterWrapper
-	request *http.Request
-	room    *Handler
-	visit   visit
-	heard   bool
+	request  *http.Request
+	room     *Handler
+	visit    visit
+	heard    bool
+	fresh    *visit // a place to be set with the answer; nil: none
+	answered func() // to be called when the site's headers are there; nil: nobody counts
 }
 
 func newSiteWriter(w http.ResponseWriter, r *http.Request, h *Handler, v visit) *siteWriter {
@@ -39,7 +41,14 @@ func (w *siteWriter) hear() {
 		return
 	}
 	w.heard = true
+	if w.answered != nil {
+		w.answered()
+	}
 	h := w.Header()
+	if w.fresh != nil {
+		w.room.setPlace(w, w.request, *w.fresh)
+		h.Set("Cache-Control", "no-store, private") // it is one visitor's, whatever the site said
+	}
 	command, pressure := h.Get("Wr-Command"), h.Get("Wr-Pressure")
 	h.Del("Wr-Command")
 	h.Del("Wr-Pressure")

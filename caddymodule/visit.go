@@ -120,8 +120,13 @@ func (h *Handler) tokens(r *http.Request) (passes, places []string) {
 // cookieNames of a room. The plain ones are for HTTP on a loopback host only.
 type cookieNames struct{ securePlace, plainPlace, securePass, plainPass, public string }
 
-func namesOf(name string) cookieNames {
-	return cookieNames{"__Host-wr_" + name + "_place", "wr_" + name + "_place", "__Host-wr_" + name + "_pass", "wr_" + name + "_pass", "wr_" + name + "_pub"}
+// namesOf gives the names for a room whose cookies are those of one host, or of a domain: "__Host-" would allow no Domain.
+func namesOf(name, domain string) cookieNames {
+	prefix := "__Host-wr_"
+	if domain != "" {
+		prefix = "__Secure-wr_"
+	}
+	return cookieNames{prefix + name + "_place", "wr_" + name + "_place", prefix + name + "_pass", "wr_" + name + "_pass", "wr_" + name + "_pub"}
 }
 
 // isSecure says whether the client speaks TLS, to us or to a proxy that we trust.
@@ -134,10 +139,7 @@ func isSecure(r *http.Request) bool {
 }
 
 func isLoopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	host = strings.ToLower(hostName(host))
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
@@ -149,7 +151,7 @@ func (h *Handler) setCookie(w http.ResponseWriter, r *http.Request, secureName, 
 		name = plainName
 	}
 	c := &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: secure, HttpOnly: !readable, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second),
+		Name: name, Value: value, Path: "/", Domain: h.CookieDomain, Secure: secure, HttpOnly: !readable, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second),
 	}
 	if life <= 0 {
 		c.MaxAge = -1

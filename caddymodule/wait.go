@@ -21,7 +21,7 @@ import (
 func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 	navigation := isNavigation(r)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.count("refused")
+		h.decided(r, "refused")
 		problem{
 			Type: "/problems/admission-required", Title: "You need to pass the waiting room first", Status: http.StatusForbidden,
 			Detail: "Join the line, wait for your turn, claim a pass, and send the request again with it.", Join: h.base + "/join",
@@ -41,14 +41,14 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 		(view.Standing == room.StandingEligible || view.Standing == room.StandingAdmitted) {
 		// The second contact of a client that keeps cookies: its turn, so it goes straight on.
 		if s, granted, _ := h.claim(r.Context(), &v); granted && h.setPass(w, r, v, s) {
-			h.count("entered")
+			h.decided(r, "entered")
 			w.Header().Set("Cache-Control", "no-store, private")
 			http.Redirect(w, r, localPath(r.URL.RequestURI()), http.StatusSeeOther)
 			return
 		}
 		view = h.look(v)
 	}
-	h.count("queued")
+	h.decided(r, "queued")
 	if v.fresh && navigation {
 		h.setPlace(w, r, v)
 	}
