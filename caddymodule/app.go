@@ -81,6 +81,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
+	if err := a.listen(); err != nil {
+		return err
+	}
 	counts, _, err := pooledCounts.LoadOrNew(countsKey, func() (caddy.Destructor, error) { return newCountsCache() })
 	if err != nil {
 		return err

@@ -49,9 +49,10 @@ type keeper struct {
 	stop   context.CancelFunc
 	done   chan struct{} // nil until started
 
+	crier   crier
 	wake    chan struct{}
 	streams atomic.Int64
-	owners  sync.WaitGroup // the present one, and those before it that still store what they decided
+	owners  sync.WaitGroup // the present one, and those before it that still store what they decided; and the crier
 }
 
 // keeping is how a configuration has a room kept.
@@ -100,6 +101,7 @@ func newKeeper(name, edge string) *keeper {
 	return &keeper{
 		name: name, named: edge, number: pass.RoomNumber(name), edge: room.NewEdge(edge, uint64(now.UnixNano()), now), synced: make(chan struct{}),
 		wake: make(chan struct{}, 1), log: zap.NewNop(),
+		crier: crier{queue: make(chan news, newsMax)},
 	}
 }
 
@@ -136,6 +138,8 @@ func (k *keeper) appoint(next roomOwner) {
 			k.edge = room.NewEdge(k.named, uint64(now.UnixNano()), now)
 			k.doc.Store(nil)
 			k.lots.Store(nil)
+			k.through.Store(false)
+			k.crier.last = aspect{}
 			k.hideGauges()
 			k.log.Warn("the room begins anew at another owner, which knows neither who waits nor who is inside; begin a new edition to void what was given before")
 		}
@@ -193,6 +197,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
 	defer k.owners.Wait()
 	defer k.leaveOwner() // after the last sync
+	k.owners.Go(func() { k.crier.run(ctx) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	pause := time.NewTimer(0)
@@ -253,6 +258,7 @@ func (k *keeper) sync(ctx context.Context) {
 	}
 	k.note(err, received)
 	if err != nil {
+		k.look(received, true)
 		return
 	}
 	k.edge.Took(sent, received, &report, answer)
@@ -265,6 +271,7 @@ func (k *keeper) sync(ctx context.Context) {
 	if doc := k.doc.Load(); tag != "" && (doc == nil || doc.tag != tag) {
 		k.publish(body, tag)
 	}
+	k.look(received, false)
 }
 
 // rankLobby learns the seed of the draw. The caller holds the lock.
