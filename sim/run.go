@@ -56,7 +56,7 @@ func (w *World) course() {
 	healed := w.now
 	owned := healed + ownedWithin + w.overlong()
 	w.check.served = map[stock.PartitionID]bool{}
-	for w.now < max(owned, w.lastStart()+startedWithin) && len(w.fails) == 0 {
+	for w.now < max(owned, w.lastEnd()+startedWithin, w.lastStart()+startedWithin) && len(w.fails) == 0 {
 		w.run(w.now + 20*time.Millisecond)
 		w.check.owners()
 	}
@@ -101,6 +101,16 @@ func (w *World) overlong() (extra time.Duration) {
 		}
 	}
 	return extra
+}
+
+// lastEnd is when the last session ends of those whose process is gone: its renewal may have been on its way when it went.
+func (w *World) lastEnd() (end time.Duration) {
+	for _, p := range w.procs {
+		if s := w.ledger.sessions[p.session]; p.dead && s != nil && !s.dead {
+			end = max(end, w.now+time.Duration(s.expires-w.clock())*time.Microsecond)
+		}
+	}
+	return end
 }
 
 // lastStart is when the process that is newest was started: those that were killed come back in a time of their own.
