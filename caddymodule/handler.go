@@ -215,6 +215,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	caddyhttp.SetVar(r.Context(), "waiting_room.room", h.Room)
 	caddyhttp.SetVar(r.Context(), "waiting_room.state", "none")
 	if v.pass != "" {
+		if v.renewed != nil {
+			h.setPass(w, r, v, *v.renewed)
+		}
 		h.count("admitted")
 		return h.forward(w, r, next, v)
 	}

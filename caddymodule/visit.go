@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -20,12 +22,13 @@ type visit struct {
 	flags   pass.Flags
 	key     browserKey // to which the place is bound; zero: none
 	risk    byte
-	place   string // text of a valid place token; empty: none
-	pass    string // text of a living pass; empty: none
-	renewal uint16 // of the pass
-	edition uint16 // of the room
-	cookie  bool   // the place came in a cookie, so the client keeps cookies
-	fresh   bool   // the place is not the one that the request brought: its cookie is to be set
+	place   string        // text of a valid place token; empty: none
+	pass    string        // text of a living pass; empty: none
+	renewal uint16        // of the pass
+	edition uint16        // of the room
+	cookie  bool          // the place came in a cookie, so the client keeps cookies
+	fresh   bool          // the place is not the one that the request brought: its cookie is to be set
+	renewed *room.Session // the pass is not the one that the request brought: its cookie is to be set
 }
 
 // visit reads the tokens of a request. Only what verifies, and is of the room's edition, counts.
@@ -39,7 +42,7 @@ func (h *Handler) visit(r *http.Request) (v visit) {
 	passes, places := h.tokens(r)
 	for _, text := range passes {
 		if keys.Verify(text, pass.Pass, h.keeper.number, now, &tok) == nil {
-			if h.admit(&v, &tok, text, now) {
+			if h.admit(r, &v, &tok, text, now) {
 				break
 			}
 		}
@@ -79,15 +82,39 @@ func (h *Handler) edition() (uint16, bool) {
 	return h.keeper.edge.Edition(), h.keeper.edge.Ready()
 }
 
-// admit says whether a pass that verifies lets its bearer in.
-func (h *Handler) admit(v *visit, tok *pass.Token, text string, now time.Time) bool {
+// admit says whether a pass that verifies lets its bearer in. Where this edge cannot know, because both it and the room's owner are younger than the pass,
+// the owner is asked, and the pass renewed.
+func (h *Handler) admit(r *http.Request, v *visit, tok *pass.Token, text string, now time.Time) bool {
 	h.keeper.mu.RLock()
-	defer h.keeper.mu.RUnlock()
-	if tok.Edition != h.keeper.edge.Edition() || h.keeper.edge.Alive(now, tok.Tid, tok.Issued, tok.Expires) != nil {
+	err := h.keeper.edge.Alive(now, tok.Tid, tok.Issued, tok.Expires)
+	same := tok.Edition == h.keeper.edge.Edition()
+	h.keeper.mu.RUnlock()
+	if !same || err != nil && !errors.Is(err, room.ErrUnsure) {
 		return false
 	}
-	v.tid, v.rank, v.flags, v.key, v.risk = tok.Tid, tok.Rank, tok.Flags, tok.BrowserKey, tok.Risk
-	v.pass, v.renewal, v.edition = text, tok.Renewal, tok.Edition
+	in := *v
+	in.tid, in.rank, in.flags, in.key, in.risk = tok.Tid, tok.Rank, tok.Flags, tok.BrowserKey, tok.Risk
+	in.pass, in.renewal, in.edition = text, tok.Renewal, tok.Edition
+	if err != nil && !h.assure(r.Context(), &in) {
+		return false
+	}
+	*v = in
+	return true
+}
+
+// assure has a pass renewed that only the owner can vouch for.
+func (h *Handler) assure(ctx context.Context, v *visit) bool {
+	s, err := h.renew(ctx, *v, 0)
+	if errors.Is(err, room.ErrStay) {
+		return true // it lives, and is as long as it may be
+	}
+	if err == nil {
+		v.pass, err = h.signPass(*v, s)
+	}
+	if err != nil {
+		return false
+	}
+	v.renewal, v.renewed = s.Renewal, &s
 	return true
 }
 

@@ -11,6 +11,7 @@ var (
 	ErrAway    = errors.New("the room's owner does not answer; nobody is let in until it does")
 	ErrClosed  = errors.New("the room gives no places now")
 	ErrFlooded = errors.New("too many places wait to be confirmed by the room's owner")
+	ErrUnsure  = errors.New("the pass is older than what this edge knows of passes that ended before their time")
 )
 
 const (
@@ -46,6 +47,8 @@ type Edge struct {
 	voids    map[Tid]Void
 	voidTo   uint64
 	purged   int64
+	sure     int64 // of passes that were issued before, not all voids are known
+	behind   bool  // voids are still to come
 	lobby    edgeLobby
 	pressure float64
 	p99      float64 // ms
@@ -115,8 +118,14 @@ func (e *Edge) Took(sent, received time.Time, p *Report, a *Answer) {
 	if e.met && a.Fence < e.owner.Fence {
 		return // of an owner that was replaced since
 	}
+	first, lapsed := !e.met, e.Away(received) > edgeLease*time.Millisecond
+	if e.behind = e.behind || lapsed; e.behind { // the owner did not wait for this edge when it gave slots on
+		if first || a.Fence != e.owner.Fence {
+			e.sure = a.Since
+		}
+		e.behind = a.More
+	}
 	e.clock(sent, received, a.Now)
-	first := !e.met
 	if first || a.Edition != e.owner.Edition {
 		e.begin(a)
 	}
@@ -137,7 +146,9 @@ func (e *Edge) Took(sent, received time.Time, p *Report, a *Answer) {
 	e.lobby.learn(a.Lobby.Taken, a.Lobby.Draw != nil)
 	e.pressure = 0
 	// Nobody who comes now may be before somebody who was called.
-	e.arrivals.pass(a.Frontier[GroupMain])
+	for _, frontier := range a.Frontier {
+		e.arrivals.pass(frontier)
+	}
 }
 
 // begin starts an edition.
@@ -190,10 +201,10 @@ func (e *Edge) clock(sent, received time.Time, now int64) {
 	e.offset, e.bound, e.measured = now-(from+to)/2, bound, to
 }
 
-// Alive says whether a pass that was issued and expires then lets its bearer in now.
+// Alive says whether a pass that was issued and expires then lets its bearer in now. With ErrUnsure only the owner knows, and says so by Renew.
 func (e *Edge) Alive(now time.Time, tid Tid, issued, expires time.Time) error {
 	at := e.Time(now)
-	if !e.met || e.Away(now) > edgeLease*time.Millisecond || e.Bound(now) > clockBound {
+	if !e.met || e.behind || e.Away(now) > edgeLease*time.Millisecond || e.Bound(now) > clockBound {
 		return ErrAway
 	}
 	if at >= expires.UnixMilli() {
@@ -201,6 +212,9 @@ func (e *Edge) Alive(now time.Time, tid Tid, issued, expires time.Time) error {
 	}
 	if v, ok := e.voids[tid]; ok && v.covers(at, issued.UnixMilli()) {
 		return ErrOldPass
+	}
+	if issued.UnixMilli() < e.sure {
+		return ErrUnsure
 	}
 	return nil
 }

@@ -92,8 +92,12 @@ func (a *arrivals) next(class Class, sinceBase int64, edge uint8) uint64 {
 	return uint64(class)<<classShift | ms<<(edgeBits+seqBits) | uint64(edge)<<seqBits | uint64(a.Seq)
 }
 
-// pass moves the clock beyond a rank that was seen elsewhere, for example as the frontier of a log whose last joins were not stored.
+// pass moves the clock beyond a rank that was seen elsewhere, for example as the frontier of a log whose last joins were not stored. Only ranks
+// of those who came later hold a time.
 func (a *arrivals) pass(rank uint64) {
+	if class := RankClass(rank); class != ClassArrival && class != ClassSlow || rank == slowFloor {
+		return
+	}
 	if ms := rankMs(rank); ms >= a.LastMs {
 		a.LastMs, a.Seq = ms, seqMax
 	}

@@ -44,6 +44,7 @@ type Room struct {
 	lobby   Tids // of the records in out
 	sealing bool // the driver has the list
 	voids   voids
+	since   int64 // all voids of passes that were issued from then on are known
 	leaving []leaving
 
 	lane    lane

@@ -35,6 +35,8 @@ type Answer struct {
 	Document []byte         `json:"document,omitempty"` // when the edge has another one; signed and ready to be served
 	Tag      string         `json:"tag,omitempty"`      // of Document
 	Voids    []Void         `json:"voids,omitempty"`    // after the number reported; not all at once
+	More     bool           `json:"more,omitempty"`     // voids follow with the next answers
+	Since    int64          `json:"since,omitempty"`    // the owner knows all voids of passes that were issued from this moment on
 	Lobby    LobbyAnswer    `json:"lobby"`
 }
 
@@ -159,9 +161,10 @@ func (r *Room) Answer(now time.Time, p *Report) (Answer, error) {
 	if e == nil || e.Incarnation != p.Incarnation {
 		return Answer{}, ErrEdgeTwice
 	}
+	voids, more := r.voids.after(e.acked, at)
 	return Answer{
 		Fence: r.fence, Now: at, ID: e.ID, Edition: r.state.Edition, Base: r.state.Base, Phase: r.phase(at), Through: r.state.Through, Frontier: r.shown,
-		Whole: p.Edition == r.state.Edition && !e.whole, Voids: r.voids.after(e.acked, at), Lobby: r.lobbyAnswer(e),
+		Whole: p.Edition == r.state.Edition && !e.whole, Voids: voids, More: more, Since: r.since, Lobby: r.lobbyAnswer(e),
 	}, nil
 }
 

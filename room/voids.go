@@ -34,15 +34,18 @@ func (v *voids) add(next Void) uint64 {
 	return next.N
 }
 
-// after gives the voids that count from n on, voidsAtOnce of them at most.
-func (v *voids) after(n uint64, at int64) (out []Void) {
+// after gives the voids that count from n on, voidsAtOnce of them at most, and whether there are more.
+func (v *voids) after(n uint64, at int64) (out []Void, more bool) {
 	v.purge(at)
-	for i := sort.Search(len(v.order), func(i int) bool { return v.order[i].n > n }); i < len(v.order) && len(out) < voidsAtOnce; i++ {
+	for i := sort.Search(len(v.order), func(i int) bool { return v.order[i].n > n }); i < len(v.order); i++ {
 		if void := v.byTid[v.order[i].tid]; void.N == v.order[i].n {
+			if len(out) == voidsAtOnce {
+				return out, true
+			}
 			out = append(out, void)
 		}
 	}
-	return out
+	return out, false
 }
 
 // purge forgets from the oldest on what is stale or ended by itself.
@@ -99,8 +102,10 @@ func (r *Room) release(at int64) {
 	}
 }
 
-// restoreVoids makes the voids that the sessions imply, for edges that have met another owner, or none.
+// restoreVoids makes the voids that the sessions imply, for edges that have met another owner, or none. Who left, and whose slot was given on, has no
+// session any more: an edge that does not remember their voids must not trust the passes of that time.
 func (r *Room) restoreVoids() {
+	r.since = r.now + 1
 	for tid, s := range r.state.Inside {
 		switch {
 		case s.Left:
