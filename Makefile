@@ -7,10 +7,10 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test browser race check bench load sim mutants chaos generate build clean postgres
+.PHONY: help demo test browser race check bench load sim sim-room mutants chaos generate build clean postgres
 
 help: ## Show the targets.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 build: bin/stockd bin/caddy ## Build bin/stockd and bin/caddy.
 
@@ -46,8 +46,12 @@ load: postgres ## A flood beyond what a node can do, and 50,000 connections that
 	$(GO) test -tags load -run TestLoad -v -count=1 -timeout 15m ./stockd/api
 
 SEEDS ?= 10000
+PEOPLE ?= 1000000
 sim: ## Simulate SEEDS=10000 runs of a cluster under faults; SEED=7 prints the trace of one.
 	$(GO) run ./sim/cmd $(if $(SEED),-seed $(SEED),-seeds $(SEEDS))
+
+sim-room: ## Simulate a sale of PEOPLE=1000000 at a waiting room under faults; SEED=7 takes another course.
+	$(GO) run ./sim/crowd/cmd -people $(PEOPLE) $(if $(SEED),-seed $(SEED)) $(SIM_FLAGS)
 
 mutants: ## Break the code and the simulated ledger on purpose; each mutant has to be caught.
 	$(GO) run ./sim/cmd -mutants -seeds 2000

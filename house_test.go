@@ -61,6 +61,8 @@ var allowed = map[string][]string{
 	"browser":               {},
 	"sim":                   {"stockd/owner", "stockd/stock", "stockd/order", "room"},
 	"sim/mutants":           {},
+	"sim/crowd":             {"room", "room/draw"},
+	"sim/crowd/cmd":         {"sim/crowd"},
 	"sim/cmd":               {"sim", "sim/mutants"},
 }
 
