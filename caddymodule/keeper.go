@@ -110,6 +110,7 @@ func (k *keeper) start(u keeping, keys *pass.Keyring, log *zap.Logger) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.log = log.With(zap.String("room", k.name))
+	k.keys.Store(keys) // the owner needs them; who asks it waits for the lock
 	if k.owner == nil || !k.owner.serves(&u) {
 		next := u.owner(k)
 		next.configure(u, k.log)
@@ -117,7 +118,6 @@ func (k *keeper) start(u keeping, keys *pass.Keyring, log *zap.Logger) {
 	} else {
 		k.owner.configure(u, k.log)
 	}
-	k.keys.Store(keys) // after there is an owner: who has keys may ask
 	if k.done != nil {
 		k.nudge()
 		return
