@@ -88,3 +88,24 @@ func TestLobbyIsDrawn(t *testing.T) {
 		}
 	}
 }
+
+// TestADrawWaitsForTheValueThatOpsEnter: no earlier than the list is sealed, and the receipt names the source.
+func TestADrawWaitsForTheValueThatOpsEnter(t *testing.T) {
+	e := newEdge(t)
+	opens := time.Now().Add(7 * time.Second).UTC()
+	e.mustLoad("", strings.Replace(shop, "rate 200", "rate 200\n\t\tbeacon entered \"lotto of today\"\n\t\topens "+opens.Format(time.RFC3339Nano), 1))
+	f := e.fan()
+	f.join()
+	enter := func() answer {
+		return e.ops("POST", "/waiting_room/rooms/demo/beacon", `{"beacon":"7 12 19","reason":"drawn on television"}`)
+	}
+	if a := enter(); a.StatusCode != 400 || !strings.Contains(a.text, "not sealed yet") {
+		t.Errorf("before the seal: %d %s", a.StatusCode, a.text)
+	}
+	e.until("the value is taken", func() bool { return enter().StatusCode == 200 })
+	e.until("the draw is done", func() bool { return f.get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
+	receipt, err := draw.ParseReceipt([]byte(f.get("/.wr/v1/demo/receipt").text))
+	if err != nil || receipt.Beacon.Mode() != draw.ModeEntered || receipt.Beacon.Source != "lotto of today" || receipt.Beacon.Value != "7 12 19" {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
