@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,6 +156,9 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&c); err != nil {
 			return adminError(http.StatusBadRequest, "the body: %v", err)
+		}
+		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+			return adminError(http.StatusBadRequest, "the body: one JSON object is wanted, and there is more")
 		}
 	}
 	if c.Action = action; c.Reason == "" {

@@ -7,6 +7,9 @@ import (
 	"net/http/cookiejar"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // TestOneRoomOverSeveralHosts: a place that was got at one host counts at the other, and a host outside is told so.
@@ -77,6 +80,17 @@ func TestSecureCookieNames(t *testing.T) {
 	} {
 		if within(host, "example.com") != want {
 			t.Errorf("%q within example.com: %v", host, !want)
+		}
+	}
+}
+
+// TestJSONIsCheckedAsTheCaddyfileIs: what no Caddyfile can say is refused when it comes as JSON.
+func TestJSONIsCheckedAsTheCaddyfileIs(t *testing.T) {
+	t.Parallel()
+	for want, h := range map[string]Handler{`mode "off"`: {Mode: "off"}, `cookie_domain "com"`: {Mode: modeShadow, CookieDomain: "com"}} {
+		h.Room, h.Status, h.Place, h.Return = "demo", 202, caddy.Duration(time.Hour), "/"
+		if err := h.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestAdminAPI(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.text)
 		}
 	}
-	for body, status := range map[string]int{`{"rate":-3}`: 400, `{"speed":3}`: 400, `{`: 400} {
+	for body, status := range map[string]int{`{"rate":-3}`: 400, `{"speed":3}`: 400, `{`: 400, `{"rate":5}{"rate":6}`: 400} {
 		if a := e.ops("POST", base+"/rate", body); a.StatusCode != status {
 			t.Errorf("%s: %d %s", body, a.StatusCode, a.text)
 		}

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -14,7 +13,6 @@ import (
 
 	"ticketrush/room"
 	"ticketrush/room/draw"
-	"ticketrush/room/openlog"
 )
 
 // Options of a host.
@@ -22,7 +20,6 @@ type Options struct {
 	Name     string             // of the room
 	Settings room.Settings      // with defaults, validated
 	Key      ed25519.PrivateKey // signs the frontier document
-	LogKey   ed25519.PrivateKey // signs the log's checkpoints
 	Store    Store
 	Log      *zap.Logger
 	// Now gives the time that counts for the room, where that is another one than this machine's: all who may own the room should go by one clock. It
@@ -54,8 +51,6 @@ type Host struct {
 	shownAt time.Time
 
 	draw    drawing
-	book    logbook
-	tiles   *openlog.Tiles
 	work    sync.WaitGroup // of the draw
 	entered chan draw.Beacon
 	wake    chan struct{}
@@ -68,8 +63,7 @@ func New(opt Options) *Host {
 		opt.Now = time.Now
 	}
 	return &Host{
-		tiles: openlog.NewTiles(storedLog{opt.Store}),
-		opt:   opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
+		opt: opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
 		failed: ErrNotReady, wake: make(chan struct{}, 1), entered: make(chan draw.Beacon, 1), done: make(chan struct{}),
 	}
 }
@@ -183,21 +177,6 @@ func (h *Host) recover(ctx context.Context) error {
 	if err := h.loadDraw(ctx, r); err != nil {
 		return err
 	}
-	if err := h.loadLog(ctx, r); err != nil {
-		return err
-	}
-	if !found {
-		// A new room begins with a snapshot, so that what is read later has a start. Its log begins with what follows.
-		r.Take(now)
-		r.Stored()
-		state, err := r.Snapshot()
-		if err == nil {
-			err = h.opt.Store.Compact(ctx, &state)
-		}
-		if err != nil {
-			return err
-		}
-	}
 	if !r.Committed() {
 		secret, err := newSecret()
 		if err != nil {
@@ -205,21 +184,24 @@ func (h *Host) recover(ctx context.Context) error {
 		}
 		r.Commit(secret)
 	}
-	if h.book.log.Size() == 0 {
-		r.Restate("the room begins")
-	}
 	first, _ := r.Take(now)
-	if err := h.note(r, &first, set); err != nil {
-		return err
+	if found {
+		err = h.opt.Store.Append(ctx, r.Edition(), &first)
+	} else {
+		// A new room begins with a snapshot, so that what is read later has a start.
+		r.Stored()
+		var state room.State
+		if state, err = r.Snapshot(); err == nil {
+			err = h.opt.Store.Compact(ctx, &state)
+		}
 	}
-	if err := h.opt.Store.Append(ctx, r.Edition(), &first); err != nil {
+	if err != nil {
 		return err
 	}
 	r.Stored()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.room, h.stored, h.failed = r, first.Seq, nil
-	h.stamp()
 	if h.opt.Settings != set {
 		r.Configure(h.opt.Settings)
 	}
@@ -235,7 +217,6 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 	var edition uint16
 	var batch room.Batch
 	var ok bool
-	var unwritten error
 	err := h.under(func() {
 		if h.opt.Strain != nil {
 			h.room.Pressure(h.opt.Strain())
@@ -248,11 +229,9 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 			h.stepDraw(ctx, now)
 		}
 		edition = h.room.Edition()
-		if batch, ok = h.room.Take(now); ok {
-			unwritten = h.note(h.room, &batch, h.opt.Settings)
-		}
+		batch, ok = h.room.Take(now)
 	})
-	if err = cmp.Or(err, unwritten); err != nil {
+	if err != nil {
 		return err
 	}
 	if ok {
@@ -301,7 +280,6 @@ func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) e
 			h.failed = err
 			if err == nil {
 				h.room.Stored()
-				h.stamp()
 				h.took(edition, batch)
 			}
 		}); broken != nil {
@@ -350,18 +328,12 @@ func (h *Host) end(cause error) error {
 	var edition uint16
 	var batch room.Batch
 	var ok bool
-	var unwritten error
 	if err := h.under(func() {
 		h.room.Mark(now)
 		edition = h.room.Edition()
-		if batch, ok = h.room.Take(now); ok {
-			unwritten = h.note(h.room, &batch, h.opt.Settings)
-		}
+		batch, ok = h.room.Take(now)
 	}); err != nil {
 		return err
-	}
-	if unwritten != nil {
-		return unwritten
 	}
 	if ok {
 		cause = h.persist(ctx, edition, &batch)

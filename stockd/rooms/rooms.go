@@ -42,7 +42,6 @@ type Rooms struct {
 	node    *node.Node
 	log     *slog.Logger
 	key     ed25519.PrivateKey // nil: no rooms
-	logKey  ed25519.PrivateKey
 	lanes   *lanes
 	metrics *metrics
 	forward *http.Transport // to other nodes
@@ -87,7 +86,7 @@ func New(cfg Config) (*Rooms, error) {
 		},
 	}
 	if cfg.Keys != nil {
-		r.key, r.logKey = host.FrontierKey(cfg.Keys), host.LogKey(cfg.Keys)
+		r.key = host.FrontierKey(cfg.Keys)
 	}
 	var err error
 	if r.metrics, err = newMetrics(cfg.Registry, r); err != nil {
