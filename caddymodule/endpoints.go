@@ -24,6 +24,12 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, name str
 		h.serveAsset(w, r, asset)
 		return
 	}
+	if part, ok := strings.CutPrefix(name, "log/"); ok && part != "draw" {
+		if get(w, r) {
+			h.serveLog(w, r, part)
+		}
+		return
+	}
 	reads := map[string]http.HandlerFunc{"place": h.servePlace, "receipt": h.serveReceipt, "log/draw": h.serveDraw, "frontier": h.serveFrontier, "frontier/stream": h.serveStream, "page": h.servePage, "stock": h.serveStock}
 	writes := map[string]http.HandlerFunc{"join": h.serveJoin, "claim": h.serveClaim, "renew": h.serveRenew, "leave": h.serveLeave}
 	switch {

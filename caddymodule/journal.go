@@ -19,17 +19,19 @@ import (
 	"ticketrush/room/host"
 )
 
-// journal is a room's log in Caddy's storage: a snapshot, one value per batch after it, and the lobby's list. All of it is under the storage lock of
+// journal is a room's log in Caddy's storage: a snapshot, one value per batch after it, the lobby's list, and the transparency log. All of it is under the storage lock of
 // the room.
 //
 //	waiting_room/‹room›/snapshot.json
 //	waiting_room/‹room›/log/‹batch›.json
 //	waiting_room/‹room›/lobby/‹edition›/‹batch›.txt   the tids of the batches up to this one
+//	waiting_room/‹room›/open/‹first›.jsonl            the transparency log from this entry on, up to the next part, an entry a line
 type journal struct {
 	storage certmagic.Storage
 	dir     string
 	batches int          // stored since the last snapshot
 	lobby   []loggedTids // of these batches
+	open    openParts
 }
 
 // entry is one value of the log.
@@ -102,7 +104,7 @@ func (j *journal) load(ctx context.Context) (snapshot room.State, batches []room
 		}
 	}
 	j.batches = len(batches)
-	return snapshot, batches, true, nil
+	return snapshot, batches, true, j.loadOpen(ctx, snapshot.Log.Size, batches)
 }
 
 func (j *journal) entries(ctx context.Context) (entries []entry, err error) {
@@ -172,6 +174,7 @@ func (j *journal) Append(ctx context.Context, edition uint16, b *room.Batch) err
 	if len(b.Lobby) > 0 {
 		j.lobby = append(j.lobby, loggedTids{edition, b.Lobby})
 	}
+	j.open.add(b.Log)
 	return nil
 }
 
@@ -197,6 +200,9 @@ func (j *journal) Compact(ctx context.Context, snapshot *room.State) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := j.foldOpen(ctx); err != nil {
+		return err
 	}
 	text, err := json.Marshal(snapshot)
 	if err != nil {

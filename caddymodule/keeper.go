@@ -51,6 +51,7 @@ type keeper struct {
 
 	crier   crier
 	wake    chan struct{}
+	openLog *openLog
 	streams atomic.Int64
 	owners  sync.WaitGroup // the present one, and those before it that still store what they decided; and the crier
 }
@@ -100,7 +101,7 @@ func newKeeper(name, edge string) *keeper {
 	now := time.Now()
 	return &keeper{
 		name: name, named: edge, number: pass.RoomNumber(name), edge: room.NewEdge(edge, uint64(now.UnixNano()), now), synced: make(chan struct{}),
-		wake: make(chan struct{}, 1), log: zap.NewNop(),
+		wake: make(chan struct{}, 1), log: zap.NewNop(), openLog: newOpenLog(),
 		crier: crier{queue: make(chan news, newsMax)},
 	}
 }
@@ -140,6 +141,7 @@ func (k *keeper) appoint(next roomOwner) {
 			k.lots.Store(nil)
 			k.through.Store(false)
 			k.crier.last = aspect{}
+			k.openLog.tiles.Purge()
 			k.hideGauges()
 			k.log.Warn("the room begins anew at another owner, which knows neither who waits nor who is inside; begin a new edition to void what was given before")
 		}
@@ -260,6 +262,9 @@ func (k *keeper) sync(ctx context.Context) {
 	if err != nil {
 		k.look(received, true)
 		return
+	}
+	if answer.Fence != report.Fence {
+		k.openLog.tiles.Purge() // after a restore of the ledger to an earlier time the log goes on differently
 	}
 	k.edge.Took(sent, received, &report, answer)
 	k.through.Store(k.edge.Through())

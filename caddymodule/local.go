@@ -119,7 +119,7 @@ func (l *local) serve(ctx context.Context, last *journal) (*journal, error) {
 		}
 	}
 	h := host.New(host.Options{
-		Name: l.k.name, Settings: u.settings, Key: host.FrontierKey(l.k.keys.Load()), Store: j, Log: log, Supply: l.supply,
+		Name: l.k.name, Settings: u.settings, Key: host.FrontierKey(l.k.keys.Load()), LogKey: host.LogKey(l.k.keys.Load()), Store: j, Log: log, Supply: l.supply,
 		Seconds: func(took time.Duration, err error) {
 			metrics.storeSeconds.WithLabelValues(l.k.name).Observe(took.Seconds())
 			if err != nil {
@@ -235,6 +235,15 @@ func (l *local) Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error
 	return h.Receipt(ctx, tid)
 }
 
+// Log implements host.Owner.
+func (l *local) Log(ctx context.Context, path string) ([]byte, error) {
+	h, err := l.present()
+	if err != nil {
+		return nil, err
+	}
+	return h.Log(ctx, path)
+}
+
 // Drawn implements host.Owner.
 func (l *local) Drawn(ctx context.Context, w io.Writer) error {
 	h, err := l.present()
@@ -259,6 +268,11 @@ func (j *journal) copyFrom(ctx context.Context, old *journal) error {
 	if err != nil {
 		return err
 	}
+	open, err := old.list(ctx, old.openDir())
+	if err != nil {
+		return err
+	}
+	keys = append(keys, open...)
 	for _, key := range keys {
 		text, err := old.storage.Load(ctx, key)
 		if err == nil {

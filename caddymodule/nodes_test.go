@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -126,4 +127,22 @@ func (c *nodes) ownerOf(e *edge, name string) (owner *stockdNode) {
 		return false
 	})
 	return owner
+}
+
+// reconcile counts what does not add up in the ledger.
+func (c *nodes) reconcile() (breaks int, err error) {
+	for _, n := range c.all {
+		if n == nil || n.dead {
+			continue
+		}
+		report, err := n.Ledger().Reconcile(context.Background(), ledger.ReconcileOptions{})
+		if err != nil {
+			return 0, err
+		}
+		for _, check := range report.Checks {
+			breaks += len(check.Breaks)
+		}
+		return breaks, nil
+	}
+	return 0, errors.New("no node lives")
 }

@@ -125,6 +125,14 @@ func (r *Room) Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error)
 	return &out, nil
 }
 
+// Log implements host.Owner.
+func (r *Room) Log(ctx context.Context, path string) (part []byte, err error) {
+	err = r.ask(ctx, question{
+		method: http.MethodGet, path: "/log/" + (&url.URL{Path: path}).EscapedPath(), read: func(text []byte) error { part = text; return nil },
+	})
+	return part, err
+}
+
 // drawnWait bounds the reading of a whole draw: a million people are 33 MB.
 const drawnWait = 2 * time.Minute
 

@@ -43,6 +43,7 @@ var roomProblems = []struct {
 	{"code-unknown", http.StatusConflict, room.ErrCodeUnknown},
 	{"closed", http.StatusConflict, room.ErrClosed},
 	{"no-draw", http.StatusNotFound, host.ErrNoDraw},
+	{"no-log", http.StatusNotFound, host.ErrNoLog},
 	{"report", http.StatusUnprocessableEntity, room.ErrReport},
 	{"settings", http.StatusUnprocessableEntity, ErrRoomSettings},
 	{"request", http.StatusBadRequest, ErrRoomRequest},

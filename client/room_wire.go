@@ -20,6 +20,7 @@ import (
 //	POST {room}/ban      RoomBan                     POST {room}/change  host.Change
 //	POST {room}/redeem   RoomRedeem → RoomRedeemed   POST {room}/codes   RoomIssue → RoomCodes
 //	GET  {room}/receipt?tid=  → draw.Receipt         GET  {room}/draw    → package draw's file
+//	GET  {room}/log/…         → a file of package openlog
 //
 // The answer to a sync is EncodeSynced's. GET of RoomsPath itself lists all rooms ([]RoomState), with ?here=1 those that the node owns. A refusal is a RoomProblem.
 const RoomsPath = "/internal/v1/rooms"

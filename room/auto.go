@@ -8,6 +8,7 @@ type auto struct {
 	rate     float64 // 0 until the first tick
 	pressure float64 // the worst since the last step
 	p99      float64 // ms; the worst since the last step
+	eased    bool    // the last step was a decrease
 	next     int64
 }
 
@@ -37,10 +38,20 @@ func (a *auto) tick(at int64, demand func() bool) {
 	case a.pressure >= pressureHigh, a.target > 0 && a.p99 > a.target:
 		a.rate = max(a.min, a.rate*autoDecrease)
 		a.next += autoStep
+		a.eased = true
 	case demand():
+		a.eased = false
 		a.rate = min(a.max, a.rate+max(0.5, (a.max-a.min)/60))
 	}
 	a.pressure, a.p99 = 0, 0
+}
+
+// why says what the frontier moves by, where that is not the rate alone.
+func (a *auto) why() string {
+	if a.on && a.eased {
+		return "pressure"
+	}
+	return ""
 }
 
 // feel takes a report of the site, from 0 (idle) to 1 (at its limit); from pressureHigh on the rate goes down.

@@ -132,7 +132,7 @@ func (r *Room) open(at int64) {
 	line := min(mainWaits, uint64(n)-slow)
 	slow = min(slowWaits, max(slow, uint64(n)-line))
 	l.owed = max(0, l.owed-float64(slow))
-	r.advance(at, line, slow, "")
+	r.advance(at, line, slow, r.auto.why())
 }
 
 // advance opens so many more places of each group.
@@ -163,7 +163,7 @@ func (r *Room) advance(at int64, line, slow uint64, reason string) {
 func (r *Room) OpenPlaces(now time.Time, n uint64, reason string) {
 	at := r.step(now)
 	r.lane.last = max(r.lane.last, at)
-	r.advance(at, min(n, r.waiting(GroupMain)), 0, reason)
+	r.advance(at, min(n, r.waiting(GroupMain)), 0, "manual: "+reason)
 }
 
 // bucket is a token bucket.

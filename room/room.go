@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ticketrush/room/merkle"
 )
 
 // TickEvery is how often a driver should call Tick. Claims are served as they come while there are passes for all of them, else by rank every
@@ -141,6 +143,12 @@ func (r *Room) Configure(set Settings) {
 	}
 	r.auto.configure(r.set)
 	r.adopt()
+}
+
+// Restate says the limits in force once more: to a log that begins later than the room.
+func (r *Room) Restate(reason string) {
+	limits, config := r.state.Limits, r.state.Config
+	r.do(Record{Kind: KindLimits, Limits: &limits, Config: &config, Reason: reason})
 }
 
 // SetLimits changes rate and max_active by hand; a zero leaves that one as it is.
@@ -285,6 +293,12 @@ func (r *Room) mark(at int64) {
 
 // Stored says that the batch taken last is durable: only now its frontier, and its draw, may be seen.
 func (r *Room) Stored() { r.shown, r.shownDraw = r.taken, r.takenDraw }
+
+// Log gives the transparency log as the last Logged has it; of a room that was restored, as the snapshot has it.
+func (r *Room) Log() merkle.Edge { return r.state.Log.Clone() }
+
+// Logged notes the transparency log as of the batch taken last, so that a snapshot has it.
+func (r *Room) Logged(log merkle.Edge) { r.state.Log = log }
 
 // Dirty says whether there are changes to take.
 func (r *Room) Dirty() bool { return len(r.out) > 0 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+
+	"ticketrush/room/merkle"
 )
 
 // State is what a room must not forget. It changes by records only, so that a log of them rebuilds it. Times are Unix milliseconds.
@@ -27,6 +29,7 @@ type State struct {
 	Inside   map[Tid]Session       `json:"inside"`
 	Banned   map[Tid]int64         `json:"banned,omitempty"` // until
 	Granted  uint64                `json:"granted"`          // passes of this edition
+	Log      merkle.Edge           `json:"log"`              // of the transparency log, with all up to this state: a driver that keeps one says so (Logged)
 
 	nextFree int64 // nothing is to be purged before; a hint for purge
 }
@@ -111,6 +114,7 @@ type Batch struct {
 	At      int64    `json:"at"`
 	Records []Record `json:"records"`
 	Lobby   Tids     `json:"lobby,omitempty"` // tids that entered the draw; a driver keeps them in order, for ever
+	Log     [][]byte `json:"log,omitempty"`   // entries of the transparency log that say what the batch does; the driver adds and keeps them, for ever
 }
 
 func newState(base int64) State {
@@ -176,7 +180,7 @@ func (s *State) anew(base int64) {
 	fresh := newState(base)
 	fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
 	fresh.Through, fresh.Opens = s.Through, s.Opens
-	fresh.Fence, fresh.Seq, fresh.At = s.Fence, s.Seq, s.At
+	fresh.Fence, fresh.Seq, fresh.At, fresh.Log = s.Fence, s.Seq, s.At, s.Log
 	for name, e := range s.Edges {
 		fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Since: e.Since, Heard: e.Heard, acked: e.acked}
 	}

@@ -20,6 +20,7 @@ type memory struct {
 	batches  []room.Batch
 	found    bool
 	lobby    room.Tids
+	log      [][]byte
 }
 
 func (m *memory) Load(context.Context) (room.State, []room.Batch, bool, error) {
@@ -33,7 +34,13 @@ func (m *memory) LoadLobby(_ context.Context, _ uint16, each func(room.Tids) err
 func (m *memory) Append(_ context.Context, _ uint16, batch *room.Batch) error {
 	m.batches = append(m.batches, *batch)
 	m.lobby = append(m.lobby, batch.Lobby...)
+	m.log = append(m.log, batch.Log...)
 	return nil
+}
+
+func (m *memory) ReadLog(_ context.Context, from, to int64) ([][]byte, error) {
+	size := int64(len(m.log))
+	return m.log[min(from, size):min(to, size)], nil
 }
 
 func (m *memory) Compact(_ context.Context, snapshot *room.State) error {

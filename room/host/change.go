@@ -41,6 +41,9 @@ func (h *Host) Change(ctx context.Context, c Change) error {
 	if c.Reason == "" {
 		return invalid(`give a "reason": it is kept with the change, and published`)
 	}
+	if len(c.Reason) > whyMax {
+		return invalid(`"reason" has %d bytes, at most %d`, len(c.Reason), whyMax)
+	}
 	seq, err := h.act(func(rm *room.Room) error {
 		if c.Action == "beacon" {
 			return h.enter(c.Beacon)

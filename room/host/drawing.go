@@ -22,7 +22,8 @@ type drawing struct {
 	list    draw.List
 	sealed  *draw.Sealed
 	drawn   *draw.Drawn
-	busy    bool // a worker has the list, or waits for the beacon
+	log     *draw.LogHead // of the room's log when the draw was stored, or when this host began
+	busy    bool          // a worker has the list, or waits for the beacon
 }
 
 // newSecret is what a room commits to.
@@ -245,20 +246,21 @@ func (h *Host) enter(value string) error {
 	}
 }
 
-// published gives the draw, once it is stored.
-func (h *Host) published() (drawn *draw.Drawn, err error) {
+// published gives the draw once it is stored, and a state of the log that has it.
+func (h *Host) published() (drawn *draw.Drawn, log *draw.LogHead, err error) {
 	_, err = h.act(func(rm *room.Room) error {
 		if drawn = h.draw.drawn; rm.Drawn() == nil || drawn == nil {
 			return ErrNoDraw
 		}
+		log = h.draw.log
 		return nil
 	})
-	return drawn, err
+	return drawn, log, err
 }
 
 // Receipt implements Owner.
 func (h *Host) Receipt(_ context.Context, tid room.Tid) (*draw.Receipt, error) {
-	drawn, err := h.published()
+	drawn, _, err := h.published()
 	if err != nil {
 		return nil, err
 	}
@@ -271,9 +273,9 @@ func (h *Host) Receipt(_ context.Context, tid room.Tid) (*draw.Receipt, error) {
 
 // Drawn implements Owner.
 func (h *Host) Drawn(_ context.Context, w io.Writer) error {
-	drawn, err := h.published()
+	drawn, log, err := h.published()
 	if err != nil {
 		return err
 	}
-	return drawn.WriteFile(w, nil)
+	return drawn.WriteFile(w, log)
 }

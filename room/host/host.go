@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"ticketrush/room"
 	"ticketrush/room/draw"
+	"ticketrush/room/openlog"
 )
 
 // Options of a host.
@@ -20,6 +22,7 @@ type Options struct {
 	Name     string             // of the room
 	Settings room.Settings      // with defaults, validated
 	Key      ed25519.PrivateKey // signs the frontier document
+	LogKey   ed25519.PrivateKey // signs the log's checkpoints
 	Store    Store
 	Log      *zap.Logger
 	// Now gives the time that counts for the room, where that is another one than this machine's: all who may own the room should go by one clock. It
@@ -51,6 +54,8 @@ type Host struct {
 	shownAt time.Time
 
 	draw    drawing
+	book    logbook
+	tiles   *openlog.Tiles
 	work    sync.WaitGroup // of the draw
 	entered chan draw.Beacon
 	wake    chan struct{}
@@ -63,7 +68,8 @@ func New(opt Options) *Host {
 		opt.Now = time.Now
 	}
 	return &Host{
-		opt: opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
+		tiles: openlog.NewTiles(storedLog{opt.Store}),
+		opt:   opt, log: opt.Log.With(zap.String("room", opt.Name)), changed: make(chan struct{}), waiters: map[room.Tid][]chan room.Decision{},
 		failed: ErrNotReady, wake: make(chan struct{}, 1), entered: make(chan draw.Beacon, 1), done: make(chan struct{}),
 	}
 }
@@ -177,6 +183,21 @@ func (h *Host) recover(ctx context.Context) error {
 	if err := h.loadDraw(ctx, r); err != nil {
 		return err
 	}
+	if err := h.loadLog(ctx, r); err != nil {
+		return err
+	}
+	if !found {
+		// A new room begins with a snapshot, so that what is read later has a start. Its log begins with what follows.
+		r.Take(now)
+		r.Stored()
+		state, err := r.Snapshot()
+		if err == nil {
+			err = h.opt.Store.Compact(ctx, &state)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if !r.Committed() {
 		secret, err := newSecret()
 		if err != nil {
@@ -184,24 +205,21 @@ func (h *Host) recover(ctx context.Context) error {
 		}
 		r.Commit(secret)
 	}
-	first, _ := r.Take(now)
-	if found {
-		err = h.opt.Store.Append(ctx, r.Edition(), &first)
-	} else {
-		// A new room begins with a snapshot, so that what is read later has a start.
-		r.Stored()
-		var state room.State
-		if state, err = r.Snapshot(); err == nil {
-			err = h.opt.Store.Compact(ctx, &state)
-		}
+	if h.book.log.Size() == 0 {
+		r.Restate("the room begins")
 	}
-	if err != nil {
+	first, _ := r.Take(now)
+	if err := h.note(r, &first, set); err != nil {
+		return err
+	}
+	if err := h.opt.Store.Append(ctx, r.Edition(), &first); err != nil {
 		return err
 	}
 	r.Stored()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.room, h.stored, h.failed = r, first.Seq, nil
+	h.stamp()
 	if h.opt.Settings != set {
 		r.Configure(h.opt.Settings)
 	}
@@ -217,6 +235,7 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 	var edition uint16
 	var batch room.Batch
 	var ok bool
+	var unwritten error
 	err := h.under(func() {
 		if h.opt.Strain != nil {
 			h.room.Pressure(h.opt.Strain())
@@ -229,9 +248,11 @@ func (h *Host) turn(ctx context.Context, tick bool) error {
 			h.stepDraw(ctx, now)
 		}
 		edition = h.room.Edition()
-		batch, ok = h.room.Take(now)
+		if batch, ok = h.room.Take(now); ok {
+			unwritten = h.note(h.room, &batch, h.opt.Settings)
+		}
 	})
-	if err != nil {
+	if err = cmp.Or(err, unwritten); err != nil {
 		return err
 	}
 	if ok {
@@ -280,6 +301,7 @@ func (h *Host) persist(ctx context.Context, edition uint16, batch *room.Batch) e
 			h.failed = err
 			if err == nil {
 				h.room.Stored()
+				h.stamp()
 				h.took(edition, batch)
 			}
 		}); broken != nil {
@@ -328,12 +350,18 @@ func (h *Host) end(cause error) error {
 	var edition uint16
 	var batch room.Batch
 	var ok bool
+	var unwritten error
 	if err := h.under(func() {
 		h.room.Mark(now)
 		edition = h.room.Edition()
-		batch, ok = h.room.Take(now)
+		if batch, ok = h.room.Take(now); ok {
+			unwritten = h.note(h.room, &batch, h.opt.Settings)
+		}
 	}); err != nil {
 		return err
+	}
+	if unwritten != nil {
+		return unwritten
 	}
 	if ok {
 		cause = h.persist(ctx, edition, &batch)

@@ -10,3 +10,8 @@ import (
 func FrontierKey(keys *pass.Keyring) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(keys.Derive("frontier/ed25519", ed25519.SeedSize))
 }
+
+// LogKey signs the checkpoints of the logs of all rooms that share a keys file.
+func LogKey(keys *pass.Keyring) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(keys.Derive("log/ed25519", ed25519.SeedSize))
+}

@@ -57,6 +57,8 @@ type Owner interface {
 	IssueCodes(ctx context.Context, n uint32, reason string) (first uint32, err error)
 	// Receipt gives the proof of a place that was drawn, or ErrNoDraw.
 	Receipt(ctx context.Context, tid room.Tid) (*draw.Receipt, error)
+	// Log gives a part of the room's transparency log, by its path: "checkpoint", "tile/…" as package openlog has them; or ErrNoLog.
+	Log(ctx context.Context, path string) ([]byte, error)
 	// Drawn writes the whole draw, as package draw's file, or gives ErrNoDraw before anything is written.
 	Drawn(ctx context.Context, w io.Writer) error
 	// Change carries out what ops ask for.
@@ -69,9 +71,12 @@ type Store interface {
 	Load(ctx context.Context) (snapshot room.State, batches []room.Batch, found bool, err error)
 	// LoadLobby gives the tids of all batches of the present edition, in their order.
 	LoadLobby(ctx context.Context, edition uint16, each func(room.Tids) error) error
-	// Append makes a batch durable. It may be called again with the same batch.
+	// ReadLog gives the entries of the transparency log from index from up to, and without, index to: those of all batches, in their order, as far as there
+	// are any. Anybody may call it, at any time after Load.
+	ReadLog(ctx context.Context, from, to int64) ([][]byte, error)
+	// Append makes a batch durable, with its part of the lobby's list and of the log. It may be called again with the same batch.
 	Append(ctx context.Context, edition uint16, batch *room.Batch) error
-	// Compact stores a snapshot; batches up to it are not needed any more, but for their tids.
+	// Compact stores a snapshot; batches up to it are not needed any more, but for their tids and their part of the log.
 	Compact(ctx context.Context, snapshot *room.State) error
 	// Due says that so much was appended since the last snapshot that one should be made.
 	Due() bool

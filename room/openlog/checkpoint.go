@@ -16,7 +16,7 @@ const CheckpointMax = 16 << 10
 
 // Checkpoint is the head of a log: https://c2sp.org/tlog-checkpoint.
 type Checkpoint struct {
-	Origin string // names the log: its address without scheme, such as tickets.example.com/.wr/v1/spring-tour/log
+	Origin string // names the log, such as ticketrush/room/spring-tour
 	Size   int64
 	Root   tlog.Hash
 }

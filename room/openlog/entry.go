@@ -33,6 +33,11 @@ const (
 	KindEdition  Kind = "edition" // a new edition voids all places
 	KindGrant    Kind = "grant"   // a place by hand
 	KindLate     Kind = "late"    // a lobby token that came too late for the seal, now first of the arrivals
+
+	KindCodes       Kind = "codes"        // so many more access codes were issued
+	KindCodeRevoked Kind = "code_revoked" // one of them opens no more places
+	KindPassthrough Kind = "passthrough"  // the edges hold nobody back
+	KindEnforce     Kind = "enforce"      // they do again
 )
 
 // Head is what every entry has.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"ticketrush/client"
 	"ticketrush/room"
@@ -105,4 +106,18 @@ type writer struct {
 func (w *writer) Write(b []byte) (int, error) {
 	w.begun = true
 	return w.to.Write(b)
+}
+
+// serveLog gives a part of the room's transparency log.
+func (r *Rooms) serveLog(w http.ResponseWriter, a *ask) {
+	var part []byte
+	h, err := a.owner()
+	if err == nil {
+		part, err = h.Log(a.Context(), strings.TrimPrefix(a.verb, "log/"))
+	}
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	write(w, http.StatusOK, "application/octet-stream", part)
 }

@@ -42,6 +42,7 @@ type Rooms struct {
 	node    *node.Node
 	log     *slog.Logger
 	key     ed25519.PrivateKey // nil: no rooms
+	logKey  ed25519.PrivateKey
 	lanes   *lanes
 	metrics *metrics
 	forward *http.Transport // to other nodes
@@ -86,7 +87,7 @@ func New(cfg Config) (*Rooms, error) {
 		},
 	}
 	if cfg.Keys != nil {
-		r.key = host.FrontierKey(cfg.Keys)
+		r.key, r.logKey = host.FrontierKey(cfg.Keys), host.LogKey(cfg.Keys)
 	}
 	var err error
 	if r.metrics, err = newMetrics(cfg.Registry, r); err != nil {

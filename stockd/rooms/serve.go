@@ -87,6 +87,9 @@ type serveFunc func(*Rooms, http.ResponseWriter, *ask)
 
 // route is what answers a request, and how large its body may be.
 func route(method, verb string) (serveFunc, int64) {
+	if method == http.MethodGet && strings.HasPrefix(verb, "log/") {
+		return withRoom((*Rooms).serveLog), client.RoomBodyMax
+	}
 	switch method + " " + verb {
 	case "PUT ":
 		return (*Rooms).serveEnter, client.RoomBodyMax

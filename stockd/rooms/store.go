@@ -19,7 +19,7 @@ const (
 	bytesTimes = 4 // the size of the last snapshot
 )
 
-// store keeps a room in the ledger, for one life of its host. Only the host's goroutine calls it.
+// store keeps a room in the ledger, for one life of its host. Only the host's goroutine calls it, but for ReadLog.
 type store struct {
 	lanes   *lanes
 	db      *ledger.DB
@@ -33,7 +33,7 @@ type store struct {
 
 var _ host.Store = (*store)(nil)
 
-// record is a batch without its tids, which have rows of their own.
+// record is a batch without its tids and its part of the log, which have rows of their own.
 type record struct {
 	Seq     uint64        `json:"seq"`
 	At      int64         `json:"at"`
@@ -120,7 +120,7 @@ func (s *store) Append(ctx context.Context, edition uint16, batch *room.Batch) e
 		for i := range batch.Lobby {
 			raw = append(raw, batch.Lobby[i][:]...)
 		}
-		s.pending = &ledger.RoomBatch{Seq: int64(batch.Seq), Body: body, Edition: int32(edition), Tids: raw, Now: s.now()}
+		s.pending = &ledger.RoomBatch{Seq: int64(batch.Seq), Body: body, Edition: int32(edition), Tids: raw, Log: batch.Log, Now: s.now()}
 	}
 	err := s.lanes.with(ctx, func(lane *ledger.RoomLane) error { return lane.Append(s.owner, s.pending) })
 	if err != nil {
@@ -130,6 +130,24 @@ func (s *store) Append(ctx context.Context, edition uint16, batch *room.Batch) e
 	s.bytes += len(s.pending.Body)
 	return nil
 }
+
+// ReadLog implements host.Store.
+func (s *store) ReadLog(ctx context.Context, from, to int64) (entries [][]byte, err error) {
+	rows, err := s.db.RoomLog(ctx, s.owner.Room, from, int32(min(to-from, logAtOnce)))
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		if row.N != from+int64(i) {
+			return nil, fmt.Errorf("the log of room %s has entry %d where entry %d should be", s.owner.Room, row.N, from+int64(i))
+		}
+		entries = append(entries, row.Entry)
+	}
+	return entries, nil
+}
+
+// logAtOnce bounds the entries that are read at once: as many as a tile has.
+const logAtOnce = 256
 
 // Compact implements host.Store.
 func (s *store) Compact(ctx context.Context, snapshot *room.State) error {

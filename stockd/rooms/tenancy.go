@@ -106,7 +106,7 @@ func (t *tenancy) live() (err error) {
 		}
 	}()
 	h := host.New(host.Options{
-		Name: t.name, Settings: t.settings.WithDefaults(), Key: r.key, Log: zapLog(r.log), Now: r.node.Now, Strain: r.strain, Supply: t.supply.Load,
+		Name: t.name, Settings: t.settings.WithDefaults(), Key: r.key, LogKey: r.logKey, Log: zapLog(r.log), Now: r.node.Now, Strain: r.strain, Supply: t.supply.Load,
 		Store: &store{
 			lanes: r.lanes, db: r.node.Ledger(), now: r.node.Now,
 			owner: ledger.RoomOwner{Room: t.name, Part: int32(t.part), Session: t.tenure.session, Epoch: t.tenure.epoch},
