@@ -159,10 +159,14 @@ func (m *edges) compare(t *rapid.T) {
 	if got := c.total(GroupMain); got != uint64(len(m.ranks)) {
 		t.Fatalf("the owner counts %d places, the edges gave %d", got, len(m.ranks))
 	}
+	// Every bucket holds one rank, until a line has more ranks than it may have buckets; then counts are right to a bucket of the line that has most.
+	slack := 0
+	if len(m.ranks) > bucketsMax {
+		slack = int(m.room.state.Gone[ClassArrival].Width)
+	}
 	for i, rank := range m.ranks {
-		// With few ranks every bucket holds one, unless lines of ended processes were merged.
-		if got := c.countUpTo(GroupMain, rank); got != uint64(i+1) {
-			t.Fatalf("up to rank %d the owner counts %d, the edges gave %d", rank, got, i+1)
+		if got := int(c.countUpTo(GroupMain, rank)); got < i+1-slack || got > i+1+slack {
+			t.Fatalf("up to rank %d the owner counts %d, the edges gave %d; a bucket has %d", rank, got, i+1, slack)
 		}
 	}
 }
