@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,9 +41,19 @@ type countsAnswer struct {
 }
 
 type leftOf struct {
-	at     time.Time
-	supply room.Supply
+	at       time.Time
+	supply   room.Supply
+	sections []sectionLeft
 }
+
+// sectionLeft is what is left of a section or an area of an event.
+type sectionLeft struct {
+	Name string `json:"name"`
+	Left int64  `json:"left"`
+}
+
+// sectionsMax bounds the sections that are kept of an event, and told to whoever waits.
+const sectionsMax = 200
 
 func newCountsCache() (*countsCache, error) {
 	answers, err := lru.New[string, *countsAnswer](countsMax)
@@ -76,6 +87,24 @@ func (c *countsCache) left(event string) *int64 {
 	return nil
 }
 
+// sections gives what is left of an event, section by section; nil when that is not known.
+func (c *countsCache) sections(event string) []sectionLeft {
+	if c.supply(event) == nil {
+		return nil
+	}
+	l, _ := c.events.Get(event)
+	return l.sections
+}
+
+// add counts a segment's free seats; a section may have several segments.
+func (l *leftOf) add(section string, free int64) {
+	if i := slices.IndexFunc(l.sections, func(s sectionLeft) bool { return s.Name == section }); i >= 0 {
+		l.sections[i].Left += free
+	} else if section != "" && len(l.sections) < sectionsMax {
+		l.sections = append(l.sections, sectionLeft{section, free})
+	}
+}
+
 // returnsShare is how much of what is in holds is taken as about to come back, where nobody says when holds end.
 const returnsShare = 10
 
@@ -88,12 +117,20 @@ func (c *countsCache) learn(event string, body []byte, at time.Time) {
 			Held     int64  `json:"held"`
 			Sold     int64  `json:"sold"`
 		} `json:"totals"`
+		Segments []struct {
+			Section string `json:"section"`
+			Free    int64  `json:"free"`
+		} `json:"segments"`
 	}
 	if json.Unmarshal(body, &doc) == nil && doc.Totals.Free != nil {
 		t := doc.Totals
-		c.events.Add(event, leftOf{at, room.Supply{
+		l := leftOf{at: at, supply: room.Supply{
 			Left: *t.Free, Returning: (t.Held + returnsShare - 1) / returnsShare, SoldOut: t.Capacity > 0 && t.Sold == t.Capacity,
-		}})
+		}}
+		for _, s := range doc.Segments {
+			l.add(s.Section, s.Free)
+		}
+		c.events.Add(event, l)
 	}
 }
 

@@ -149,17 +149,13 @@ func (h *Handler) writePlace(w http.ResponseWriter, v visit) {
 	h.describe(w, view)
 	writeJSON(w, http.StatusOK, placeJSON{
 		Tid: v.tid.String(), Rank: strconv.FormatUint(v.rank, 10), Class: room.RankClass(v.rank), Place: v.place,
-		InDraw: v.rank == 0 && h.told(v.tid), Bound: v.bound(), State: view.Standing,
+		InDraw: v.inDraw(), Bound: v.bound(), State: view.Standing,
 		Position: view.Position, WaitS: wholeSeconds(view.Wait), NextPollMs: jitter(view.NextPoll).Milliseconds(),
 	})
 }
 
-// told says whether the owner knows of a visitor of the lobby.
-func (h *Handler) told(tid room.Tid) bool {
-	h.keeper.mu.RLock()
-	defer h.keeper.mu.RUnlock()
-	return h.keeper.edge.Told(tid)
-}
+// inDraw says whether the room's owner has stored that this place of the lobby will be drawn. The place itself says so, at every edge.
+func (v *visit) inDraw() bool { return v.place != "" && v.rank == 0 && v.flags&pass.InDraw != 0 }
 
 func randomTid() (tid room.Tid) {
 	_, _ = rand.Read(tid[:]) // never fails
@@ -190,6 +186,19 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 		var err error
 		if v, err = h.join(r.Context(), h.tidOf(&in), flags); err != nil {
 			h.refusal(w, err)
+			return
+		}
+	}
+	if !v.inDraw() && v.rank == 0 && h.keeper.phase() == room.PhaseLobby {
+		// Nobody said in time that the owner has it, here or at another edge. It may be told twice: the draw's list is a set.
+		again, err := h.join(r.Context(), v.tid, v.flags)
+		if err != nil {
+			h.refusal(w, err)
+			return
+		}
+		v.flags = again.flags
+		if err := h.signPlace(&v); err != nil {
+			h.notReady(w)
 			return
 		}
 	}
@@ -232,7 +241,9 @@ func (h *Handler) join(ctx context.Context, tid room.Tid, flags pass.Flags) (v v
 	if rank == 0 {
 		ctx, cancel := context.WithTimeout(ctx, lobbyPatience)
 		defer cancel()
-		k.whenSynced(ctx, func(e *room.Edge) bool { return e.InDraw(mark) })
+		if k.whenSynced(ctx, func(e *room.Edge) bool { return e.InDraw(mark) }) {
+			flags |= pass.InDraw
+		}
 	} else if urgent {
 		k.nudge() // the frontier may open for this place at once
 	}
@@ -301,14 +312,15 @@ func (h *Handler) noPlace(w http.ResponseWriter) {
 }
 
 type stockJSON struct {
-	Left *int64 `json:"left"`
+	Left     *int64        `json:"left"`
+	Sections []sectionLeft `json:"sections,omitempty"`
 }
 
 // serveStock says what is left of the room's event, as far as the edge knows.
 func (h *Handler) serveStock(w http.ResponseWriter, r *http.Request) {
 	var out stockJSON
 	if h.Event != "" {
-		out.Left = h.app.counts.left(h.Event)
+		out.Left, out.Sections = h.app.counts.left(h.Event), h.app.counts.sections(h.Event)
 	}
 	body, err := json.Marshal(out)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/caddymodule/page"
 	"ticketrush/room"
+	"ticketrush/room/draw"
 )
 
 func init() {
@@ -131,7 +132,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("waiting_room %s: bypass: %w", h.Room, err)
 	}
 	var err error
-	if h.page, err = page.New(h.PageDir); err != nil {
+	if h.page, err = page.New(h.PageDir, draw.VerifyScript); err != nil {
 		return fmt.Errorf("waiting_room %s: the page: %w", h.Room, err)
 	}
 	set, given := h.settings()

@@ -142,7 +142,9 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 	}
 	var b bytes.Buffer
 	err := h.page.Render(&b, page.Data{
-		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), State: string(view.Standing), Position: view.Position,
+		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), Position: view.Position,
+		State: h.pageState(v, view), BeginsS: h.begins(view), InDraw: v.inDraw(), Bound: v.bound(),
+		Drawn:       v.place != "" && v.rank != 0 && room.RankClass(v.rank) == room.ClassLobby,
 		WaitSeconds: wholeSeconds(view.Wait), NextPollMs: firstPoll(v, view), Lang: page.PickLocale(r.Header.Get("Accept-Language")),
 		NoJSRefreshSeconds: refresh, StockLeft: stock,
 	})
@@ -164,6 +166,37 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes())
 	}
+}
+
+// pageState gives the state that the page shows.
+func (h *Handler) pageState(v visit, view room.View) string {
+	switch phase := h.keeper.phase(); {
+	case v.place == "" && phase == room.PhaseLobby:
+		return "lobby-new"
+	case view.Standing == room.StandingLobby && phase == room.PhaseDrawing:
+		return "drawing"
+	case view.Standing == room.StandingQueued && view.Position == 1 && view.Wait == 0:
+		return "next" // in a full house
+	}
+	return string(view.Standing)
+}
+
+// begins gives the seconds until what somebody waits for who has no number yet.
+func (h *Handler) begins(view room.View) int64 {
+	h.keeper.mu.RLock()
+	defer h.keeper.mu.RUnlock()
+	d := h.keeper.edge.Document()
+	if d == nil {
+		return 0
+	}
+	at := d.OpensAt
+	if view.Standing == room.StandingAnnounced {
+		at = d.LobbyAt
+	}
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, wholeSeconds(time.Duration(at.UnixMilli()-h.keeper.edge.Time(time.Now()))*time.Millisecond))
 }
 
 // firstPoll lets somebody whose turn may be now ask at once.

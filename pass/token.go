@@ -28,6 +28,7 @@ const (
 	Priority                   // class 0
 	SlowLane                   // class 3
 	Test                       // made by a load test
+	InDraw                     // the room's owner has stored that this place of the lobby will be drawn
 )
 
 // Sizes of a token. TextLen is the length of base64url(Size bytes); it divides evenly, so each token has exactly one text.

@@ -3,7 +3,6 @@ package room
 import (
 	"encoding/base64"
 	"fmt"
-	"slices"
 
 	"ticketrush/room/draw"
 )
@@ -103,9 +102,6 @@ func (e *Edge) LobbyMark() uint64 { return e.lobby.taken + uint64(len(e.lobby.ti
 
 // InDraw says whether the owner has stored everybody up to the mark.
 func (e *Edge) InDraw(mark uint64) bool { return e.lobby.taken >= mark }
-
-// Told says whether the owner has stored what this edge knows of a visitor of the lobby.
-func (e *Edge) Told(tid Tid) bool { return !slices.Contains(e.lobby.tids, tid) }
 
 // Draw gives what is known of the draw; nil before it is sealed.
 func (e *Edge) Draw() *DrawView { return e.owner.Lobby.Draw }

@@ -54,7 +54,7 @@ func TestDraw(t *testing.T) {
 	r.syncEdge(other, start, start)
 	now := start.Add(10 * time.Second)
 	for i := range 100 {
-		if rank := r.join(now, tid(i%60), ClassArrival); rank != 0 || !r.edge.Told(tid(i%60)) {
+		if rank := r.join(now, tid(i%60), ClassArrival); rank != 0 || !r.edge.InDraw(r.edge.LobbyMark()) {
 			t.Fatal("a place of the lobby has a rank, or is not told")
 		}
 		if _, err := other.Join(now, tid(50+i%50), ClassArrival); err != nil {
@@ -66,9 +66,10 @@ func TestDraw(t *testing.T) {
 	}
 	r.syncEdge(other, now, now)
 	// The next one is never told: the edge is cut off until after the seal.
-	if _, err := other.Join(now, tid(777), ClassArrival); err != nil || other.Told(tid(777)) {
+	if _, err := other.Join(now, tid(777), ClassArrival); err != nil || other.InDraw(other.LobbyMark()) {
 		t.Fatal(err)
 	}
+	untold := other.LobbyMark()
 	now = opens.Add(-lobbyClose * time.Millisecond)
 	r.sync(now)
 	if _, sealed := r.hold(now); sealed {
@@ -87,8 +88,8 @@ func TestDraw(t *testing.T) {
 		t.Error("somebody was let in before the opening")
 	}
 	r.syncEdge(other, now, now)
-	if other.Told(tid(777)) != true || other.Draw().Drawn.Seed != drawn.Seed() {
-		t.Error("the other edge does not know of the draw")
+	if other.InDraw(untold) || other.Draw().Drawn.Seed != drawn.Seed() {
+		t.Error("the other edge does not know of the draw, or says that somebody is in it who is not")
 	}
 	now = opens
 	r.Tick(now)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,8 +25,15 @@ var assetTypes = map[string]string{
 	"page.js":   "text/javascript; charset=utf-8",
 	"line.js":   "text/javascript; charset=utf-8",
 	"alerts.js": "text/javascript; charset=utf-8",
+	"view.js":   "text/javascript; charset=utf-8",
+	"key.js":    "text/javascript; charset=utf-8",
+	"proof.js":  "text/javascript; charset=utf-8",
+	verifyName:  "text/javascript; charset=utf-8",
 	"logo.svg":  "image/svg+xml",
 }
+
+// verifyName is the asset that comes from elsewhere: see New.
+const verifyName = "verify.js"
 
 type asset struct {
 	body, gz    []byte
@@ -49,22 +57,39 @@ func (p *Page) assetQuery(name string) (string, error) {
 	return name + "?v=" + a.etag[3:11], nil
 }
 
-func loadAssets(files source) (map[string]asset, error) {
-	out := make(map[string]asset, len(assetTypes))
+// textName is the module with the texts of a language. It is no part of the document, so that what is the same for everybody is compressed once.
+func textName(lang string) string { return "text." + lang + ".js" }
+
+func loadAssets(files source, locales map[string]locale) (map[string]asset, error) {
+	out := make(map[string]asset, len(assetTypes)+len(locales))
+	for lang, l := range locales {
+		text, err := json.Marshal(l)
+		if err != nil {
+			return nil, fmt.Errorf("write the texts of %s: %w", lang, err)
+		}
+		if out[textName(lang)], err = newAsset(fmt.Appendf(nil, "export default %s;\n", text), assetTypes["page.js"]); err != nil {
+			return nil, err
+		}
+	}
 	for name, contentType := range assetTypes {
 		body, err := files.read(name)
 		if err != nil {
 			return nil, fmt.Errorf("read the page's asset %s: %w", name, err)
 		}
-		gz, err := compress(body)
-		if err != nil {
+		if out[name], err = newAsset(body, contentType); err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(body)
-		etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		out[name] = asset{body: body, gz: gz, contentType: contentType, etag: etag}
 	}
 	return out, nil
+}
+
+func newAsset(body []byte, contentType string) (asset, error) {
+	gz, err := compress(body)
+	if err != nil {
+		return asset{}, err
+	}
+	sum := sha256.Sum256(body)
+	return asset{body: body, gz: gz, contentType: contentType, etag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
 }
 
 func compress(body []byte) ([]byte, error) {
@@ -83,7 +108,10 @@ func compress(body []byte) ([]byte, error) {
 }
 
 // source reads a file from the operator's directory when it is there, else the embedded one.
-type source struct{ dir string }
+type source struct {
+	dir    string
+	verify []byte
+}
 
 // overrideMax bounds one file of an operator's directory: the page must stay small to survive the rush it is made for.
 const overrideMax = 1 << 20
@@ -99,6 +127,9 @@ func (s source) read(name string) ([]byte, error) {
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err
 		}
+	}
+	if name == verifyName {
+		return s.verify, nil
 	}
 	if path.Dir(name) == "." {
 		name = path.Join("static", name)

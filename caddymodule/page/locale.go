@@ -3,6 +3,7 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -48,23 +49,20 @@ type locale map[string]string
 func loadLocales(files source) (map[string]locale, error) {
 	out := make(map[string]locale, len(Locales))
 	for _, name := range Locales {
-		body, err := files.read("locales/" + name + ".json")
-		if err != nil {
-			return nil, fmt.Errorf("read the locale %s: %w", name, err)
-		}
-		var l locale
-		if err := json.Unmarshal(body, &l); err != nil {
-			return nil, fmt.Errorf("locales/%s.json: %w", name, err)
+		// An operator's locale may be partial: what it leaves out is as shipped.
+		l := locale{}
+		for _, from := range []source{{}, files} {
+			body, err := from.read("locales/" + name + ".json")
+			if err != nil {
+				return nil, fmt.Errorf("read the locale %s: %w", name, err)
+			}
+			var texts locale
+			if err := json.Unmarshal(body, &texts); err != nil {
+				return nil, fmt.Errorf("locales/%s.json: %w", name, err)
+			}
+			maps.Copy(l, texts)
 		}
 		out[name] = l
-	}
-	// An operator's locale may be partial: what it leaves out is in the default language rather than empty.
-	for key, text := range out[DefaultLocale] {
-		for _, l := range out {
-			if l[key] == "" {
-				l[key] = text
-			}
-		}
 	}
 	return out, nil
 }

@@ -23,12 +23,19 @@ type Data struct {
 	// Return is the path, with query, that the visitor asked for and goes to when admitted. Anything but a local path becomes "/".
 	// A query parameter refresh=0 in it switches the refresh without JavaScript off.
 	Return string
-	// State is lobby, queued, eligible, admitted, paused or ended; empty when the visitor has no place yet.
+	// State is announced, lobby, drawing, queued, next, eligible, admitted, soldout, paused or ended; in the lobby "lobby-new", and elsewhere empty,
+	// when the visitor has no place yet.
 	State string
 	// Position is the visitor's number in the line from 1 on; 0 means not known.
 	Position int64
 	// WaitSeconds is the estimated wait, rounded up; 0 with a Position means not known.
 	WaitSeconds int64
+	// BeginsS is how many seconds it is until the lobby opens (announced) or the sale does (lobby, drawing); 0 means not known.
+	BeginsS int64
+	// InDraw says that the room's owner has stored that this place will be drawn, Drawn that it was.
+	InDraw, Drawn bool
+	// Bound says that the place is bound to this browser's key, so that only its scripts can claim it.
+	Bound bool
 	// NextPollMs is when the page should ask for the first time; 0 means at once.
 	NextPollMs int64
 	// Lang is one of Locales, usually from PickLocale; anything else becomes "en". Dir is "ltr" or "rtl"; empty means the language's own.
@@ -46,15 +53,16 @@ type Page struct {
 	assets    map[string]asset
 }
 
-// New loads the embedded page; files in overrideDir, when that is not empty, replace the embedded ones of the same name.
-func New(overrideDir string) (*Page, error) {
-	files := source{dir: overrideDir}
+// New loads the embedded page; files in overrideDir, when that is not empty, replace the embedded ones of the same name. verifyScript is the module
+// verify.js, which checks a receipt of the draw; it belongs to the draw's own package.
+func New(overrideDir string, verifyScript []byte) (*Page, error) {
+	files := source{dir: overrideDir, verify: verifyScript}
 	p := &Page{templates: map[string]*template.Template{}}
 	var err error
 	if p.locales, err = loadLocales(files); err != nil {
 		return nil, err
 	}
-	if p.assets, err = loadAssets(files); err != nil {
+	if p.assets, err = loadAssets(files, p.locales); err != nil {
 		return nil, err
 	}
 	text, err := files.read("page.html")
@@ -78,7 +86,7 @@ func (p *Page) compile(text, lang string, l locale) (*template.Template, error) 
 		return nil, fmt.Errorf("parse page.html: %w", err)
 	}
 	var b bytes.Buffer
-	if err := fixed.Execute(&b, map[string]any{"T": map[string]string(l), "Lang": lang}); err != nil {
+	if err := fixed.Execute(&b, map[string]any{"T": map[string]string(l), "Lang": lang, "Modules": []string{"view.js", textName(lang), "line.js", "alerts.js", "proof.js", "key.js"}}); err != nil {
 		return nil, fmt.Errorf("fill page.html with the texts of %s: %w", lang, err)
 	}
 	t, err := template.New("page.html").Parse(b.String())
@@ -91,10 +99,11 @@ func (p *Page) compile(text, lang string, l locale) (*template.Template, error) 
 // view is what the template sees.
 type view struct {
 	Data
-	Heading, Lead, Ahead, Wait, Stock, Auto string
-	Short                                   bool // more people ahead than tickets left
-	Now, Stop, Resume                       string
-	Script                                  map[string]any
+	Heading, Lead, AheadLabel, Ahead, WaitLabel, Wait, Stock, Auto string
+	Words                                                          bool // Ahead is a time in words
+	Short                                                          bool // more people ahead than tickets left
+	Now, Stop, Resume                                              string
+	Script                                                         map[string]any
 }
 
 // Render writes the page for one visitor. The output is a whole document in UTF-8.
@@ -119,24 +128,47 @@ func (p *Page) Render(w io.Writer, d Data) error {
 
 func (v *view) setTexts(l locale) {
 	state := v.State
-	if _, ok := l["h_"+state]; !ok {
+	switch _, known := l["h_"+state]; {
+	case state == "lobby-new":
+		v.Heading, v.Lead = l["h_new"], l["p_lobby"]
+	case !known:
 		state = "new"
+		fallthrough
+	default:
+		v.Heading, v.Lead = l["h_"+state], l["p_"+state]
 	}
-	v.State, v.Heading, v.Lead = state, l["h_"+state], l["p_"+state]
+	v.State = state
 	ahead := max(v.Position-1, 0)
-	if v.Position > 0 {
-		v.Ahead = l.number(roughly(ahead))
-		v.Wait = l.wait(v.WaitSeconds)
-		if state == "queued" && ahead == 0 && v.WaitSeconds == 0 {
-			v.Lead = l["p_next"]
-		}
+	switch {
+	case v.Position > 0:
+		v.AheadLabel, v.Ahead = l["ahead"], l.number(roughly(ahead))
+		v.WaitLabel, v.Wait = l["wait"], l.wait(v.WaitSeconds)
+	case v.BeginsS > 0:
+		v.setOpening(l)
 	}
 	if v.StockLeft != nil {
 		v.Stock = l.number(roughly(max(*v.StockLeft, 0)))
-		v.Short = state == "queued" && v.Position > 0 && ahead > *v.StockLeft
+		v.Short = (state == "queued" || state == "next") && v.Position > 0 && ahead > *v.StockLeft
 	}
 	if v.NoJSRefreshSeconds > 0 {
 		v.Auto = strings.ReplaceAll(l["auto_on"], "{n}", fmt.Sprint(v.NoJSRefreshSeconds))
+	}
+}
+
+// setOpening says how long it is until something begins, and whether the visitor is in the draw.
+func (v *view) setOpening(l locale) {
+	v.Ahead, v.Words = l.wait(v.BeginsS), true
+	if v.State == "announced" {
+		v.AheadLabel = l["lobby_in"]
+		return
+	}
+	v.AheadLabel = l["opens_in"]
+	if v.State != "lobby" && v.State != "drawing" {
+		return
+	}
+	v.WaitLabel, v.Wait = l["draw"], l["in_draw_wait"]
+	if v.InDraw {
+		v.Wait = l["in_draw"]
 	}
 }
 

@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func newPage(t testing.TB) *Page {
 	t.Helper()
-	p, err := New("")
+	p, err := New("", []byte("export const verify = 1;\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +56,7 @@ func TestRenderEveryStateInEveryLanguage(t *testing.T) {
 	p := newPage(t)
 	leftover := regexp.MustCompile(`\{\{|\[\[|no value|\{[a-z]\}`)
 	for _, lang := range Locales {
-		for _, state := range []string{"", "lobby", "queued", "eligible", "admitted", "paused", "ended", "nonsense"} {
+		for _, state := range []string{"", "announced", "lobby-new", "lobby", "drawing", "queued", "next", "eligible", "admitted", "soldout", "paused", "ended", "nonsense"} {
 			d := queued()
 			d.Lang, d.State = lang, state
 			html := render(t, p, d)
@@ -127,16 +129,13 @@ func TestStaysSmallOnTheWire(t *testing.T) {
 	for _, lang := range Locales {
 		d := queued()
 		d.Lang = lang
-		doc, err := compress([]byte(render(t, p, d)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		total := len(doc)
-		for name := range assetTypes {
+		doc := len(render(t, p, d)) // as it goes out: it is each visitor's own
+		total := doc
+		for _, name := range append(slices.Collect(maps.Keys(assetTypes)), textName(lang)) {
 			_, gz, _, _, _ := p.Asset(name)
 			total += len(gz)
 		}
-		t.Logf("%s: document %d, all together %d bytes", lang, len(doc), total)
+		t.Logf("%s: document %d, all together %d bytes", lang, doc, total)
 		if total > 30_000 {
 			t.Errorf("%s: %d bytes over the wire, more than 30,000", lang, total)
 		}
@@ -183,7 +182,7 @@ func TestOverrideDirectory(t *testing.T) {
 	}
 	write("brand.css", ":root{--accent:green}")
 	write("locales/en.json", `{"h_queued":"Nearly there"}`)
-	p, err := New(dir)
+	p, err := New(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,8 +193,11 @@ func TestOverrideDirectory(t *testing.T) {
 	if html := render(t, p, queued()); !strings.Contains(html, "Nearly there") {
 		t.Error("the operator's text is not shown")
 	}
+	if body, _, _, _, _ := p.Asset("text.en.js"); !bytes.Contains(body, []byte(`"h_queued":"Nearly there"`)) || !bytes.Contains(body, []byte(`"h_next":"You are next"`)) {
+		t.Errorf("the texts of the scripts are %.200s", body)
+	}
 	write("page.html", "{{.Nope")
-	if _, err := New(dir); err == nil {
+	if _, err := New(dir, nil); err == nil {
 		t.Error("a broken template was accepted")
 	}
 }
@@ -211,21 +213,53 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// TestTheNextInLineOfAFullHouseIsToldSo: an unknown wait and nobody ahead means that somebody has to leave first.
+// TestTheNextInLineOfAFullHouseIsToldSo: an unknown wait is not shown as a short one.
 func TestTheNextInLineOfAFullHouseIsToldSo(t *testing.T) {
 	t.Parallel()
 	p := newPage(t)
-	render := func(wait int64) string {
-		var b strings.Builder
-		if err := p.Render(&b, Data{Room: "demo", State: "queued", Position: 1, WaitSeconds: wait, Lang: "en"}); err != nil {
-			t.Fatal(err)
+	html := render(t, p, Data{Room: "demo", State: "next", Position: 1, Lang: "en"})
+	for _, want := range []string{`id="heading">You are next<`, `id="lead">We let you in as soon as somebody leaves.<`, `id="wait">not known yet`} {
+		if !strings.Contains(html, want) {
+			t.Errorf("no %q", want)
 		}
-		return b.String()
 	}
-	if html := render(0); !strings.Contains(html, `id="lead">You are next.`) || !strings.Contains(html, `id="wait">not known yet`) {
-		t.Error("they are promised a time, or not told that they are next")
-	}
-	if html := render(1); strings.Contains(html, `id="lead">You are next.`) || !strings.Contains(html, `id="wait">under a minute`) {
+	html = render(t, p, Data{Room: "demo", State: "queued", Position: 1, WaitSeconds: 1, Lang: "en"})
+	if strings.Contains(html, `id="heading">You are next`) || !strings.Contains(html, `id="wait">under a minute`) {
 		t.Error("a known wait is not shown")
+	}
+}
+
+// TestWhatComesFirstIsSaid: how long it is until the lobby and the sale, and the truth about the draw, without a script.
+func TestWhatComesFirstIsSaid(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	for _, c := range []struct {
+		name   string
+		data   Data
+		want   []string
+		absent []string
+	}{
+		{"announced", Data{State: "announced", BeginsS: 700}, []string{"The lobby opens in", "10–15 min"}, []string{`action="/r/leave"`, "The draw</dt>"}},
+		{"nobody yet", Data{State: "lobby-new", BeginsS: 90}, []string{"Opens in", "1–2 min", `action="/r/join"`, "Coming early is no advantage"}, []string{`action="/r/leave"`}},
+		{"told", Data{State: "lobby", BeginsS: 90, InDraw: true}, []string{"Opens in", "You are in</dd>"}, []string{"Confirming</dd>"}},
+		{"not told yet", Data{State: "lobby", BeginsS: 90}, []string{"Confirming</dd>"}, []string{"You are in</dd>"}},
+		{"drawing", Data{State: "drawing", BeginsS: 3, InDraw: true}, []string{"The order is being drawn", "You are in</dd>"}, nil},
+		{"drawn", Data{State: "queued", Position: 5, Drawn: true}, []string{`href="/r/receipt"`}, nil},
+		{"bound", Data{State: "eligible", Bound: true}, []string{"Switch JavaScript on"}, []string{`action="/r/claim"`}},
+		{"unbound", Data{State: "eligible"}, []string{`action="/r/claim"`}, []string{"Switch JavaScript on"}},
+	} {
+		c.data.Room, c.data.Base, c.data.Lang = "demo", "/r", "en"
+		html := render(t, p, c.data)
+		html = regexp.MustCompile(`(?s)<script type="application/json".*?</script>`).ReplaceAllString(html, "")
+		for _, want := range c.want {
+			if !strings.Contains(html, want) {
+				t.Errorf("%s: no %q", c.name, want)
+			}
+		}
+		for _, absent := range c.absent {
+			if strings.Contains(html, absent) {
+				t.Errorf("%s: there is %q", c.name, absent)
+			}
+		}
 	}
 }

@@ -62,6 +62,9 @@ export function pollEvery(table, waitSeconds) {
   return (row ?? table.at(-1))[1];
 }
 
+/** When those ask again at the latest whom the next ones who leave let in: they are few, whatever the length of the line. */
+export const pollNear = (ahead) => (ahead < 20 ? 3000 : ahead < 200 ? 10_000 : Infinity);
+
 /** Spreads a delay by ±25 % so that a crowd does not ask in step. */
 export const jitter = (ms) => ms * (0.75 + Math.random() * 0.5);
 

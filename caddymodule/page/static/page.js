@@ -2,15 +2,15 @@
 // Nothing here decides anything: the room's owner does, when it is asked for the claim.
 import * as line from './line.js';
 import * as alerts from './alerts.js';
+import * as proof from './proof.js';
+import {deviceKey} from './key.js';
+import {$, number, room, show as draw, speak, t, trouble} from './view.js';
 
-const $ = (id) => document.getElementById(id);
-const room = JSON.parse($('wr-room').textContent);
-const t = JSON.parse($('wr-text').textContent);
-const format = new Intl.NumberFormat(document.documentElement.lang, {numberingSystem: 'latn'});
-const number = (n) => format.format(n);
 const nonceKey = `wr_${room.room}_nonce`;
-const startKey = `wr_${room.room}_start`;
+const seenKey = `wr_${room.room}_seen`;
+const askKey = `wr_${room.room}_ask`;
 
+let key;               // this browser's, null where there is none
 let place = null;      // the answer to join, with rank as BigInt
 let doc = null;        // the frontier document
 let pace = new line.Pace();
@@ -20,15 +20,18 @@ let errors = 0;
 let timer = 0;
 let asked = 0;         // when the last turn began
 let busy = false;
-let left = false;
+let over = false;      // left, or the place is another browser's: nothing is asked any more
 let called = false;
-let spoken = 0;
-let opening = 0;
+let challenge = '';
+let pressed = false;   // "enter" was pressed
+let full = false;      // a claim was told that nobody has left yet
+let drawn = null;      // the receipt, as {found}; found is null where there is none
+let receiptAt = 0;     // when to ask for it
 
 class Problem extends Error {
   constructor(status, body, retryMs) {
     super(body?.title || `status ${status}`);
-    Object.assign(this, {status, body, retryMs});
+    Object.assign(this, {status, body, retryMs, kind: (body?.type || '').split('/').at(-1)});
   }
 }
 
@@ -45,15 +48,15 @@ async function ask(method, path, body) {
   return {status: answer.status, ...data};
 }
 
-function store(area, key, value) {
+function store(area, name, value) {
   try {
-    if (value === null) area().removeItem(key);
-    else if (value !== undefined) area().setItem(key, value);
-    return area().getItem(key);
+    if (value === null) area().removeItem(name);
+    else if (value !== undefined) area().setItem(name, value);
+    return area().getItem(name);
   } catch { return null; } // storage may be forbidden: the place then hangs on its cookie alone
 }
-const local = (key, value) => store(() => localStorage, key, value);
-const session = (key, value) => store(() => sessionStorage, key, value);
+const local = (name, value) => store(() => localStorage, name, value);
+const session = (name, value) => store(() => sessionStorage, name, value);
 
 function nonce() {
   const old = local(nonceKey);
@@ -63,84 +66,138 @@ function nonce() {
   return local(nonceKey, fresh) ?? undefined;
 }
 
-async function join() {
-  const key = nonce();
-  const answer = await ask('POST', 'join', key ? {nonce: key} : {});
-  if (place && place.tid !== answer.tid) local(startKey, null);
-  place = {...answer, rank: BigInt(answer.rank || 0)};
+async function join(anew = false) {
+  if (key === undefined) key = await deviceKey();
+  const answer = await ask('POST', 'join', {...(key ? {key: key.text} : {nonce: nonce()}), ...(anew && {anew})});
+  if (place && place.tid !== answer.tid) draw.forget();
+  // What the owner has stored stays stored, whatever another edge knows of it.
+  const sure = place?.tid === answer.tid && place.in_draw;
+  place = {...answer, rank: BigInt(answer.rank || 0), in_draw: answer.in_draw || sure};
 }
 
 /** One round: look, decide, show. Gives the milliseconds until the next. */
 async function round() {
   // The place first, since it is stamped by its time; a room that gives none any more says so in its document.
   const refused = place ? null : await join().catch((e) => e);
+  if (refused?.kind === 'place-of-another-browser') return elsewhere();
   doc = await ask('GET', 'frontier');
-  if (doc.passthrough) return enter(room.return); // ops hold nobody back
-  if (doc.state === 'ended') return show('ended', 60_000);
-  if (refused) throw refused;
   clock = doc.now ? Date.parse(doc.now) - Date.now() : 0;
+  if (doc.passthrough) return enter();
+  if (doc.state === 'ended') return show('ended', 60_000);
+  if (doc.state === 'announced') return opening('announced', doc.lobby_at);
+  if (refused) throw refused;
   if (edition !== null && doc.edition !== edition) {
     // A new edition voids every place: everybody starts again, each at their own moment.
     edition = doc.edition;
-    place = null;
+    place = drawn = null;
     pace = new line.Pace();
     return Math.random() * 5000;
   }
   edition = doc.edition;
-  if (doc.state === 'open' && place.state === 'lobby') await join();
-  if (doc.state === 'lobby' || place.state === 'lobby') return lobby();
+  remember();
+  if (doc.state === 'lobby' || doc.state === 'drawing') return lobby();
+  if (!place.rank) await join();
+  if (!place.rank) return opening('drawing', doc.opens_at);
   pace.add(doc, place);
   const turn = place.state === 'admitted' || place.state === 'eligible' || place.rank <= line.frontierOf(doc, place);
+  await lot();
   if (doc.state === 'paused' && place.state !== 'admitted') return show('paused', every());
   if (turn) return myTurn();
-  called = false;
-  return show('queued', every());
+  called = pressed = full = false;
+  if (doc.stock?.sold_out) return show('soldout', every());
+  return show(ahead() === 0 ? 'next' : 'queued', every());
 }
 
 const ahead = () => Math.max(0, line.position(doc, place) - 1);
 
 function wait() {
   const speed = pace.speed(doc, place);
-  if (doc.state === 'paused') return null;
+  if (doc.state === 'paused' || doc.stock?.sold_out) return null;
   if (speed > 0) return ahead() / speed;
   return line.isFull(doc) ? null : place.wait_s || null;
 }
 
-const every = () => line.pollEvery(doc.poll, wait());
+// With an unknown wait the table asks for patience; the few at the front of a full house are called as soon as somebody leaves.
+const every = () => Math.min(line.pollEvery(doc.poll, wait()), line.pollNear(ahead()));
 
-function lobby() {
-  const opens = doc.opens_at ? Date.parse(doc.opens_at) - clock - Date.now() : null;
-  show('lobby');
-  if (opens === null) return every();
-  // The first round after the opening is spread over ten seconds by the visitor's id, the rounds before it by the usual jitter.
-  const first = Math.max(opens, 0) + 500 + line.spread(place.tid) * 10_000;
-  const usual = line.pollEvery(doc.poll, Math.max(opens, 0) / 1000);
+/** Keeps what was published before the draw, to hold the receipt against it. */
+function remember() {
+  const seen = JSON.parse(local(seenKey) || '{}');
+  if (seen.edition !== doc.edition) Object.keys(seen).forEach((name) => delete seen[name]);
+  seen.edition = doc.edition;
+  seen.commitment ??= doc.commitment;
+  seen.root ??= doc.draw?.sealed?.root;
+  local(seenKey, JSON.stringify(seen));
+}
+
+async function lobby() {
+  // Until the owner has said that this place will be drawn, it is asked again: any edge may be told twice.
+  if (doc.state === 'lobby' && !place.in_draw) await join();
+  return opening(doc.state, doc.opens_at);
+}
+
+function opening(state, at) {
+  const left = at ? Date.parse(at) - clock - Date.now() : null;
+  show(state);
+  if (left === null) return every();
+  // The first round after the moment is spread over ten seconds by the visitor's id, the rounds before it by the usual jitter.
+  const first = Math.max(left, 0) + 500 + line.spread(place?.tid) * 10_000;
+  const usual = state === 'lobby' && !place.in_draw ? 3000 : line.pollEvery(doc.poll, Math.max(left, 0) / 1000);
   return first < usual * 1.5 ? -first : usual;
 }
 
+/** Learns the place's number in the draw: the receipts of a whole lobby are asked for over minutes, or when somebody wants theirs. */
+async function lot(now = false) {
+  if (drawn || place.class !== 1) return;
+  const count = doc.draw?.sealed?.count || 0;
+  receiptAt ||= Date.now() + line.spread(place.tid.slice(6)) * count / 2;
+  if (!now && Date.now() < receiptAt) return;
+  drawn = {found: await proof.receipt(ask)};
+}
+
+async function verify() {
+  try {
+    await lot(true);
+    const {found} = drawn;
+    const known = JSON.parse(local(seenKey) || '{}');
+    draw.proof(found ? await proof.check(t, found, place, room.room, known) : {ok: false, text: t.no_proof});
+  } catch { trouble(t.busy); }
+  show();
+}
+
+/** Whether the visitor wants to be asked before they are let in. */
+const wantsToBeAsked = () => local(askKey) === '1';
+
 async function myTurn() {
-  show(place.state === 'admitted' ? 'admitted' : 'eligible');
+  show(place.state === 'admitted' ? 'admitted' : full ? 'next' : 'eligible');
   if (!called) {
     called = true;
     alerts.call(t, room.title, $('notify'));
-    $('alert').textContent = document.hidden ? t.turn_note : t.turn_alert;
+    $('alert').textContent = wantsToBeAsked() ? t.turn_ask : document.hidden ? t.turn_note : t.turn_alert;
   }
-  // Somebody who looks elsewhere loses nothing by it: the pass starts to run when they come back.
-  return document.hidden ? 10_000 : claim();
+  // Somebody who looks elsewhere, or is not ready, loses nothing by it: the pass starts to run when they come back.
+  return !pressed && (document.hidden || wantsToBeAsked()) ? 10_000 : claim();
 }
 
 async function claim() {
   let answer;
   try {
-    answer = await ask('POST', 'claim', {});
+    const proven = key && challenge ? {key: key.text, challenge, signature: await key.sign(challenge)} : {};
+    answer = await ask('POST', 'claim', proven);
   } catch (e) {
+    const before = challenge;
+    challenge = e.body?.challenge || '';
+    if (e.kind === 'place-of-another-browser' || (challenge && !key)) return elsewhere();
+    if (e.kind === 'proof-required' && challenge && !before) return claim();
     if (e.status !== 401) throw e;
-    place = null;
+    if (e.kind === 'no-place') place = null;
     return 500;
   }
+  challenge = answer.challenge || '';
   if (answer.state === 'admitted') return enter(answer.return);
   place.state = answer.state || 'queued';
-  $('lead').textContent = t.p_next;
+  full = true;
+  show('next');
   return -(answer.next_poll_ms || 2000) * (0.9 + Math.random() * 0.2);
 }
 
@@ -155,11 +212,28 @@ function enter(where) {
   }
   session('wr_entered', [...before, Date.now()].join());
   show('admitted');
-  local(startKey, null);
+  draw.forget();
   alerts.calm();
   const to = (room.return && room.return !== '/' ? room.return : where || '/').split('#')[0];
   setTimeout(() => location.replace(to), 700);
   return Infinity;
+}
+
+/** The cookie is a copy of another browser's place, or this browser lost its key. */
+function elsewhere() {
+  over = true;
+  place = null;
+  return show('elsewhere', Infinity);
+}
+
+async function rejoin() {
+  const anew = document.body.dataset.state === 'elsewhere';
+  over = false;
+  challenge = '';
+  if (anew) {
+    try { await join(true); } catch (e) { return trouble(e.body?.detail || t.busy); }
+  }
+  schedule(-1);
 }
 
 async function leave() {
@@ -169,90 +243,24 @@ async function leave() {
   } catch (e) {
     if (e.status !== 401) { trouble(t.busy); return schedule(5000); }
   }
-  left = true;
-  place = null;
+  over = true;
+  place = drawn = null;
   local(nonceKey, null);
-  local(startKey, null);
+  draw.forget();
   show('left');
 }
 
-/* ---- showing ---- */
-
+/** Shows a state; without one, the same again. */
 function show(state, next) {
-  document.body.dataset.state = state;
-  if ($('heading').textContent !== t[`h_${state}`]) $('heading').textContent = t[`h_${state}`];
-  const isNext = state === 'queued' && ahead() === 0 && line.isFull(doc);
-  if ($('lead').textContent !== t.p_next || state !== 'eligible') $('lead').textContent = isNext ? t.p_next : t[`p_${state}`];
-  const counted = state === 'queued' || state === 'paused';
-  $('ticket').hidden = !counted && state !== 'lobby';
-  $('wait-cell').hidden = !counted;
-  $('track').hidden = !counted;
-  $('enter').hidden = state !== 'eligible';
-  $('rejoin').hidden = state !== 'left';
-  const over = ['left', 'ended', 'admitted'].includes(state); // nobody needs to be called any more
-  $('sound').hidden = over;
-  $('notify').hidden = over || !alerts.canNotify();
-  $('leave').hidden = over;
-  $('reference').hidden = !place;
-  if (place) $('code').textContent = (place.tid || '').slice(0, 8).toUpperCase().replace(/(.{4})/, '$1-');
-  showStock(counted);
-  if (counted) showLine();
-  else if (state === 'lobby') showOpening();
-  if (state !== 'eligible') {
-    alerts.calm();
-    document.title = counted ? `${number(line.roughly(ahead()))} · ${room.title}` : `${t[`h_${state}`]} · ${room.title}`;
+  if (!state && !doc) {
+    $('ask').setAttribute('aria-pressed', wantsToBeAsked());
+    return next;
   }
+  draw(state ?? document.body.dataset.state, {
+    place, doc, clock, drawn: drawn?.found, bound: Boolean(key), ahead: place && doc ? ahead() : 0, wait: place && doc ? wait() : null,
+    asks: wantsToBeAsked(),
+  });
   return next;
-}
-
-function showLine() {
-  const n = ahead();
-  const words = line.waitText(t, number, wait());
-  $('ahead-label').textContent = t.ahead;
-  $('ahead').textContent = number(line.roughly(n));
-  $('wait').textContent = words;
-  const start = Math.max(Number(local(startKey)) || 0, n);
-  local(startKey, String(start));
-  const done = start ? Math.round(100 * (1 - n / start)) : 100;
-  $('track').setAttribute('aria-valuenow', done);
-  $('fill').style.inlineSize = `${done}%`;
-  if (Date.now() - spoken >= 60_000) {
-    spoken = Date.now();
-    $('status').textContent = t.announce.replace('{ahead}', number(line.roughly(n))).replace('{wait}', words);
-  }
-}
-
-function showStock(counted) {
-  const stock = doc?.stock?.left;
-  const known = counted && Number.isFinite(stock);
-  $('stock-line').hidden = !known;
-  $('honest').hidden = !known || ahead() <= stock;
-  if (known) $('stock').textContent = number(line.roughly(stock));
-}
-
-function showOpening() {
-  $('ahead-label').textContent = t.opens_in;
-  clearInterval(opening);
-  const at = doc.opens_at ? Date.parse(doc.opens_at) : null;
-  $('ticket').hidden = at === null;
-  const draw = () => {
-    if (document.body.dataset.state !== 'lobby') return clearInterval(opening);
-    const s = Math.max(0, Math.round((at - clock - Date.now()) / 1000));
-    const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
-    const two = (n) => String(n).padStart(2, '0');
-    $('ahead').textContent = (d ? `${d} · ` : '') + (d || h ? `${two(h)}:` : '') + `${two(m)}:${two(s % 60)}`;
-  };
-  if (at === null) return;
-  draw();
-  opening = setInterval(draw, 1000);
-}
-
-function trouble(text) {
-  $('trouble').hidden = !text;
-  if (text) $('trouble').textContent = text;
-  $('live').hidden = false;
-  $('live').classList.toggle('off', Boolean(text));
-  $('live-text').textContent = text ? t.live_off : t.live_on;
 }
 
 /* ---- rounds ---- */
@@ -266,7 +274,7 @@ function schedule(ms) {
 }
 
 async function run() {
-  if (left || busy) return;
+  if (over || busy) return;
   busy = true;
   asked = Date.now();
   let next;
@@ -288,7 +296,7 @@ async function run() {
 
 /** Looks again soon when somebody returns, never sooner than three seconds after the last time. */
 function hurry() {
-  if (left || document.hidden) return;
+  if (over || document.hidden) return;
   schedule(-Math.max(0, asked + 3000 - Date.now()));
 }
 
@@ -298,13 +306,23 @@ alerts.setUp($('sound'), $('notify'));
 document.addEventListener('visibilitychange', hurry);
 addEventListener('online', hurry);
 addEventListener('pageshow', (e) => { if (e.persisted) hurry(); });
-$('enter').addEventListener('click', () => { called = true; schedule(-1); });
-$('rejoin').addEventListener('click', () => { left = false; schedule(-1); });
+$('enter').addEventListener('click', () => { called = pressed = true; schedule(-1); });
+$('rejoin').addEventListener('click', rejoin);
+$('verify').addEventListener('click', verify);
+$('ask').addEventListener('click', () => {
+  local(askKey, wantsToBeAsked() ? null : '1');
+  show();
+  if (!wantsToBeAsked()) hurry();
+});
+$('stock-line').addEventListener('toggle', async (e) => {
+  if (e.target.open) draw.sections(await ask('GET', 'stock').catch(() => ({})));
+});
 $('leave').addEventListener('click', () => $('leave-dialog').showModal());
 $('leave-dialog').addEventListener('close', (e) => { if (e.target.returnValue === 'yes') leave(); e.target.returnValue = ''; });
 $('copy').addEventListener('click', async () => {
   try {
     await navigator.clipboard.writeText($('code').textContent);
+    speak(t.copied);
     $('copy').textContent = t.copied;
     setTimeout(() => { $('copy').textContent = t.copy; }, 2000);
   } catch { getSelection().selectAllChildren($('code')); }
