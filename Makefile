@@ -31,7 +31,7 @@ test: postgres ## All unit, property, integration and cluster tests, on a privat
 
 # The first time, building Caddy for it takes up to ten minutes on two busy cores; its tests then take about one.
 browser: postgres build ## Walk through the demo in a real Chromium: room, map, hold, bank, tickets, admin.
-	chromium=$$(scripts/need-chromium.sh) && CHROMIUM="$$chromium" $(GO) test -tags browser -count=1 -timeout 10m ./browser
+	chromium=$$(scripts/need-chromium.sh) && axe=$$(scripts/need-axe.sh) && CHROMIUM="$$chromium" AXE="$$axe" $(GO) test -tags browser -count=1 -timeout 10m ./browser
 
 race: postgres ## All tests under the race detector, the nodes of the cluster tests too.
 	$(GO) test -race $(TEST_FLAGS) ./...

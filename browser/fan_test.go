@@ -50,6 +50,8 @@ type fan struct {
 	t    *testing.T
 	name string
 	ctx  context.Context
+	// scriptless says that the fan switched scripts off, so that whoever switches them on for a look switches them off again.
+	scriptless bool
 
 	mu       sync.Mutex                    // over what the browser tells meanwhile
 	troubles []string                      // what the browser complained about
