@@ -70,15 +70,18 @@ func (r *Room) Tick(now time.Time) []Decision {
 	at := r.step(now)
 	r.roll(at)
 	r.auto.tick(at, r.demand)
-	lost := r.tokens.fill(at, r.rate())
+	lost := r.tokens.fill(at, r.rate(), len(r.pending) > 0)
 	r.release(at)
 	var out []Decision
 	if r.phase(at) != PhaseOpen {
 		r.lane.last, r.opened = at, at
 	} else {
 		r.makeUp(lost)
-		full := at >= r.opened+openEvery
+		full := at >= r.served+serveEvery
 		if full {
+			r.served = at
+		}
+		if at >= r.opened+openEvery {
 			r.opened = at
 			r.open(at)
 		}

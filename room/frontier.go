@@ -172,10 +172,23 @@ type bucket struct {
 	last   int64
 }
 
-// fill adds what the rate gives; the bucket holds half a second's worth, at least one. It gives what did not fit.
-func (b *bucket) fill(at int64, rate float64) (lost float64) {
-	full := b.tokens + rate*float64(at-b.last)/1000
-	b.tokens = min(full, max(1, rate/2))
+// bucketSpan is for how long a bucket gathers what nobody takes: what is between two services, and a little for ticks that come late. It is what ten seconds
+// may have beyond the rate, so it is less than 2 % of them.
+const bucketSpan = 0.18
+
+// stallMax is for how long, in seconds, a room that stood still makes up for what it owed to those who waited.
+const stallMax = 1
+
+// fill adds what the rate gives; the bucket holds bucketSpan's worth, at least one, and what became due while somebody waited for it. It gives what
+// did not fit.
+func (b *bucket) fill(at int64, rate float64, awaited bool) (lost float64) {
+	passed := float64(at-b.last) / 1000
+	full := b.tokens + rate*passed
+	most := max(1, rate*bucketSpan)
+	if awaited {
+		most += rate * min(passed, stallMax)
+	}
+	b.tokens = min(full, most)
 	b.last = at
 	return full - b.tokens
 }

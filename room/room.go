@@ -9,10 +9,11 @@ import (
 )
 
 // TickEvery is how often a driver should call Tick. Claims are served as they come while there are passes for all of them, else by rank every
-// openEvery, when the frontier moves.
+// serveEvery; the frontier moves every openEvery.
 const (
-	TickEvery = 25 * time.Millisecond
-	openEvery = 250
+	TickEvery  = 25 * time.Millisecond
+	openEvery  = 250
+	serveEvery = 125
 )
 
 // Why something is refused.
@@ -42,6 +43,7 @@ type Room struct {
 	unmarked bool
 	marked   int64
 	opened   int64 // last move of the frontier
+	served   int64 // when claims were last served by rank
 
 	lobby   Tids // of the records in out
 	sealing bool // the driver has the list

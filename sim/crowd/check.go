@@ -22,7 +22,9 @@ type checks struct {
 	passes   map[int32][]room.Session // that somebody may hold, the newest last
 	most     int                      // that edges let in at once
 	looks    int
-	full     bool // no slot was free, or soon will not be
+	full     bool    // no slot was free, or soon will not be
+	taken    float64 // slots
+	line     bool    // people waited, more than two seconds of the rate
 	frontier [2]uint64
 	codes    map[uint32]int // places by access code
 	late     int            // places of the lobby that were told too late for the draw
@@ -34,7 +36,7 @@ type checks struct {
 // second is what was admitted in one.
 type second struct {
 	admitted int
-	steady   bool // claims waited all the time, and slots were free
+	steady   int // ticks at which the owner had people in the line, slots, and tickets for them
 }
 
 func newChecks(w *World) checks {
@@ -110,7 +112,15 @@ func (c *checks) inside() {
 		}
 	}
 	c.most = max(c.most, alive)
-	c.full = float64(taken)+1.3*c.w.cfg.Rate > float64(c.w.cfg.MaxActive)
+	c.taken = float64(taken)
+	c.full = c.taken+1.3*c.w.cfg.Rate > float64(c.w.cfg.MaxActive)
+	waits := 0
+	for i := range c.w.people {
+		if p := &c.w.people[i]; (p.state == waiting || p.state == claiming) && p.until > c.w.now {
+			waits++
+		}
+	}
+	c.line = float64(waits) > 2*c.w.cfg.Rate
 	if alive > c.w.cfg.MaxActive {
 		c.fail("%d people are let in, max_active is %d", alive, c.w.cfg.MaxActive)
 	}
@@ -154,6 +164,9 @@ func (c *checks) answered(a *room.Answer) {
 	}
 }
 
+// peoplePerTicket is how many people a room lets in for each ticket that is left (room.Supply).
+const peoplePerTicket = 3
+
 // ticked counts what a tick admitted.
 func (c *checks) ticked(o *owner, decided []room.Decision) {
 	since := c.w.now - c.w.opening()
@@ -161,7 +174,7 @@ func (c *checks) ticked(o *owner, decided []room.Decision) {
 		return
 	}
 	for len(c.seconds) <= int(since/1000) {
-		c.seconds = append(c.seconds, second{steady: true})
+		c.seconds = append(c.seconds, second{})
 	}
 	now := &c.seconds[since/1000]
 	for _, d := range decided {
@@ -169,8 +182,8 @@ func (c *checks) ticked(o *owner, decided []room.Decision) {
 			now.admitted++
 		}
 	}
-	if len(o.claims) <= len(decided) || c.full {
-		now.steady = false
+	if !c.full && c.line && o.room.Phase(c.w.now.time()) == room.PhaseOpen && float64(peoplePerTicket*c.w.left) > c.taken+3*c.w.cfg.Rate {
+		now.steady++
 	}
 }
 

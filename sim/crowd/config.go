@@ -11,7 +11,7 @@ type Config struct {
 	People    int           // default 1,000,000
 	Edges     int           // default 8
 	Rate      float64       // passes per second; default a thousandth of the people
-	MaxActive int           // default 25 s of the rate
+	MaxActive int           // default 40 s of the rate
 	Tickets   int           // default a fifth of the people
 	Lobby     time.Duration // before the opening; default 5 min. Half of the people come in it.
 	Calm      bool          // nothing goes wrong
@@ -50,7 +50,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Rate = max(10, float64(c.People)/1000)
 	}
 	if c.MaxActive == 0 {
-		c.MaxActive = int(c.Rate * 25)
+		c.MaxActive = int(c.Rate * 40)
 	}
 	if c.Tickets == 0 {
 		c.Tickets = c.People / 5

@@ -22,6 +22,7 @@ type owner struct {
 	told time.Time
 
 	flying  *room.Batch // on its way to the store
+	due     bool        // a tick came meanwhile
 	stored  uint64
 	replies []reply
 	claims  map[room.Tid][]func(room.Session, bool, error)
@@ -145,15 +146,20 @@ func (o *owner) killBy(last, down moment) {
 	o.w.after(down, o.start)
 }
 
-// tick is one turn of the driver: decide, store, and only then say so.
+// tick lets the driver take a turn, as soon as it has its hands free.
 func (o *owner) tick(run int) {
 	if !o.up || o.runs != run {
 		return
 	}
 	o.w.after(ms(room.TickEvery), func() { o.tick(run) })
-	if o.flying != nil {
-		return
+	if o.due = o.flying != nil; !o.due {
+		o.turn()
 	}
+}
+
+// turn is one of the driver: decide, store, and only then say so.
+func (o *owner) turn() {
+	o.due = false
 	o.room.Supply(&room.Supply{Left: int64(o.w.left), SoldOut: o.w.left == 0})
 	decided := o.room.Tick(o.w.now.time())
 	slices.SortFunc(decided, func(a, b room.Decision) int { return bytes.Compare(a.Tid[:], b.Tid[:]) }) // for the course of the run only
@@ -198,7 +204,10 @@ func (o *owner) store(decided []room.Decision) {
 		if len(o.batches) > compactAfter && !o.room.Dirty() {
 			o.compact()
 		}
-		if len(o.replies) > 0 {
+		switch {
+		case o.due:
+			o.turn()
+		case len(o.replies) > 0:
 			o.store(nil) // somebody waits
 		}
 	})

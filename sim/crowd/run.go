@@ -24,7 +24,7 @@ type Result struct {
 	Tau, TauSlow                       float64
 	Classes                            []Class
 	RateWindows                        int
-	RateError, RateOver                float64
+	RateP50, RateError, RateOver       float64
 }
 
 // Class is how a class fared.
@@ -34,6 +34,12 @@ type Class struct {
 	P50, P99 float64 // of the wait, in seconds
 	Jain     float64
 }
+
+// In any ten seconds there may be so much more than the rate, as a share and in passes.
+const (
+	overMax    = 0.02
+	overPasses = 5
+)
 
 // Run simulates one sale.
 func Run(cfg Config) (*Result, error) {
@@ -92,7 +98,10 @@ func (w *World) result() *Result {
 		n, p50, p99 := w.waits(class.of)
 		r.Classes = append(r.Classes, Class{class.name, n, p50, p99, w.evenness(class.of, class.tenths)})
 	}
-	r.RateWindows, r.RateError, r.RateOver = w.rateError()
+	r.RateWindows, r.RateP50, r.RateError, r.RateOver = w.rateError()
+	if over := r.RateOver * w.cfg.Rate * rateWindow; over > overMax*w.cfg.Rate*rateWindow+overPasses {
+		c.fail("%.0f passes more than the rate in ten seconds", over)
+	}
 	r.Violations, r.Fails, r.Course = c.failed, c.fails, w.course.Sum64()
 	return r
 }

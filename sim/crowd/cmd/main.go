@@ -19,7 +19,7 @@ func main() {
 	flag.IntVar(&cfg.People, "people", 0, "how many come (default 1000000)")
 	flag.IntVar(&cfg.Edges, "edges", 0, "how many edges there are (default 8)")
 	flag.Float64Var(&cfg.Rate, "rate", 0, "passes per second (default a thousandth of the people)")
-	flag.IntVar(&cfg.MaxActive, "max-active", 0, "people inside at most (default 25 s of the rate)")
+	flag.IntVar(&cfg.MaxActive, "max-active", 0, "people inside at most (default 40 s of the rate)")
 	flag.IntVar(&cfg.Tickets, "tickets", 0, "tickets on sale (default a fifth of the people)")
 	flag.DurationVar(&cfg.Lobby, "lobby", 0, "how long before the opening people come (default 5m)")
 	flag.BoolVar(&cfg.Calm, "calm", false, "nothing goes wrong")
@@ -70,7 +70,8 @@ func print(r *crowd.Result, took time.Duration) {
 	for _, class := range r.Classes {
 		row(class.Name, "%d admitted; wait p50 %.1f s, p99 %.1f s; Jain's index %.4f", class.Admitted, class.P50, class.P99, class.Jain)
 	}
-	row("rate", "off by %.2f %% at most in %d steady windows of 10 s; over it by %.2f %% at most in any", 100*r.RateError, r.RateWindows, 100*r.RateOver)
+	row("rate", "off by %.2f %% (p50), %.2f %% at most in %d steady windows of 10 s; over it by %.2f %% at most in any",
+		100*r.RateP50, 100*r.RateError, r.RateWindows, 100*r.RateOver)
 	row("admitted", "%d; gave up %d, told sold out %d, still waiting %d", r.Admitted, r.GaveUp, r.SoldOut, r.Waiting)
 	row("not in the draw", "%d places of the lobby that their edge told too late", r.Late)
 	row("access codes", "%d places", r.Codes)
