@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test browser race check bench load sim sim-room mutants chaos generate build clean postgres
+.PHONY: help demo test browser race check bench load sim sim-room mutants chaos generate build clean postgres nginx
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -23,17 +23,20 @@ bin/caddy: FORCE
 postgres: ## Get a Postgres server where the machine has none.
 	@scripts/need-postgres.sh
 
+nginx: ## Get an nginx where the machine has none, to put a cache in front of an edge.
+	@scripts/need-nginx.sh
+
 demo: postgres build ## Run the whole thing here; RUSH=1 sends a crowd and reconciles.
 	bin/stockd demo $(if $(RUSH),--rush) $(DEMO_FLAGS)
 
-test: postgres ## All unit, property, integration and cluster tests, on a private Postgres.
+test: postgres nginx ## All unit, property, integration and cluster tests, on a private Postgres.
 	scripts/test.sh $(TEST_FLAGS)
 
 # The first time, building Caddy for it takes up to ten minutes on two busy cores; its tests then take about one.
 browser: postgres build ## Walk through the demo in a real Chromium: room, map, hold, bank, tickets, admin.
 	chromium=$$(scripts/need-chromium.sh) && axe=$$(scripts/need-axe.sh) && CHROMIUM="$$chromium" AXE="$$axe" $(GO) test -tags browser -count=1 -timeout 10m ./browser
 
-race: postgres ## All tests under the race detector, the nodes of the cluster tests too.
+race: postgres nginx ## All tests under the race detector, the nodes of the cluster tests too.
 	$(GO) test -race $(TEST_FLAGS) ./...
 
 check: ## Format, vet, static analysis, generated code, Caddyfile, OpenAPI, links.

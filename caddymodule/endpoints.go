@@ -18,6 +18,19 @@ import (
 	"ticketrush/room"
 )
 
+type endpoint func(*Handler, http.ResponseWriter, *http.Request)
+
+// reads and writes are the endpoints by name: those that are asked by GET, and those that change something.
+var (
+	reads = map[string]endpoint{
+		"place": (*Handler).servePlace, "receipt": (*Handler).serveReceipt, "log/draw": (*Handler).serveDraw, "frontier": (*Handler).serveFrontier,
+		"frontier/stream": (*Handler).serveStream, "page": (*Handler).servePage, "stock": (*Handler).serveStock,
+	}
+	writes = map[string]endpoint{
+		"join": (*Handler).serveJoin, "claim": (*Handler).serveClaim, "renew": (*Handler).serveRenew, "leave": (*Handler).serveLeave,
+	}
+)
+
 // serveEndpoint serves /.wr/v1/{room}/…
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, name string) {
 	if asset, ok := strings.CutPrefix(name, "assets/"); ok && get(w, r) {
@@ -30,16 +43,14 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, name str
 		}
 		return
 	}
-	reads := map[string]http.HandlerFunc{"place": h.servePlace, "receipt": h.serveReceipt, "log/draw": h.serveDraw, "frontier": h.serveFrontier, "frontier/stream": h.serveStream, "page": h.servePage, "stock": h.serveStock}
-	writes := map[string]http.HandlerFunc{"join": h.serveJoin, "claim": h.serveClaim, "renew": h.serveRenew, "leave": h.serveLeave}
 	switch {
 	case reads[name] != nil:
 		if get(w, r) {
-			reads[name](w, r)
+			reads[name](h, w, r)
 		}
 	case writes[name] != nil:
 		if h.post(w, r) {
-			writes[name](w, r)
+			writes[name](h, w, r)
 		}
 	case !strings.HasPrefix(name, "assets/"):
 		problem{Type: "/problems/not-found", Title: "No such endpoint of the waiting room", Status: http.StatusNotFound}.write(w)

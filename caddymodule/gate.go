@@ -29,7 +29,7 @@ func (*Gate) CaddyModule() caddy.ModuleInfo {
 // ServeHTTP lets a request through, or asks for a pass.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripIncoming(r)
-	name, _ := caddyhttp.GetVar(r.Context(), "waiting_room.room").(string)
+	name, _ := caddyhttp.GetVar(r.Context(), roomVar).(string)
 	if g.Open || name == "" || !needsPass(r) {
 		return next.ServeHTTP(w, r)
 	}

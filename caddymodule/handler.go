@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"ticketrush/caddymodule/page"
@@ -94,6 +96,11 @@ type Handler struct {
 	page   *page.Page
 	log    *zap.Logger
 	cross  *http.CrossOriginProtection
+
+	// Made once, for what each request of somebody inside costs.
+	admitted    prometheus.Counter
+	roomName    any    // Room
+	admittedVar string // admittedVar(Room)
 }
 
 // CaddyModule returns the Caddy module information.
@@ -108,6 +115,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if !roomName.MatchString(h.Room) {
 		return fmt.Errorf("waiting_room %q: a name is 1 to 32 of a-z, 0-9 and -", h.Room)
 	}
+	h.admitted, h.roomName, h.admittedVar = metrics.requests.WithLabelValues(h.Room, "admitted"), h.Room, admittedVar(h.Room)
 	h.log, h.base, h.names = ctx.Logger(), "/.wr/v1/"+h.Room, namesOf(h.Room, h.CookieDomain)
 	h.cross = http.NewCrossOriginProtection()
 	if len(h.Protect) == 0 {
@@ -198,9 +206,9 @@ func (h *Handler) Validate() error {
 // ServeHTTP decides, then acts. What is not granted by a living pass is refused.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripIncoming(r)
-	if rest, ok := strings.CutPrefix(r.URL.Path, h.base+"/"); ok {
+	if rest, ok := strings.CutPrefix(r.URL.Path, h.base); ok && strings.HasPrefix(rest, "/") {
 		if !h.foreign(w, r) {
-			h.serveEndpoint(w, r, rest)
+			h.serveEndpoint(w, r, rest[1:])
 		}
 		return nil
 	}
@@ -212,21 +220,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.hideCookies(r)
 		return next.ServeHTTP(w, r)
 	}
-	v := h.visit(r)
-	caddyhttp.SetVar(r.Context(), "waiting_room.room", h.Room)
-	caddyhttp.SetVar(r.Context(), "waiting_room.state", "none")
+	v := h.admission(r)
+	caddyhttp.SetVar(r.Context(), roomVar, h.roomName)
 	if v.pass != "" {
 		if v.renewed != nil {
 			h.setPass(w, r, v, *v.renewed)
 		}
-		h.count("admitted")
+		h.admitted.Inc()
 		return h.forward(w, r, next, v)
 	}
+	caddyhttp.SetVar(r.Context(), "waiting_room.state", "none")
+	h.readPlace(r, &v)
 	mode := h.present()
 	if mode != modeEnforce {
 		caddyhttp.SetVar(r.Context(), modeVar, mode)
 	}
-	hidden := h.hideCookies(r)
+	cookies := h.hideCookies(r)
 	protected, err := h.Protect.MatchWithError(r)
 	if err != nil {
 		return err
@@ -240,7 +249,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.foreign(w, r) {
 		return nil
 	}
-	r.Header = hidden
+	if cookies != nil {
+		r.Header["Cookie"] = cookies
+	}
 	h.keepWaiting(w, r, v)
 	return nil
 }
@@ -251,16 +262,14 @@ func (h *Handler) count(decision string) { metrics.requests.WithLabelValues(h.Ro
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v visit) error {
 	h.hideCookies(r)
 	ctx := r.Context()
-	class := room.RankClass(v.rank)
+	class, tid := int(room.RankClass(v.rank)), v.tid.String()
 	caddyhttp.SetVar(ctx, "waiting_room.state", "admitted")
-	caddyhttp.SetVar(ctx, "waiting_room.tid", v.tid.String())
-	caddyhttp.SetVar(ctx, "waiting_room.class", int(class))
-	caddyhttp.SetVar(ctx, admittedVar(h.Room), true)
-	r.Header.Set("X-Wr-Room", h.Room)
-	r.Header.Set("X-Wr-Tid", v.tid.String())
-	r.Header.Set("X-Wr-Class", fmt.Sprint(class))
-	r.Header.Set("X-Wr-Risk", fmt.Sprint(v.risk))
-	r.Header.Set("X-Wr-Pass", v.pass)
+	caddyhttp.SetVar(ctx, "waiting_room.tid", tid)
+	caddyhttp.SetVar(ctx, "waiting_room.class", class)
+	caddyhttp.SetVar(ctx, h.admittedVar, true)
+	setHeaders(r.Header,
+		"X-Wr-Room", h.Room, "X-Wr-Tid", tid, "X-Wr-Class", strconv.Itoa(class), "X-Wr-Risk", strconv.Itoa(int(v.risk)), "X-Wr-Pass", v.pass,
+	)
 	site := newSiteWriter(w, r, h, v)
 	defer h.timed(site)()
 	return next.ServeHTTP(site, r)
@@ -275,15 +284,14 @@ func (h *Handler) notReady(w http.ResponseWriter) {
 	}.write(w)
 }
 
-// stripped is the request variable that says that headers of ours were taken from what the client sent.
-const stripped = "waiting_room.stripped"
+// roomVar is the request variable that names the last room that the request went through.
+const roomVar = "waiting_room.room"
 
-// stripIncoming removes headers that only the edge may set; once per request, so that a second room does not undo the first one's.
+// stripIncoming removes headers that only the edge may set, unless the request went through a room, so that a second one does not undo the first one's.
 func stripIncoming(r *http.Request) {
-	if done, _ := caddyhttp.GetVar(r.Context(), stripped).(bool); done {
+	if caddyhttp.GetVar(r.Context(), roomVar) != nil {
 		return
 	}
-	caddyhttp.SetVar(r.Context(), stripped, true)
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Wr-") || strings.HasPrefix(name, "X-Stockd-") {
 			delete(r.Header, name)

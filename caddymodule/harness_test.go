@@ -23,13 +23,13 @@ import (
 
 // edge is a real Caddy in this process, with a configuration of its own. There is one at a time: tests that use it are not parallel.
 type edge struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string // storage and files
 	http  string // http://127.0.0.1:port
 	admin string // path of the admin socket
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func freePort(t *testing.T) int {
 }
 
 // newEdge prepares a Caddy whose site is a plain file server; the test starts it by load.
-func newEdge(t *testing.T) *edge {
+func newEdge(t testing.TB) *edge {
 	t.Helper()
 	e := &edge{t: t, dir: t.TempDir(), http: fmt.Sprintf("http://127.0.0.1:%d", freePort(t))}
 	e.admin = filepath.Join(e.dir, "admin.sock")
@@ -76,7 +76,7 @@ func (e *edge) adapt(text string) ([]byte, error) {
 
 func loadConfig(text []byte) error { return caddy.Load(text, true) }
 
-func read(t *testing.T, path string) string {
+func read(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -163,7 +163,7 @@ type answer struct {
 	text string
 }
 
-func (a answer) json(t *testing.T) (m map[string]any) {
+func (a answer) json(t testing.TB) (m map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.text), &m); err != nil {
 		t.Fatalf("%d %q: %v", a.StatusCode, a.text, err)

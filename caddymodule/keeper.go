@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -340,7 +341,7 @@ func (k *keeper) refresh(ctx context.Context) {
 
 // publish makes a new document ready to be sent. The caller holds the lock.
 func (k *keeper) publish(body []byte, tag string) {
-	doc, err := newFrontierDoc(body, tag, k.edge.Document())
+	doc, err := newFrontierDoc(body, tag, host.FrontierKey(k.keys.Load()).Public().(ed25519.PublicKey), k.edge.Document())
 	if err != nil {
 		k.log.Error("compress the frontier document", zap.Error(err))
 		return

@@ -17,7 +17,7 @@ import (
 //	Wr-Command: release | revoke | extend=‹seconds›
 //	Wr-Pressure: 0..1
 type siteWriter struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 	request  *http.Request
 	room     *Handler
 	visit    visit
@@ -27,7 +27,7 @@ type siteWriter struct {
 }
 
 func newSiteWriter(w http.ResponseWriter, r *http.Request, h *Handler, v visit) *siteWriter {
-	return &siteWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r, room: h, visit: v}
+	return &siteWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, request: r, room: h, visit: v}
 }
 
 // commandMax bounds how long an answer of the site waits for its command to become durable.

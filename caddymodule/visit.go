@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -32,29 +33,43 @@ type visit struct {
 }
 
 // visit reads the tokens of a request. Only what verifies, and is of the room's edition, counts.
-func (h *Handler) visit(r *http.Request) (v visit) {
+func (h *Handler) visit(r *http.Request) visit {
+	v := h.admission(r)
+	h.readPlace(r, &v)
+	return v
+}
+
+// admission reads the pass of a request: what somebody who is inside needs, and no more.
+func (h *Handler) admission(r *http.Request) (v visit) {
 	keys := h.keeper.keys.Load()
 	if keys == nil {
 		return v
 	}
 	now := time.Now()
 	var tok pass.Token
-	passes, places := h.tokens(r)
-	for _, text := range passes {
-		if keys.Verify(text, pass.Pass, h.keeper.number, now, &tok) == nil {
-			if h.admit(r, &v, &tok, text, now) {
-				break
-			}
+	var found [textsMax]string
+	for _, text := range h.texts(r, found[:0], h.names.securePass, h.names.plainPass) {
+		if keys.Verify(text, pass.Pass, h.keeper.number, now, &tok) == nil && h.admit(r, &v, &tok, text, now) {
+			break
 		}
-	}
-	for i, text := range places {
-		if !h.hold(&v, &tok, text, now) {
-			continue
-		}
-		v.cookie = i > 0 || r.Header.Get("Authorization") == ""
-		break
 	}
 	return v
+}
+
+// readPlace adds the place of a request to its pass.
+func (h *Handler) readPlace(r *http.Request, v *visit) {
+	if h.keeper.keys.Load() == nil {
+		return
+	}
+	now := time.Now()
+	var tok pass.Token
+	var found [textsMax]string
+	for i, text := range h.texts(r, found[:0], h.names.securePlace, h.names.plainPlace) {
+		if h.hold(v, &tok, text, now) {
+			v.cookie = i > 0 || r.Header.Get("Authorization") == ""
+			break
+		}
+	}
 }
 
 // hold takes a place that verifies, is of the present edition, and is not somebody else's than the pass.
@@ -121,31 +136,45 @@ func (h *Handler) assure(ctx context.Context, v *visit) bool {
 // tokensMax bounds the cookies of one name that are tried: a sibling host may have planted some.
 const tokensMax = 2
 
-// tokens gives the texts that may be passes and places, the Authorization header first.
-func (h *Handler) tokens(r *http.Request) (passes, places []string) {
+// textsMax is what a request may bring of one kind: in its Authorization header, and in the cookies of two names.
+const textsMax = 1 + 2*tokensMax
+
+// texts appends the texts that may be tokens of one kind, the Authorization header first.
+func (h *Handler) texts(r *http.Request, list []string, secureName, plainName string) []string {
 	if text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "WaitingRoom "); ok {
-		passes, places = append(passes, text), append(places, text)
+		list = append(list, text)
 	}
-	read := func(list []string, names ...string) []string {
-		for _, name := range names {
-			for i, c := range r.CookiesNamed(name) {
-				if i == tokensMax {
-					break
-				}
-				list = append(list, c.Value)
+	list = appendCookies(list, r, secureName)
+	if !isSecure(r) { // on a connection that is safe only the names that a browser guards are read
+		list = appendCookies(list, r, plainName)
+	}
+	return list
+}
+
+// appendCookies appends the values of the first cookies of a name. It is net/http's CookiesNamed for values that need no decoding, without the cost of
+// the others.
+func appendCookies(list []string, r *http.Request, name string) []string {
+	n := 0
+	for _, line := range r.Header["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			value, ok := strings.CutPrefix(textproto.TrimString(part), name)
+			if !ok || !strings.HasPrefix(value, "=") {
+				continue
+			}
+			list = append(list, value[1:])
+			if n++; n == tokensMax {
+				return list
 			}
 		}
-		return list
 	}
-	// On a connection that is safe only the names that a browser guards are read.
-	if isSecure(r) {
-		return read(passes, h.names.securePass), read(places, h.names.securePlace)
-	}
-	return read(passes, h.names.securePass, h.names.plainPass), read(places, h.names.securePlace, h.names.plainPlace)
+	return list
 }
 
 // cookieNames of a room. The plain ones are for HTTP on a loopback host only.
-type cookieNames struct{ securePlace, plainPlace, securePass, plainPass, public string }
+type cookieNames struct {
+	securePlace, plainPlace, securePass, plainPass, public string
+	mark                                                   string // in each name
+}
 
 // namesOf gives the names for a room whose cookies are those of one host, or of a domain: "__Host-" would allow no Domain.
 func namesOf(name, domain string) cookieNames {
@@ -153,7 +182,8 @@ func namesOf(name, domain string) cookieNames {
 	if domain != "" {
 		prefix = "__Secure-wr_"
 	}
-	return cookieNames{prefix + name + "_place", "wr_" + name + "_place", prefix + name + "_pass", "wr_" + name + "_pass", "wr_" + name + "_pub"}
+	mark := "wr_" + name + "_p"
+	return cookieNames{prefix + name + "_place", mark + "lace", prefix + name + "_pass", mark + "ass", mark + "ub", mark}
 }
 
 // isSecure says whether the client speaks TLS, to us or to a proxy that we trust.
@@ -196,29 +226,33 @@ func (h *Handler) clearCookie(w http.ResponseWriter, r *http.Request, secureName
 	}
 }
 
-// hideCookies takes our tokens from what the site sees, and gives the header as it was.
-func (h *Handler) hideCookies(r *http.Request) http.Header {
-	before := r.Header
-	lines := before.Values("Cookie")
-	if !slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, "wr_"+h.Room+"_p") }) {
+// hideCookies takes our tokens from what the site sees, and gives the cookies as they were.
+func (h *Handler) hideCookies(r *http.Request) []string {
+	before := r.Header["Cookie"]
+	if !slices.ContainsFunc(before, func(s string) bool { return strings.Contains(s, h.names.mark) }) {
 		return before
 	}
-	var kept []string
-	for _, line := range lines {
+	var kept strings.Builder
+	for _, line := range before {
 		for part := range strings.SplitSeq(line, ";") {
 			part = strings.TrimSpace(part)
 			name, _, _ := strings.Cut(part, "=")
 			switch name {
 			case "", h.names.securePlace, h.names.plainPlace, h.names.securePass, h.names.plainPass:
-			default:
-				kept = append(kept, part)
+				continue
 			}
+			if kept.Len() > 0 {
+				kept.WriteString("; ")
+			} else {
+				kept.Grow(len(line))
+			}
+			kept.WriteString(part)
 		}
 	}
-	r.Header = before.Clone()
-	r.Header.Del("Cookie")
-	if len(kept) > 0 {
-		r.Header.Set("Cookie", strings.Join(kept, "; "))
+	if kept.Len() == 0 {
+		delete(r.Header, "Cookie")
+	} else {
+		r.Header["Cookie"] = []string{kept.String()}
 	}
 	return before
 }
