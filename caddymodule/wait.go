@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -123,6 +124,9 @@ func (h *Handler) queuedProblem(w http.ResponseWriter, v visit, view room.View) 
 	p.write(w)
 }
 
+// pages has buffers to write pages into.
+var pages = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // renderPage answers a navigation with the page, in place.
 func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, view room.View, back string) {
 	status := h.Status
@@ -140,8 +144,10 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 	if h.Event != "" {
 		stock = h.app.counts.left(h.Event)
 	}
-	var b bytes.Buffer
-	err := h.page.Render(&b, page.Data{
+	b := pages.Get().(*bytes.Buffer)
+	defer pages.Put(b)
+	b.Reset()
+	err := h.page.Render(b, page.Data{
 		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), Position: view.Position,
 		State: h.pageState(v, view), BeginsS: h.begins(view), InDraw: v.inDraw(), Bound: v.bound(),
 		Drawn:       v.place != "" && v.rank != 0 && room.RankClass(v.rank) == room.ClassLobby,
@@ -154,14 +160,16 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 		return
 	}
 	hd := w.Header()
-	hd.Set("Content-Type", "text/html; charset=utf-8")
-	hd.Set("Content-Security-Policy", page.CSP)
-	hd.Set("Cache-Control", "no-store, private")
 	hd.Add("Vary", "Accept, Sec-Fetch-Dest, Accept-Language")
-	hd.Set("X-Robots-Tag", "noindex")
-	hd.Set("X-Content-Type-Options", "nosniff")
-	hd.Set("Referrer-Policy", "same-origin")
-	hd.Set("Content-Length", strconv.Itoa(b.Len()))
+	setHeaders(hd,
+		"Content-Type", "text/html; charset=utf-8",
+		"Content-Security-Policy", page.CSP,
+		"Cache-Control", "no-store, private",
+		"X-Robots-Tag", "noindex",
+		"X-Content-Type-Options", "nosniff",
+		"Referrer-Policy", "same-origin",
+		"Content-Length", strconv.Itoa(b.Len()),
+	)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes())

@@ -116,6 +116,15 @@ type source struct {
 // overrideMax bounds one file of an operator's directory: the page must stay small to survive the rush it is made for.
 const overrideMax = 1 << 20
 
+// replaces says whether the operator's directory has a file of that name.
+func (s source) replaces(name string) bool {
+	if s.dir == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(s.dir, filepath.FromSlash(name)))
+	return err == nil
+}
+
 func (s source) read(name string) ([]byte, error) {
 	if s.dir != "" {
 		body, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(name)))

@@ -7,7 +7,10 @@ import (
 	"html/template"
 	"io"
 	"net/url"
+	"regexp"
 	"strings"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // CSP is the Content-Security-Policy that the page and its assets are written for, and that every answer with the page must carry.
@@ -51,6 +54,7 @@ type Page struct {
 	templates map[string]*template.Template // by language, with its texts already in place
 	locales   map[string]locale
 	assets    map[string]asset
+	rendered  *lru.Cache[view, sheet] // nil when page.html is an operator's own, which may show anything of a visitor
 }
 
 // New loads the embedded page; files in overrideDir, when that is not empty, replace the embedded ones of the same name. verifyScript is the module
@@ -64,6 +68,11 @@ func New(overrideDir string, verifyScript []byte) (*Page, error) {
 	}
 	if p.assets, err = loadAssets(files, p.locales); err != nil {
 		return nil, err
+	}
+	if !files.replaces("page.html") {
+		if p.rendered, err = lru.New[view, sheet](sheetsMax); err != nil {
+			return nil, err
+		}
 	}
 	text, err := files.read("page.html")
 	if err != nil {
@@ -103,7 +112,16 @@ type view struct {
 	Words                                                          bool // Ahead is a time in words
 	Short                                                          bool // more people ahead than tickets left
 	Now, Stop, Resume                                              string
-	Script                                                         map[string]any
+	Script                                                         script
+}
+
+// script is what the page's scripts begin with.
+type script struct {
+	Room        string `json:"room"`
+	Title       string `json:"title"`
+	Base        string `json:"base"`
+	Return      string `json:"return"`
+	FirstPollMs int64  `json:"first_poll_ms"`
 }
 
 // Render writes the page for one visitor. The output is a whole document in UTF-8.
@@ -122,8 +140,8 @@ func (p *Page) Render(w io.Writer, d Data) error {
 	v.setReturn(d.Return)
 	v.setTexts(l)
 	// The page joins by itself, so it needs no more than where and where to; what is shown until its first answer is in the document.
-	v.Script = map[string]any{"room": d.Room, "title": d.RoomTitle, "base": d.Base, "return": v.Now, "first_poll_ms": d.NextPollMs}
-	return p.templates[d.Lang].Execute(w, v)
+	v.Script = script{Room: d.Room, Title: d.RoomTitle, Base: d.Base, Return: v.Now, FirstPollMs: d.NextPollMs}
+	return p.write(w, v)
 }
 
 func (v *view) setTexts(l locale) {
@@ -172,8 +190,15 @@ func (v *view) setOpening(l locale) {
 	}
 }
 
+// plainPath matches local paths that need no escaping and have no query.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+/?$`)
+
 // setReturn derives the three links of the page without JavaScript from the URL that the visitor asked for.
 func (v *view) setReturn(text string) {
+	if plainPath.MatchString(text) { // as most are
+		v.Return, v.Now, v.Resume, v.Stop = text, text, text, text+"?refresh=0"
+		return
+	}
 	u, err := url.Parse(localPath(text))
 	if err != nil {
 		u = &url.URL{Path: "/"}
