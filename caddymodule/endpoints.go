@@ -114,15 +114,14 @@ func (h *Handler) input(w http.ResponseWriter, r *http.Request) (in input, ok bo
 	if err != nil {
 		return refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body may have %d bytes.", bodyMax))
 	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind == "application/x-www-form-urlencoded" {
+	if isForm(r.Header.Get("Content-Type")) {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		if err := r.ParseForm(); err != nil {
 			return refuse(http.StatusBadRequest, "The form is malformed.")
 		}
 		return input{form: prefersHTML(r), back: r.PostForm.Get("return"), Code: r.PostForm.Get("code")}, true
 	}
-	if len(body) == 0 {
+	if len(body) == 0 || string(body) == "{}" {
 		return in, true
 	}
 	dec := json.NewDecoder(strings.NewReader(string(body)))
@@ -139,6 +138,15 @@ func (h *Handler) input(w http.ResponseWriter, r *http.Request) (in input, ok bo
 		}
 	}
 	return in, true
+}
+
+// isForm says whether a content type is that of a form; most are application/json, which needs no parsing.
+func isForm(contentType string) bool {
+	if contentType == "application/json" {
+		return false
+	}
+	kind, _, _ := mime.ParseMediaType(contentType)
+	return kind == "application/x-www-form-urlencoded"
 }
 
 // placeJSON is what join and place answer.
@@ -291,7 +299,7 @@ func (h *Handler) placeLife(now time.Time) time.Duration {
 func (h *Handler) setPlace(w http.ResponseWriter, r *http.Request, v visit) {
 	life := h.placeLife(time.Now())
 	h.setCookie(w, r, h.names.securePlace, h.names.plainPlace, v.place, life, false)
-	public := fmt.Sprintf("%d.%d.%s", room.RankClass(v.rank), v.rank, v.tid)
+	public := strconv.Itoa(int(room.RankClass(v.rank))) + "." + strconv.FormatUint(v.rank, 10) + "." + v.tid.String()
 	h.setCookie(w, r, h.names.public, h.names.public, public, life, true)
 }
 

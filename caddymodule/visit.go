@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -207,16 +208,31 @@ func (h *Handler) setCookie(w http.ResponseWriter, r *http.Request, secureName, 
 	if !secure {
 		name = plainName
 	}
-	c := &http.Cookie{
-		Name: name, Value: value, Path: "/", Domain: h.CookieDomain, Secure: secure, HttpOnly: !readable, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second),
-	}
-	if life <= 0 {
-		c.MaxAge = -1
-	}
-	w.Header().Add("Set-Cookie", c.String())
+	w.Header().Add("Set-Cookie", cookieText(name, value, h.CookieDomain, life, secure, readable))
 	if !slices.Contains(w.Header().Values("Vary"), "Cookie") {
 		w.Header().Add("Vary", "Cookie")
 	}
+}
+
+// cookieText is http.Cookie's String for values that are known to need no care: our own names, tokens, and a domain that was checked. A life of 0 and less
+// takes the cookie away.
+func cookieText(name, value, domain string, life time.Duration, secure, readable bool) string {
+	b := make([]byte, 0, len(name)+len(value)+len(domain)+80)
+	b = append(append(append(append(b, name...), '='), value...), "; Path=/"...)
+	if domain != "" {
+		b = append(append(b, "; Domain="...), domain...)
+	}
+	if life <= 0 || life >= time.Second { // what ends within a second is left to its token
+		b = append(b, "; Max-Age="...)
+		b = strconv.AppendInt(b, max(0, int64(life/time.Second)), 10)
+	}
+	if !readable {
+		b = append(b, "; HttpOnly"...)
+	}
+	if secure {
+		b = append(b, "; Secure"...)
+	}
+	return string(append(b, "; SameSite=Lax"...))
 }
 
 // clearCookie removes a cookie that the request did send; never another: an answer to a request without cookies must not take a fresh one away.
