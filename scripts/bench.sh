@@ -9,14 +9,14 @@ machine() {
 	printf '%s, %s cores, %s\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(uname -sr)"
 }
 
-for package in "${@:-pass room room/draw stockd/stock ledger stockd/node stockd/rooms}"; do
+for package in "${@:-pass room room/draw stockd/stock ledger stockd/node stockd/rooms caddymodule}"; do
 	for p in $package; do
 		out="bench/results/$(echo "$p" | tr / -).md"
 		echo "-- $p"
 		{
 			printf '# Benchmarks of `%s`\n\n' "$p"
 			printf '%s; %s; commit %s.\nMade by `make bench`; three runs of each.\n\n```\n' "$(machine)" "$(go version | cut -d' ' -f3)" "$(git rev-parse --short HEAD)"
-			go test -run '^$' -bench . -benchmem -count 3 "./$p" | grep -v '^\(goos\|goarch\|PASS\)' | tee /dev/stderr
+			go test -run '^$' -bench . -benchmem -count 3 -timeout 30m "./$p" | grep -v '^\(goos\|goarch\|PASS\)' | tee /dev/stderr
 			printf '```\n'
 		} >"$out"
 	done
