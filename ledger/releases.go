@@ -24,10 +24,10 @@ const (
 // there is no connection is lost, and heard is called with none when there is one again.
 func (l *DB) Releases(ctx context.Context, heard func(parts []int32)) error {
 	listener := pq.NewListener(l.dsn, listenAgainFirst, listenAgainMax, nil)
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer func() {
 		if stop() {
-			listener.Close()
+			_ = listener.Close()
 		}
 	}()
 	if err := listener.Listen(releasedChannel); err != nil { // blocks until there is a connection
@@ -44,7 +44,7 @@ func (l *DB) Releases(ctx context.Context, heard func(parts []int32)) error {
 		case <-ctx.Done():
 			return nil
 		case <-silence.C:
-			listener.Ping() // a dead connection is closed, and made anew
+			_ = listener.Ping() // a dead connection is closed, and made anew
 		case told, open := <-listener.NotificationChannel():
 			switch {
 			case !open:

@@ -21,7 +21,6 @@ type edge struct {
 	runs   int  // processes so far
 	asked  int  // syncs so far, to tell a late answer
 	ranker *draw.Ranker
-	bounds []float32 // as published, once a second
 }
 
 func newEdge(w *World, n int) *edge {

@@ -40,7 +40,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	print(r, time.Since(began))
+	show(r, time.Since(began))
 	if r.Violations > 0 {
 		os.Exit(1)
 	}
@@ -54,7 +54,7 @@ func names() string {
 	return strings.Join(list, ", ")
 }
 
-func print(r *crowd.Result, took time.Duration) {
+func show(r *crowd.Result, took time.Duration) {
 	row := func(name, format string, args ...any) { fmt.Printf("%-28s %s\n", name, fmt.Sprintf(format, args...)) }
 	c := r.Config
 	fmt.Printf("%d people at %d edges, seed %d: rate %.0f/s, max_active %d, %d tickets\n", c.People, c.Edges, c.Seed, c.Rate, c.MaxActive, c.Tickets)
