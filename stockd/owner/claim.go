@@ -7,20 +7,23 @@ import (
 )
 
 // claimWanted asks for the partitions that this node wants and does not have, one Claim at a time: first for those with stock, which somebody may be
-// waiting for, and for the others when those are served.
+// waiting for, and for the others when those are served. Those that somebody else keeps for long, because they are hot or have only just come
+// there, are not waited for.
 func (c *Core) claimWanted() {
 	if c.claiming || c.closing || !c.promising() || c.now.Mono < c.claimAt {
 		return
 	}
 	var stocked, empty []stock.PartitionID
-	loads := false // stock is being loaded
+	loads, lacks := false, false // stock is being loaded, or is somebody else's
 	next := c.now.Mono + c.claimGap
 	for p := range c.parts {
-		part := &c.parts[p]
-		switch id := stock.PartitionID(p); {
-		case part.state == loading:
-			loads = loads || part.stocked
-		case part.state != idle || !part.ours && !c.wanted(id):
+		part, id := &c.parts[p], stock.PartitionID(p)
+		loads = loads || part.state == loading && part.stocked
+		if part.state != idle || !part.ours && !c.wanted(id) {
+			continue
+		}
+		lacks = lacks || part.stocked
+		switch {
 		case part.retryAt > c.now.Mono:
 			next = min(next, part.retryAt)
 		case part.stocked:
@@ -29,13 +32,22 @@ func (c *Core) claimWanted() {
 			empty = append(empty, id)
 		}
 	}
-	c.claimAt = next
-	parts := stocked
-	if len(stocked) == 0 && !loads {
-		parts = empty
-	} else if len(empty) > 0 && !loads {
-		c.claimAt = c.now.Mono // as soon as this claim is answered
+	if !lacks {
+		c.lacksAt = 0
+	} else if c.lacksAt == 0 {
+		c.lacksAt = c.now.Mono
 	}
+	parts := stocked
+	switch patient := c.lacksAt + 10*c.cfg.ClaimEvery; {
+	case len(empty) == 0 || loads:
+	case lacks && c.now.Mono < patient:
+		next = min(next, patient)
+	case len(stocked) == 0:
+		parts = empty
+	default:
+		next = c.now.Mono // as soon as this claim is answered
+	}
+	c.claimAt = next
 	if len(parts) > 0 {
 		for _, p := range parts {
 			c.parts[p].state, c.parts[p].freed = claiming, false
@@ -108,7 +120,7 @@ func (c *Core) nudged(in Nudged) {
 		}
 		if part := &c.parts[p]; part.state == idle || part.state == claiming {
 			part.retryAt, part.freed = min(part.retryAt, c.now.Mono), part.state == claiming
-			c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
+			c.claimGap, c.claimAt, c.lacksAt = c.cfg.ClaimEvery, c.now.Mono, 0
 		}
 	}
 }

@@ -29,6 +29,7 @@ type Core struct {
 	claiming bool // a Claim is under way
 	claimAt  time.Duration
 	claimGap time.Duration
+	lacksAt  time.Duration // since when stock that is wanted is somebody else's, and nothing says that it comes; 0: it is not
 
 	arrivals []*request // unanswered requests in order of arrival
 	open     int        // how many of them are unanswered
@@ -207,7 +208,7 @@ func (c *Core) view(in View) {
 	}
 	c.propose(members)
 	c.viewAt = c.now.Mono
-	c.claimGap, c.claimAt = c.cfg.ClaimEvery, c.now.Mono
+	c.claimGap, c.claimAt, c.lacksAt = c.cfg.ClaimEvery, c.now.Mono, 0
 	c.markAllChanged()
 }
 
