@@ -19,7 +19,8 @@ import (
 // local owns a room in this process, with its log in Caddy's storage, under the storage's lock.
 type local struct {
 	k       *keeper
-	host    atomic.Pointer[host.Host] // nil while the lock or the log is waited for
+	host    atomic.Pointer[host.Host]           // nil while the lock or the log is waited for
+	left    atomic.Pointer[func() *room.Supply] // not under mu: the host asks with its own lock held, which is taken inside of mu elsewhere
 	mu      sync.Mutex
 	use     keeping
 	log     *zap.Logger
@@ -42,6 +43,7 @@ func (l *local) configure(u keeping, log *zap.Logger) {
 	defer l.mu.Unlock()
 	moved := l.use.storage != nil && fmt.Sprint(l.use.storage) != fmt.Sprint(u.storage)
 	l.use, l.log = u, log
+	l.left.Store(&u.supply)
 	if h := l.host.Load(); h != nil {
 		h.Configure(u.settings)
 	}
@@ -138,13 +140,11 @@ func (l *local) serve(ctx context.Context, last *journal) (*journal, error) {
 
 // supply gives what is left of the room's event, as the edge learns it from stockd's answers.
 func (l *local) supply() *room.Supply {
-	l.mu.Lock()
-	supply := l.use.supply
-	l.mu.Unlock()
-	if supply == nil {
+	supply := l.left.Load()
+	if supply == nil || *supply == nil {
 		return nil
 	}
-	return supply()
+	return (*supply)()
 }
 
 func (l *local) present() (*host.Host, error) {
