@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -112,14 +113,20 @@ func (e *edge) mustLoad(global, site string) {
 	if err := e.load(global, site); err != nil {
 		e.t.Fatal(err)
 	}
-	e.kept()
+	for _, room := range roomsOf.FindAllStringSubmatch(site, -1) {
+		e.keptRoom(room[1])
+	}
 }
 
+var roomsOf = regexp.MustCompile(`(?m)^\s*waiting_room ([a-z][a-z0-9-]*)`)
+
 // kept waits until the room demo is there: it takes its lock and reads its log after the start. A reload may cut the connection of a look.
-func (e *edge) kept() {
+func (e *edge) kept() { e.t.Helper(); e.keptRoom("demo") }
+
+func (e *edge) keptRoom(name string) {
 	e.t.Helper()
-	e.until("the room is kept", func() bool {
-		resp, err := e.fan().client.Get(e.http + "/.wr/v1/demo/frontier") // of a reload the old server may still take a connection, and close it
+	e.until("the room "+name+" is kept", func() bool {
+		resp, err := e.fan().client.Get(e.http + "/.wr/v1/" + name + "/frontier") // of a reload the old server may still take a connection, and close it
 		if err != nil {
 			return false
 		}
