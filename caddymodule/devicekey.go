@@ -55,8 +55,8 @@ func (k *deviceKey) short() (b browserKey) {
 
 // readDeviceKey reads a public key: base64url, without padding, of its 65 bytes.
 func readDeviceKey(text string) (k deviceKey, err error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != keyBytes {
+	raw, ok := exactly(keyBytes, text)
+	if !ok {
 		return k, errors.New("key is the base64url of the 65 bytes of a P-256 point, 4, x, y")
 	}
 	if k.public, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw); err != nil {
@@ -69,10 +69,19 @@ func readDeviceKey(text string) (k deviceKey, err error) {
 	return k, nil
 }
 
+// exactly reads the base64url of n bytes. Package base64 passes over line breaks wherever they are: a text of another length is another text.
+func exactly(n int, text string) ([]byte, bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(n) {
+		return nil, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return raw, err == nil && len(raw) == n
+}
+
 // signed says whether signature is that of a challenge.
 func (k *deviceKey) signed(challenge, signature string) bool {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(signature)
-	if err != nil || len(raw) != signatureBytes {
+	raw, ok := exactly(signatureBytes, signature)
+	if !ok {
 		return false
 	}
 	sum := sha256.Sum256([]byte(challengeText + challenge))
