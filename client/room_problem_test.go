@@ -101,11 +101,49 @@ func TestSyncedTravels(t *testing.T) {
 			t.Errorf("%+v arrives as %+v, %v", want, got, err)
 		}
 	}
-	for _, text := range []string{"", "\n{}", "{\"fence\":-1}\n", "null"} {
-		if a, err := DecodeSynced([]byte(text)); err == nil && a.Fence != 0 {
+	for _, text := range []string{"", "\n{}", "{\"fence\":-1}\n", "null", "{}", `{"fence":1,"id":1,"phase":"open","now":-1}`, `{"fence":1,"id":1,"phase":"dancing"}`,
+		`{"fence":1,"id":1,"phase":"open","frontier":["x",0]}`, `{"fence":1,"id":1,"phase":"open","frontier":[18446744073709551615,0]}`, `{"fence":1,"id":1,"phase":"open","lobby":{"draw":{}}}`} {
+		if a, err := DecodeSynced([]byte(text)); err == nil {
 			t.Errorf("%q is read as %+v", text, a)
 		}
 	}
+}
+
+// FuzzSynced: whatever is answered to a sync, it is an answer that an edge can take, and that is the same again when it is sent on, or the error that callers know.
+func FuzzSynced(f *testing.F) {
+	whole, err := EncodeSynced(&room.Answer{Fence: 3, Now: 4, ID: 5, Edition: 6, Phase: room.PhaseOpen, Tag: "x", Document: []byte("{}\n"), Voids: []room.Void{{N: 7, Tid: room.Tid{8}}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add([]byte(`{"fence":1,"id":1,"phase":"lobby","lobby":{"opens_at":5,"draw":{"sealed":{"count":3},"drawn":{}}}}`))
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"fence":1,"id":1,"phase":"open","now":253402300800000}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := DecodeSynced(text)
+		resp := &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(text))}
+		refused := answerOf(resp, question{read: func(text []byte) error { _, err := DecodeSynced(text); return err }})
+		if err != nil {
+			if !errors.Is(refused, ErrRoomRequest) {
+				t.Fatalf("%v comes to callers as %v", err, refused)
+			}
+			return
+		}
+		if err := a.Validate(); err != nil || refused != nil {
+			t.Fatalf("%q is read as %+v, which is %v, %v", text, a, err, refused)
+		}
+		again, err := EncodeSynced(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := DecodeSynced(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if third, err := EncodeSynced(b); err != nil || !bytes.Equal(third, again) {
+			t.Fatalf("%q comes to the next as %q, %v", again, third, err)
+		}
+	})
 }
 
 // Rooms spread over the partitions, and a name has the same one for ever.

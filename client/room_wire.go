@@ -19,7 +19,6 @@ import (
 //	POST {room}/renew    RoomRenew → room.Session    POST {room}/leave   RoomLeave
 //	POST {room}/ban      RoomBan                     POST {room}/change  host.Change
 //	POST {room}/redeem   RoomRedeem → RoomRedeemed   POST {room}/codes   RoomIssue → RoomCodes
-//	POST {room}/offer    RoomOffer → RoomOffered     POST {room}/handover  RoomHandover → room.Place
 //	GET  {room}/receipt?tid=  → draw.Receipt         GET  {room}/draw    → package draw's file
 //	GET  {room}/log/…         → a file of package openlog
 //
@@ -71,7 +70,7 @@ func EncodeSynced(a *room.Answer) ([]byte, error) {
 	return append(append(text, '\n'), a.Document...), nil
 }
 
-// DecodeSynced reads what EncodeSynced wrote.
+// DecodeSynced reads what EncodeSynced wrote. What no owner of a room says is an error (room.ErrAnswer, or that of the JSON).
 func DecodeSynced(text []byte) (*room.Answer, error) {
 	head, document, _ := bytes.Cut(text, []byte("\n"))
 	var a room.Answer
@@ -81,6 +80,9 @@ func DecodeSynced(text []byte) (*room.Answer, error) {
 	if a.Document = nil; len(document) > 0 {
 		a.Document = document
 	}
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
 	return &a, nil
 }
 
@@ -88,7 +90,6 @@ func DecodeSynced(text []byte) (*room.Answer, error) {
 type RoomClaim struct {
 	Tid    room.Tid `json:"tid"`
 	Rank   uint64   `json:"rank"`
-	Handed uint16   `json:"handed,omitempty"`
 	WaitMs int64    `json:"wait_ms"`
 }
 
@@ -120,24 +121,6 @@ type RoomRedeem struct {
 // RoomRedeemed is the place.
 type RoomRedeemed struct {
 	Rank uint64 `json:"rank"`
-}
-
-// RoomOffer has a place wait for a code; with Look it only asks whether it does.
-type RoomOffer struct {
-	Place room.Place  `json:"place"`
-	Code  room.Digest `json:"code"`
-	Look  bool        `json:"look,omitempty"`
-}
-
-// RoomOffered says how long the code is good.
-type RoomOffered struct {
-	LeftMs int64 `json:"left_ms"`
-}
-
-// RoomHandover asks for the place that waits for a code.
-type RoomHandover struct {
-	Code  room.Digest `json:"code"`
-	Taker room.Digest `json:"taker"`
 }
 
 // RoomIssue asks for serial numbers of access codes.

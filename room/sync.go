@@ -62,6 +62,9 @@ var (
 	ErrReport    = errors.New("malformed report")
 )
 
+// ErrAnswer refuses what no owner of a room says: another program answered, or another version of it.
+var ErrAnswer = errors.New("malformed answer to a sync")
+
 const (
 	// edgeLease is how long an edge lets passes in without a word from the owner. After it, it is no edge of the room until the next sync.
 	edgeLease = 5 * 60 * 1000
@@ -115,12 +118,42 @@ func (l *Line) validate(class Class) error {
 	if len(l.Buckets) > bucketsMax {
 		return fmt.Errorf("%d buckets, at most %d", len(l.Buckets), bucketsMax)
 	}
+	if len(l.Buckets) > 0 && RankClass(l.Before+1) != class {
+		return fmt.Errorf("the first rank is said to be behind %d, which is of class %d", l.Before, RankClass(l.Before))
+	}
 	last, sum := l.Before, l.From
 	for _, b := range l.Buckets {
 		if b.Last <= last || b.Sum <= sum || b.Sum > math.MaxUint32 || RankClass(b.Last) != class {
 			return fmt.Errorf("bucket %+v does not grow from rank %d, count %d", b, last, sum)
 		}
 		last, sum = b.Last, b.Sum
+	}
+	return nil
+}
+
+// momentMax bounds what may be said to be a moment, Unix milliseconds: the year 9999.
+const momentMax = 253_402_300_799_999
+
+// Validate checks an answer that came over the network before Took takes it: from an absurd time, rank or state an edge could not find back.
+func (a *Answer) Validate() error {
+	for name, at := range map[string]int64{
+		"now": a.Now, "base": a.Base, "since": a.Since, "opens_at": a.Lobby.OpensAt, "lobby_at": a.Lobby.LobbyAt, "ends_at": a.Lobby.EndsAt, "next_at": a.Lobby.NextAt,
+	} {
+		if at < 0 || at > momentMax {
+			return fmt.Errorf("%w: %s is %d ms, not a moment from 1970 to 9999", ErrAnswer, name, at)
+		}
+	}
+	switch {
+	case a.Fence == 0 || a.ID == 0:
+		return fmt.Errorf("%w: no fence, or no number for the edge", ErrAnswer)
+	case !a.Phase.known():
+		return fmt.Errorf("%w: there is no phase %q", ErrAnswer, a.Phase)
+	case RankClass(a.Frontier[GroupMain]) >= ClassSlow || RankClass(a.Frontier[GroupSlow]) >= classes:
+		return fmt.Errorf("%w: a frontier of %v", ErrAnswer, a.Frontier)
+	case len(a.Voids) > voidsAtOnce:
+		return fmt.Errorf("%w: %d voids at once, at most %d", ErrAnswer, len(a.Voids), voidsAtOnce)
+	case a.Lobby.Draw != nil && a.Lobby.Draw.Sealed == nil:
+		return fmt.Errorf("%w: a draw without a seal", ErrAnswer)
 	}
 	return nil
 }
@@ -177,6 +210,7 @@ func (r *Room) edge(at int64, p *Report) (*EdgeState, error) {
 	case e != nil && p.Incarnation < e.Incarnation, e != nil && e.met && at < e.Heard+edgeTwice:
 		return nil, ErrEdgeTwice
 	case e != nil:
+		r.markEnding()
 		r.do(Record{Kind: KindEdge, Edge: p.Edge, ID: e.ID, Incarnation: p.Incarnation, Since: at})
 		return r.state.Edges[p.Edge], nil
 	}
@@ -188,11 +222,19 @@ func (r *Room) edge(at int64, p *Report) (*EdgeState, error) {
 	return r.state.Edges[p.Edge], nil
 }
 
+// markEnding stores what was counted before an edge's process ends: the marks to come are of those that live, so the next owner would never hear of it.
+func (r *Room) markEnding() {
+	if r.unmarked {
+		r.mark(r.now)
+	}
+}
+
 // freeID gives the lowest number that no edge has; an edge that is silent for long gives its own up.
 func (r *Room) freeID(at int64) (uint8, error) {
 	var taken [256]bool
 	for name, e := range r.state.Edges {
 		if at >= e.Heard+edgeForgotten {
+			r.markEnding()
 			r.do(Record{Kind: KindEdgeGone, Edge: name})
 			continue
 		}
@@ -218,7 +260,7 @@ func (r *Room) grow(e *EdgeState, p *Report, same bool) bool {
 			l.append(g)
 			r.unmarked = true
 		case told <= have && (known || g.From == 0): // nothing new, or a report that came twice
-		case known && g.From == have:
+		case known && g.From == have && g.Buckets[0].Last > l.Last(): // there is one, for told > have
 			l.append(g)
 			r.unmarked = true
 		default:

@@ -1,7 +1,6 @@
 package room
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -218,23 +217,4 @@ func TestEdgesAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func FuzzReport(f *testing.F) {
-	f.Add([]byte(`{"edge":"a","incarnation":1,"lines":[{},{},{"buckets":[{"r":4611686018427387905,"n":1}]},{}]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var p Report
-		if json.Unmarshal(body, &p) != nil {
-			return
-		}
-		r := newAlone(t, Settings{OpensAt: start.Add(time.Hour)})
-		_ = r.Sync(start, &p)
-		r.store(start)
-		for g := range groups {
-			total := r.crowd().total(g)
-			if r.waiting(g) > total || r.crowd().rankOf(g, total) < r.crowd().rankOf(g, total/2) {
-				t.Fatal("the line is broken")
-			}
-		}
-	})
 }

@@ -19,7 +19,7 @@ import (
 var requests = []struct{ method, path, body string }{
 	{"PUT", "/spring", `{"settings":{"rate":5,"pass":"10m","opens":"2026-12-01T10:00:00Z"}}`},
 	{"GET", "/spring", ""},
-	{"POST", "/spring/sync", `{"edge":"a","incarnation":9,"fence":1,"edition":1,"lines":[{},{},{"buckets":[{"r":4611686018427387905,"n":1}]},{}],"lobby":{"from":0,"tids":"AAAAAAAAAAAAAAAAAAAAAA=="}}`},
+	{"POST", "/spring/sync", `{"edge":"a","incarnation":9,"fence":1,"edition":1,"lines":[{},{},{"before":4611686018427387904,"buckets":[{"r":4611686018427387905,"n":1}]},{}],"lobby":{"from":0,"tids":"AAAAAAAAAAAAAAAAAAAAAA=="}}`},
 	{"POST", "/spring/claim", `{"tid":"01000000000000000000000000000001","rank":4611686018427387905,"wait_ms":10}`},
 	{"POST", "/spring/renew", `{"tid":"01000000000000000000000000000001","renewal":0,"life_ms":1000}`},
 	{"POST", "/spring/leave", `{"tid":"01000000000000000000000000000001"}`},
