@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test browser race check bench load sim sim-room mutants chaos generate build clean postgres nginx
+.PHONY: help demo test browser race check bench load sim sim-room mutants chaos fuzz generate build clean postgres nginx
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ sim: ## Simulate SEEDS=10000 runs of a cluster under faults; SEED=7 prints the t
 
 sim-room: ## Simulate a sale of PEOPLE=1000000 at a waiting room under faults; SEED=7 takes another course.
 	$(GO) run ./sim/crowd/cmd -people $(PEOPLE) $(if $(SEED),-seed $(SEED)) $(SIM_FLAGS)
+
+FUZZTIME ?= 30s
+fuzz: postgres ## Every fuzz target for FUZZTIME=30s; FUZZ="FuzzSync FuzzTook" takes these only, GUIDED=no spares the second build.
+	GO="$(GO)" FUZZTIME=$(FUZZTIME) GUIDED=$(or $(GUIDED),yes) scripts/fuzz.sh $(FUZZ)
 
 mutants: ## Break the code and the simulated ledger on purpose; each mutant has to be caught.
 	$(GO) run ./sim/cmd -mutants -seeds 2000
