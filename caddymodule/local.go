@@ -217,6 +217,24 @@ func (l *local) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses in
 	return h.Redeem(ctx, tid, serial, uses)
 }
 
+// Offer implements host.Owner.
+func (l *local) Offer(ctx context.Context, place room.Place, code room.Digest, look bool) (time.Duration, error) {
+	h, err := l.present()
+	if err != nil {
+		return 0, err
+	}
+	return h.Offer(ctx, place, code, look)
+}
+
+// Handover implements host.Owner.
+func (l *local) Handover(ctx context.Context, code, taker room.Digest) (room.Place, error) {
+	h, err := l.present()
+	if err != nil {
+		return room.Place{}, err
+	}
+	return h.Handover(ctx, code, taker)
+}
+
 // IssueCodes implements host.Owner.
 func (l *local) IssueCodes(ctx context.Context, n uint32, reason string) (uint32, error) {
 	h, err := l.present()

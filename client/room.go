@@ -80,7 +80,9 @@ func (r *Room) Claim(ctx context.Context, claim room.Claim) (claimed host.Claime
 	within := min(time.Until(claim.Until), RoomWaitMax) + claimSpare
 	err = r.ask(ctx, question{
 		method: http.MethodPost, path: "/claim", out: &claimed, within: within, patience: within,
-		anew: func() any { return RoomClaim{claim.Tid, claim.Rank, max(0, time.Until(claim.Until).Milliseconds())} },
+		anew: func() any {
+			return RoomClaim{claim.Tid, claim.Rank, claim.Handed, max(0, time.Until(claim.Until).Milliseconds())}
+		},
 	})
 	return claimed, err
 }
@@ -106,6 +108,19 @@ func (r *Room) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int
 	var out RoomRedeemed
 	err := r.ask(ctx, question{method: http.MethodPost, path: "/redeem", in: RoomRedeem{tid, serial, uses}, out: &out})
 	return out.Rank, err
+}
+
+// Offer implements host.Owner.
+func (r *Room) Offer(ctx context.Context, place room.Place, code room.Digest, look bool) (time.Duration, error) {
+	var out RoomOffered
+	err := r.ask(ctx, question{method: http.MethodPost, path: "/offer", in: RoomOffer{place, code, look}, out: &out})
+	return time.Duration(out.LeftMs) * time.Millisecond, err
+}
+
+// Handover implements host.Owner.
+func (r *Room) Handover(ctx context.Context, code, taker room.Digest) (place room.Place, err error) {
+	err = r.ask(ctx, question{method: http.MethodPost, path: "/handover", in: RoomHandover{code, taker}, out: &place})
+	return place, err
 }
 
 // IssueCodes implements host.Owner. It takes more each time: after host.ErrNotReady or an error of the context some numbers may be taken that nobody was

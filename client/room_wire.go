@@ -19,6 +19,7 @@ import (
 //	POST {room}/renew    RoomRenew → room.Session    POST {room}/leave   RoomLeave
 //	POST {room}/ban      RoomBan                     POST {room}/change  host.Change
 //	POST {room}/redeem   RoomRedeem → RoomRedeemed   POST {room}/codes   RoomIssue → RoomCodes
+//	POST {room}/offer    RoomOffer → RoomOffered     POST {room}/handover  RoomHandover → room.Place
 //	GET  {room}/receipt?tid=  → draw.Receipt         GET  {room}/draw    → package draw's file
 //	GET  {room}/log/…         → a file of package openlog
 //
@@ -90,6 +91,7 @@ func DecodeSynced(text []byte) (*room.Answer, error) {
 type RoomClaim struct {
 	Tid    room.Tid `json:"tid"`
 	Rank   uint64   `json:"rank"`
+	Handed uint16   `json:"handed,omitempty"`
 	WaitMs int64    `json:"wait_ms"`
 }
 
@@ -121,6 +123,24 @@ type RoomRedeem struct {
 // RoomRedeemed is the place.
 type RoomRedeemed struct {
 	Rank uint64 `json:"rank"`
+}
+
+// RoomOffer has a place wait for a code; with Look it only asks whether it does.
+type RoomOffer struct {
+	Place room.Place  `json:"place"`
+	Code  room.Digest `json:"code"`
+	Look  bool        `json:"look,omitempty"`
+}
+
+// RoomOffered says how long the code is good.
+type RoomOffered struct {
+	LeftMs int64 `json:"left_ms"`
+}
+
+// RoomHandover asks for the place that waits for a code.
+type RoomHandover struct {
+	Code  room.Digest `json:"code"`
+	Taker room.Digest `json:"taker"`
 }
 
 // RoomIssue asks for serial numbers of access codes.

@@ -9,9 +9,10 @@ import (
 
 // Claim is somebody who asks for a pass.
 type Claim struct {
-	Tid   Tid
-	Rank  uint64
-	Until time.Time // answered by then, with a pass or without
+	Tid    Tid
+	Rank   uint64
+	Until  time.Time // answered by then, with a pass or without
+	Handed uint16    // how often the place was handed over, as its token says
 }
 
 // Decision is what became of a claim that waited.
@@ -39,6 +40,9 @@ func (r *Room) Claim(now time.Time, c Claim) (s Session, ok, waits bool, err err
 	r.recount(c.Rank)
 	if _, banned := r.state.Banned[c.Tid]; banned {
 		return s, false, false, ErrBanned
+	}
+	if err := r.bears(c.Tid, c.Handed); err != nil {
+		return s, false, false, err
 	}
 	in, inside := r.state.Inside[c.Tid]
 	if inside && !in.Left && at < in.Expires {
@@ -73,6 +77,11 @@ func (r *Room) Tick(now time.Time) []Decision {
 	lost := r.tokens.fill(at, r.rate(), len(r.pending) > 0)
 	r.release(at)
 	var out []Decision
+	// First: who asked for a tid when it was another's must not be answered with what that one is granted.
+	for _, tid := range r.voided {
+		out = append(out, Decision{Tid: tid})
+	}
+	r.voided = nil
 	if r.phase(at) != PhaseOpen {
 		r.lane.last, r.opened = at, at
 	} else {
@@ -85,12 +94,8 @@ func (r *Room) Tick(now time.Time) []Decision {
 			r.opened = at
 			r.open(at)
 		}
-		out = r.serve(at, full)
+		out = append(out, r.serve(at, full)...)
 	}
-	for _, tid := range r.voided {
-		out = append(out, Decision{Tid: tid})
-	}
-	r.voided = nil
 	for tid, c := range r.pending {
 		if at >= c.Until.UnixMilli() {
 			out = append(out, Decision{Tid: tid})

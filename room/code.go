@@ -112,6 +112,7 @@ func (s *State) applyCode(r *Record) error {
 		}
 		c.Uses[r.Serial] = append(c.Uses[r.Serial], Redeemed{*r.Tid, r.Rank})
 		c.Places = r.Rank
+		s.rerank(*r.Tid, r.Rank)
 		s.Gone[ClassPriority].Add(r.Rank)
 	}
 	return nil

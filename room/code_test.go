@@ -117,11 +117,11 @@ func TestPriorityDoesNotOverrunTheRate(t *testing.T) {
 			}
 		}
 		for id, rank := range waiting {
-			r.Claim(now, Claim{id, rank, now.Add(time.Second)})
+			r.Claim(now, Claim{Tid: id, Rank: rank, Until: now.Add(time.Second)})
 		}
 		for i := range 500 {
 			if rank, _ := r.edge.joins.get(tid(i)); rank != 0 {
-				r.Claim(now, Claim{tid(i), rank, now.Add(time.Second)})
+				r.Claim(now, Claim{Tid: tid(i), Rank: rank, Until: now.Add(time.Second)})
 			}
 		}
 		second := 0

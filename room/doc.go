@@ -17,6 +17,7 @@
 //   - Of the claims that wait at a full tick, a lower rank is served before a higher one of the same group (the line, the slow lane); in between,
 //     claims are served only while there are passes for all of them.
 //   - Two claims of one tid give one pass.
+//   - A place has one bearer. It is handed over to another device by a code that is good once, and keeps its tid and rank (Offer, Handover).
 //   - The owner's line is the sum of what its edges gave out, however reports are lost, repeated or late.
 //   - An edge that hears nothing of the owner for its lease, or does not know the owner's time well enough, lets nobody in.
 //   - Nothing is kept per waiting visitor but a bounded buffer of recent joins, and 16 bytes of each visitor of the lobby at the owner; memory grows

@@ -97,7 +97,7 @@ func TestDraw(t *testing.T) {
 	r.Tick(now)
 	r.sync(now)
 	var moved *MovedError
-	if _, _, _, err := r.Claim(now, Claim{tid(777), draw.Rank(drawn.Seed(), tid(777)), now}); !errors.As(err, &moved) || RankClass(moved.Rank) != ClassArrival {
+	if _, _, _, err := r.Claim(now, Claim{Tid: tid(777), Rank: draw.Rank(drawn.Seed(), tid(777)), Until: now}); !errors.As(err, &moved) || RankClass(moved.Rank) != ClassArrival {
 		t.Errorf("a claim of somebody who was told too late: %v", err)
 	}
 	// The first hundred of the frontier are those of the draw, in its order.

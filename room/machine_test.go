@@ -69,7 +69,7 @@ func (m *machine) claim(t *rapid.T) {
 	if !ok {
 		return
 	}
-	s, ok, waits, err := m.room.Claim(m.now, Claim{who, rank, m.now.Add(time.Second)})
+	s, ok, waits, err := m.room.Claim(m.now, Claim{Tid: who, Rank: rank, Until: m.now.Add(time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}

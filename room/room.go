@@ -53,11 +53,14 @@ type Room struct {
 
 	lane    lane
 	pending map[Tid]*Claim
-	voided  []Tid // claims of the edition before, not answered yet
+	voided  []Tid // claims of the edition before, or of a bearer before, not answered yet
 	tokens  bucket
 	slow    float64 // what the slow lane is owed of the passes issued
 	auto    auto
 	supply  *Supply
+
+	tries float64 // wrong codes that may still be shown (Handover)
+	tried int64   // when that was so
 }
 
 // New makes a room that opens with nobody in it.
@@ -95,7 +98,7 @@ func restore(set Settings, state State, now time.Time) (*Room, error) {
 	if state.Edges == nil {
 		state.Edges = map[string]*EdgeState{}
 	}
-	r := &Room{state: state, voids: newVoids(), pending: map[Tid]*Claim{}}
+	r := &Room{state: state, voids: newVoids(), pending: map[Tid]*Claim{}, tries: triesMax}
 	r.lane.reset()
 	r.shown, r.taken = state.Frontier, state.Frontier
 	r.takenDraw = state.Draw.view()

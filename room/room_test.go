@@ -44,7 +44,7 @@ func TestFirstVisitorsEnterAtOnce(t *testing.T) {
 	if v := r.edge.Look(now, rank); v.Standing != StandingEligible || v.Position != 0 {
 		t.Errorf("after: %+v", v)
 	}
-	if _, ok, waits, err := r.Claim(now, Claim{tid(1), rank, now.Add(time.Second)}); ok || !waits || err != nil {
+	if _, ok, waits, err := r.Claim(now, Claim{Tid: tid(1), Rank: rank, Until: now.Add(time.Second)}); ok || !waits || err != nil {
 		t.Fatalf("claim: %v %v %v", ok, waits, err)
 	}
 	d := r.Tick(now.Add(TickEvery))
@@ -69,7 +69,7 @@ func TestAFullHousePromisesNoWait(t *testing.T) {
 	if v := r.edge.Look(now, second); v.Standing != StandingQueued || v.Wait <= 0 {
 		t.Errorf("while the house has room the rate says how long it takes: %+v", v)
 	}
-	if _, _, waits, err := r.Claim(now, Claim{tid(1), first, now.Add(time.Second)}); !waits || err != nil {
+	if _, _, waits, err := r.Claim(now, Claim{Tid: tid(1), Rank: first, Until: now.Add(time.Second)}); !waits || err != nil {
 		t.Fatalf("claim: %v %v", waits, err)
 	}
 	now = now.Add(TickEvery)
@@ -88,7 +88,7 @@ func TestPassesRenewAndEnd(t *testing.T) {
 	enter := func(n int) bool {
 		rank := r.join(now, tid(n), ClassArrival)
 		r.Tick(now)
-		r.Claim(now, Claim{tid(n), rank, now})
+		r.Claim(now, Claim{Tid: tid(n), Rank: rank, Until: now})
 		d := r.Tick(now)
 		r.sync(now)
 		return slices.ContainsFunc(d, func(d Decision) bool { return d.Granted && d.Tid == tid(n) })
@@ -143,7 +143,7 @@ func TestASlotThatWasLeftWaitsForEveryEdge(t *testing.T) {
 	enter := func(n int) bool {
 		rank := r.join(now, tid(n), ClassArrival)
 		r.Tick(now)
-		r.Claim(now, Claim{tid(n), rank, now})
+		r.Claim(now, Claim{Tid: tid(n), Rank: rank, Until: now})
 		d := r.Tick(now)
 		r.sync(now)
 		return slices.ContainsFunc(d, func(d Decision) bool { return d.Granted && d.Tid == tid(n) })
@@ -214,7 +214,7 @@ func TestRateHolds(t *testing.T) {
 		now = now.Add(openEvery * time.Millisecond)
 		for i, rank := range ranks {
 			if i%4 != 0 && !inside[tid(i)] { // every fourth went home
-				r.Claim(now, Claim{tid(i), rank, now.Add(time.Second)})
+				r.Claim(now, Claim{Tid: tid(i), Rank: rank, Until: now.Add(time.Second)})
 			}
 		}
 		for _, d := range r.Tick(now) {
@@ -260,7 +260,7 @@ func TestSlowLaneIsNotStarved(t *testing.T) {
 		}
 		r.sync(now)
 		for n := range (i + 1) * 20 {
-			r.Claim(now, Claim{tid(n), ranks[n], now.Add(time.Second)})
+			r.Claim(now, Claim{Tid: tid(n), Rank: ranks[n], Until: now.Add(time.Second)})
 		}
 		for _, d := range r.Tick(now) {
 			if d.Granted {
@@ -391,7 +391,7 @@ func TestNewEditionStartsTheLineAnew(t *testing.T) {
 	now := start.Add(time.Second)
 	rank := r.join(now, tid(1), ClassArrival)
 	r.Tick(now)
-	r.Claim(now, Claim{tid(1), rank, now})
+	r.Claim(now, Claim{Tid: tid(1), Rank: rank, Until: now})
 	r.Tick(now)
 	r.NewEdition(now, "test")
 	if _, err := r.Renew(now, tid(1), 0, 0); !errors.Is(err, ErrNotInside) {

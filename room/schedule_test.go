@@ -57,7 +57,7 @@ func TestARoomOpensAgainAndAgain(t *testing.T) {
 		if d.Phase != PhaseOpen || !d.OpensAt.Equal(start.Add(first+time.Hour)) || !d.NextAt.Equal(start.Add(first+25*time.Hour)) {
 			t.Fatalf("day %d: %s, opens %v, next %v", day, d.Phase, d.OpensAt, d.NextAt)
 		}
-		if _, _, waits, err := r.Claim(now, Claim{tid(1), draw.NewRanker(drawn.Seed()).Rank(tid(1)), now.Add(time.Second)}); err != nil || !waits {
+		if _, _, waits, err := r.Claim(now, Claim{Tid: tid(1), Rank: draw.NewRanker(drawn.Seed()).Rank(tid(1)), Until: now.Add(time.Second)}); err != nil || !waits {
 			t.Fatalf("day %d: a claim: %v, %v", day, waits, err)
 		}
 		r.Tick(now.Add(openEvery * time.Millisecond))

@@ -29,6 +29,8 @@ type State struct {
 	Inside   map[Tid]Session       `json:"inside"`
 	Banned   map[Tid]int64         `json:"banned,omitempty"` // until
 	Granted  uint64                `json:"granted"`          // passes of this edition
+	Handed   map[Tid]uint16        `json:"handed,omitempty"` // how often places were handed over; the others: never
+	Offers   map[Tid]Offer         `json:"offers,omitempty"` // places that wait for a code, or were taken by one, in the last OfferLife
 	Log      merkle.Edge           `json:"log"`              // of the transparency log, with all up to this state: a driver that keeps one says so (Logged)
 
 	nextFree int64 // nothing is to be purged before; a hint for purge
@@ -82,6 +84,8 @@ const (
 	KindCodeRevoked Kind = "code_revoked" // Serial
 	KindRedeem      Kind = "redeem"       // Tid, Serial, Rank: a place for a code
 	KindLate        Kind = "late"         // Tid, Rank: a place of the lobby that came too late for the draw
+	KindOffer       Kind = "offer"        // Offer: a place waits for a code
+	KindHandover    Kind = "handover"     // Tid, Count: a place has been handed over so often; Offer: by this code, if it was just now
 )
 
 // Record is one change of the state. Only the fields that its kind names are set.
@@ -105,6 +109,7 @@ type Record struct {
 	Rank        uint64           `json:"rank,omitempty"`
 	Serial      uint32           `json:"serial,omitempty"`
 	Count       uint32           `json:"count,omitempty"`
+	Offer       *Offer           `json:"offer,omitempty"`
 	Reason      string           `json:"why,omitempty"`
 }
 
@@ -202,7 +207,7 @@ func (s *State) ban(tid Tid, until int64) {
 	s.nextFree = min(s.nextFree, until)
 }
 
-// purge gives back the slots that are free at now.
+// purge gives back the slots that are free at now, and forgets what has ended.
 func (s *State) purge(now int64) {
 	if now < s.nextFree {
 		return
@@ -222,12 +227,20 @@ func (s *State) purge(now int64) {
 		}
 		s.nextFree = min(s.nextFree, until)
 	}
+	for tid, o := range s.Offers {
+		if o.Until <= now {
+			delete(s.Offers, tid)
+			continue
+		}
+		s.nextFree = min(s.nextFree, o.Until)
+	}
 }
 
 // clone gives a copy that shares nothing with s.
 func (s *State) clone() State {
 	c := *s
 	c.Inside, c.Banned = maps.Clone(s.Inside), maps.Clone(s.Banned)
+	c.Handed, c.Offers = maps.Clone(s.Handed), maps.Clone(s.Offers)
 	c.Gone, c.Draw.Lots, c.Codes = s.Gone.clone(), s.Draw.Lots.clone(), s.Codes.clone()
 	c.Edges = make(map[string]*EdgeState, len(s.Edges))
 	for name, e := range s.Edges {

@@ -24,9 +24,14 @@ func (s *State) applyLine(r *Record) error {
 		e.Told += r.Told
 		s.Draw.Told += r.Told
 	case KindLate:
+		if r.Tid != nil {
+			s.rerank(*r.Tid, r.Rank)
+		}
 		s.Draw.Late++
 	case KindCodes, KindCodeRevoked, KindRedeem:
 		return s.applyCode(r)
+	case KindOffer, KindHandover:
+		return s.applyHandover(r)
 	case KindCommit, KindSeal, KindDraw:
 		return s.applyDraw(r)
 	default:

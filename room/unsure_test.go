@@ -14,7 +14,7 @@ func (a *alone) enter(now time.Time, who Tid) (time.Time, Session) {
 		now = now.Add(TickEvery)
 		a.Tick(now)
 		a.store(now)
-		if s, ok, _, err := a.Claim(now, Claim{who, rank, now.Add(time.Second)}); ok || err != nil {
+		if s, ok, _, err := a.Claim(now, Claim{Tid: who, Rank: rank, Until: now.Add(time.Second)}); ok || err != nil {
 			a.store(now)
 			return now, s
 		}

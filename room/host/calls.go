@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -55,6 +56,16 @@ func (h *Host) do(ctx context.Context, f func(rm *room.Room) error) error {
 	return h.whenStored(ctx, seq)
 }
 
+// settle is do for what is refused because of something that may not be stored yet: a refusal waits for that, too.
+func (h *Host) settle(ctx context.Context, f func(rm *room.Room) error) error {
+	var refused error
+	err := h.do(ctx, func(rm *room.Room) error {
+		refused = f(rm)
+		return nil
+	})
+	return cmp.Or(err, refused)
+}
+
 // Sync implements Owner.
 func (h *Host) Sync(ctx context.Context, p *room.Report) (*room.Answer, error) {
 	if err := h.do(ctx, func(rm *room.Room) error { return rm.Sync(h.now(), p) }); err != nil {
@@ -74,12 +85,16 @@ func (h *Host) Sync(ctx context.Context, p *room.Report) (*room.Answer, error) {
 func (h *Host) Claim(ctx context.Context, c room.Claim) (Claimed, error) {
 	var out Claimed
 	var answer chan room.Decision // nil: it is decided, but for being stored
+	var refused error
 	seq, err := h.act(func(rm *room.Room) error {
 		s, ok, waits, err := rm.Claim(h.now(), c)
 		var moved *room.MovedError
 		switch {
 		case errors.As(err, &moved):
 			out.Moved = moved.Rank
+			return nil
+		case errors.Is(err, room.ErrHandedOver): // which may not be stored yet
+			refused = err
 			return nil
 		case err == nil && ok:
 			out.Granted, out.Session = true, s
@@ -92,6 +107,8 @@ func (h *Host) Claim(ctx context.Context, c room.Claim) (Claimed, error) {
 	switch {
 	case err != nil:
 		return Claimed{}, err
+	case refused != nil:
+		return Claimed{}, cmp.Or(h.whenStored(ctx, seq), refused)
 	case answer == nil && (out.Granted || out.Moved != 0):
 		return out, h.whenStored(ctx, seq)
 	case answer == nil:
@@ -139,6 +156,24 @@ func (h *Host) Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int
 		return err
 	})
 	return rank, err
+}
+
+// Offer implements Owner.
+func (h *Host) Offer(ctx context.Context, place room.Place, code room.Digest, look bool) (left time.Duration, err error) {
+	err = h.settle(ctx, func(rm *room.Room) (err error) {
+		left, err = rm.Offer(h.now(), place, code, look)
+		return err
+	})
+	return left, err
+}
+
+// Handover implements Owner.
+func (h *Host) Handover(ctx context.Context, code, taker room.Digest) (place room.Place, err error) {
+	err = h.settle(ctx, func(rm *room.Room) (err error) {
+		place, err = rm.Handover(h.now(), code, taker)
+		return err
+	})
+	return place, err
 }
 
 // IssueCodes implements Owner.

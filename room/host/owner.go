@@ -53,6 +53,10 @@ type Owner interface {
 	Ban(ctx context.Context, tid room.Tid, until time.Time) error
 	// Redeem gives a visitor a place of the priority class, for an access code that may be used so often.
 	Redeem(ctx context.Context, tid room.Tid, serial uint32, uses int) (rank uint64, err error)
+	// Offer has a place wait for whoever shows a code, and gives how long; with look it only says whether it still waits. See room.Room.Offer.
+	Offer(ctx context.Context, place room.Place, code room.Digest, look bool) (left time.Duration, err error)
+	// Handover gives the place that waits for a code to the taker; asked again by the same one it gives the same. See room.Room.Handover.
+	Handover(ctx context.Context, code, taker room.Digest) (room.Place, error)
 	// IssueCodes takes the serial numbers of n more access codes, and gives the first.
 	IssueCodes(ctx context.Context, n uint32, reason string) (first uint32, err error)
 	// Receipt gives the proof of a place that was drawn, or ErrNoDraw.

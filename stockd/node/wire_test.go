@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ticketrush/client"
+	"ticketrush/room"
 	"ticketrush/room/host"
 )
 
@@ -21,6 +22,7 @@ var wireDocs = map[string]any{
 	"command": commandDoc{}, "answer": commandAnswer{}, "hold": holdDoc{}, "nudge": nudgeDoc{}, "goodbye": goodbyeDoc{}, "announce": announceDoc{}, "counts": countsDoc{},
 	"routes": client.RoutesDocument{}, "room_claim": client.RoomClaim{}, "room_claimed": host.Claimed{}, "room_renew": client.RoomRenew{}, "room_leave": client.RoomLeave{},
 	"room_ban": client.RoomBan{}, "room_redeem": client.RoomRedeem{}, "room_redeemed": client.RoomRedeemed{}, "room_issue": client.RoomIssue{}, "room_codes": client.RoomCodes{},
+	"room_offer": client.RoomOffer{}, "room_offered": client.RoomOffered{}, "room_handover": client.RoomHandover{}, "room_place": room.Place{},
 	"room_change": host.Change{}, "room_problem": client.RoomProblem{}, "room_edge": client.RoomEdge{},
 }
 

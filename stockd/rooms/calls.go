@@ -95,7 +95,7 @@ func (r *Rooms) serveClaim(w http.ResponseWriter, a *ask) {
 			// The room answers by then; the host may not live so long.
 			ctx, cancel := context.WithTimeout(a.Context(), wait+claimSpare)
 			defer cancel()
-			out, err = h.Claim(ctx, room.Claim{Tid: in.Tid, Rank: in.Rank, Until: r.node.Now().Add(wait)})
+			out, err = h.Claim(ctx, room.Claim{Tid: in.Tid, Rank: in.Rank, Until: r.node.Now().Add(wait), Handed: in.Handed})
 		}
 	}
 	result := resultOf(err)

@@ -107,6 +107,10 @@ func route(method, verb string) (serveFunc, int64) {
 		return withRoom((*Rooms).serveBan), client.RoomBodyMax
 	case "POST redeem":
 		return withRoom((*Rooms).serveRedeem), client.RoomBodyMax
+	case "POST offer":
+		return withRoom((*Rooms).serveOffer), client.RoomBodyMax
+	case "POST handover":
+		return withRoom((*Rooms).serveHandover), client.RoomBodyMax
 	case "POST codes":
 		return withRoom((*Rooms).serveCodes), client.RoomBodyMax
 	case "GET receipt":
