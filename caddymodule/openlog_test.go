@@ -82,8 +82,8 @@ func lobbyRoom(opens time.Time) string {
 }
 
 // roomLife takes a room through everything that its log is to tell, but for what comes late, and gives the published draw. Somebody verifies it at the other
-// edge meanwhile.
-func roomLife(t *testing.T, e, other *edge) *draw.Header {
+// edge meanwhile. When the lobby is full, open is called, so that the sale opens soon.
+func roomLife(t *testing.T, e, other *edge, open func()) *draw.Header {
 	t.Helper()
 	ops := func(action, body string) answer {
 		t.Helper()
@@ -100,6 +100,7 @@ func roomLife(t *testing.T, e, other *edge) *draw.Header {
 			t.Fatalf("in the lobby: %v", p)
 		}
 	}
+	open()
 	e.until("the draw is done", func() bool { return fans[0].get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
 	e.until("three are inside", func() bool {
 		for _, f := range fans {
@@ -168,11 +169,14 @@ func verifyDraw(t *testing.T, e *edge) {
 // TestTheLogTellsARoomsLife checks the log of an edge that owns its room, over a restart, and finds what was changed in it.
 func TestTheLogTellsARoomsLife(t *testing.T) {
 	e := newEdge(t)
-	site := lobbyRoom(time.Now().Add(8 * time.Second))
-	e.mustLoad("", site)
+	e.mustLoad("", lobbyRoom(time.Now().Add(time.Hour)))
 	log := logFiles{e: e}
 	first := log.keep()
-	header := roomLife(t, e, e)
+	var site string
+	header := roomLife(t, e, e, func() {
+		site = lobbyRoom(time.Now().Add(6 * time.Second))
+		e.mustLoad("", site)
+	})
 	kept := log.keep()
 	report := log.verify(openlog.KindEdition, openlog.Options{Seen: []openlog.Checkpoint{first}, Draw: header})
 	holds(t, report)
@@ -224,7 +228,7 @@ func TestTheLogOutlivesItsOwner(t *testing.T) {
 	}
 	log := logFiles{e: p.a.edge}
 	first := log.keep()
-	header := roomLife(t, p.a.edge, p.b.edge)
+	header := roomLife(t, p.a.edge, p.b.edge, func() {})
 	kept := log.keep()
 	owner := p.nodes.ownerOf(p.a.edge, "demo")
 	owner.kill()
