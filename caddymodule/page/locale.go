@@ -6,7 +6,9 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/text/language"
 )
 
@@ -27,11 +29,30 @@ var matcher = func() language.Matcher {
 // acceptMax bounds what is parsed of an Accept-Language header; browsers send far less.
 const acceptMax = 200
 
+// picked remembers what Accept-Language headers lead to: reading one costs as much as the rest of a page that is kept, and a crowd sends few different
+// ones. It is bounded, since they are the visitors' to choose.
+var picked = sync.OnceValue(func() *lru.Cache[string, string] {
+	c, err := lru.New[string, string](256)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return c
+})
+
 // PickLocale chooses one of Locales by an Accept-Language header. A malformed or overlong header gives DefaultLocale.
 func PickLocale(header string) string {
 	if header == "" || len(header) > acceptMax {
 		return DefaultLocale
 	}
+	name, ok := picked().Get(header)
+	if !ok {
+		name = pickLocale(header)
+		picked().Add(header, name)
+	}
+	return name
+}
+
+func pickLocale(header string) string {
 	tags, _, err := language.ParseAcceptLanguage(header)
 	if err != nil {
 		return DefaultLocale

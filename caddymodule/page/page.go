@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"io"
 	"net/url"
-	"regexp"
 	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -190,12 +189,25 @@ func (v *view) setOpening(l locale) {
 	}
 }
 
-// plainPath matches local paths that need no escaping and have no query.
-var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+/?$`)
+// isPlainPath says whether text is a local path that needs no escaping and has no query: one slash between names of letters, digits, ".", "_", "~", "-".
+func isPlainPath(text string) bool {
+	if len(text) < 2 || text[0] != '/' {
+		return false
+	}
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '~', c == '-':
+		case c == '/' && text[i-1] != '/':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // setReturn derives the three links of the page without JavaScript from the URL that the visitor asked for.
 func (v *view) setReturn(text string) {
-	if plainPath.MatchString(text) { // as most are
+	if isPlainPath(text) { // as most are
 		v.Return, v.Now, v.Resume, v.Stop = text, text, text, text+"?refresh=0"
 		return
 	}
