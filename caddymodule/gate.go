@@ -28,7 +28,7 @@ func (*Gate) CaddyModule() caddy.ModuleInfo {
 
 // ServeHTTP lets a request through, or asks for a pass.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stripIncoming(r)
+	stripIncoming(r, varsOf(r))
 	name, _ := caddyhttp.GetVar(r.Context(), roomVar).(string)
 	if g.Open || name == "" || !needsPass(r) {
 		return next.ServeHTTP(w, r)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +95,7 @@ type Handler struct {
 	page   *page.Page
 	log    *zap.Logger
 	cross  *http.CrossOriginProtection
+	lines  *cookieLines
 
 	// Made once, for what each request of somebody inside costs.
 	admitted    prometheus.Counter
@@ -117,7 +117,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.admitted, h.roomName, h.admittedVar = metrics.requests.WithLabelValues(h.Room, "admitted"), h.Room, admittedVar(h.Room)
 	h.log, h.base, h.names = ctx.Logger(), "/.wr/v1/"+h.Room, namesOf(h.Room, h.CookieDomain)
-	h.cross = http.NewCrossOriginProtection()
+	h.cross, h.lines = http.NewCrossOriginProtection(), newCookieLines()
 	if len(h.Protect) == 0 {
 		h.Protect = caddyhttp.MatchPath{"/*"}
 	}
@@ -205,7 +205,8 @@ func (h *Handler) Validate() error {
 
 // ServeHTTP decides, then acts. What is not granted by a living pass is refused.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stripIncoming(r)
+	vars := varsOf(r)
+	stripIncoming(r, vars)
 	if rest, ok := strings.CutPrefix(r.URL.Path, h.base); ok && strings.HasPrefix(rest, "/") {
 		if !h.foreign(w, r) {
 			h.serveEndpoint(w, r, rest[1:])
@@ -221,19 +222,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	v := h.admission(r)
-	caddyhttp.SetVar(r.Context(), roomVar, h.roomName)
+	vars[roomVar] = h.roomName
 	if v.pass != "" {
 		if v.renewed != nil {
 			h.setPass(w, r, v, *v.renewed)
 		}
 		h.admitted.Inc()
-		return h.forward(w, r, next, v)
+		return h.forward(w, r, next, v, vars)
 	}
-	caddyhttp.SetVar(r.Context(), "waiting_room.state", "none")
+	vars["waiting_room.state"] = "none"
 	h.readPlace(r, &v)
 	mode := h.present()
 	if mode != modeEnforce {
-		caddyhttp.SetVar(r.Context(), modeVar, mode)
+		vars[modeVar] = mode
 	}
 	cookies := h.hideCookies(r)
 	protected, err := h.Protect.MatchWithError(r)
@@ -259,20 +260,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (h *Handler) count(decision string) { metrics.requests.WithLabelValues(h.Room, decision).Inc() }
 
 // forward lets an admitted visitor through, and listens to what the site says about them.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v visit) error {
-	h.hideCookies(r)
-	ctx := r.Context()
-	class, tid := int(room.RankClass(v.rank)), v.tid.String()
-	caddyhttp.SetVar(ctx, "waiting_room.state", "admitted")
-	caddyhttp.SetVar(ctx, "waiting_room.tid", tid)
-	caddyhttp.SetVar(ctx, "waiting_room.class", class)
-	caddyhttp.SetVar(ctx, h.admittedVar, true)
-	setHeaders(r.Header,
-		"X-Wr-Room", h.Room, "X-Wr-Tid", tid, "X-Wr-Class", strconv.Itoa(class), "X-Wr-Risk", strconv.Itoa(int(v.risk)), "X-Wr-Pass", v.pass,
-	)
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, v visit, vars map[string]any) error {
+	h.introduce(r, &v, vars)
 	site := newSiteWriter(w, r, h, v)
 	defer h.timed(site)()
 	return next.ServeHTTP(site, r)
+}
+
+// introduce tells the site who comes in, and hides from it what only the room has to know.
+func (h *Handler) introduce(r *http.Request, v *visit, vars map[string]any) {
+	if v.line.tid == nil {
+		v.line.finish(h, r, v)
+		h.lines.keep(v.line)
+	}
+	v.line.tell(h, r, vars)
 }
 
 // notReady is the answer while the room's log is not read, or cannot be written.
@@ -287,9 +288,17 @@ func (h *Handler) notReady(w http.ResponseWriter) {
 // roomVar is the request variable that names the last room that the request went through.
 const roomVar = "waiting_room.room"
 
+// varsOf gives the variables of a request. Caddy's servers make them; elsewhere nobody reads them.
+func varsOf(r *http.Request) map[string]any {
+	if vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		return vars
+	}
+	return map[string]any{}
+}
+
 // stripIncoming removes headers that only the edge may set, unless the request went through a room, so that a second one does not undo the first one's.
-func stripIncoming(r *http.Request) {
-	if caddyhttp.GetVar(r.Context(), roomVar) != nil {
+func stripIncoming(r *http.Request, vars map[string]any) {
+	if vars[roomVar] != nil {
 		return
 	}
 	for name := range r.Header {

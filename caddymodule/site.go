@@ -49,9 +49,7 @@ func (w *siteWriter) hear() {
 		w.room.setPlace(w, w.request, *w.fresh)
 		h.Set("Cache-Control", "no-store, private") // it is one visitor's, whatever the site said
 	}
-	command, pressure := h.Get("Wr-Command"), h.Get("Wr-Pressure")
-	h.Del("Wr-Command")
-	h.Del("Wr-Pressure")
+	command, pressure := take(h, "Wr-Command"), take(h, "Wr-Pressure")
 	if pressure != "" {
 		w.feel(pressure)
 	}
@@ -63,6 +61,16 @@ func (w *siteWriter) hear() {
 	if err := w.obey(ctx, strings.TrimSpace(command)); err != nil {
 		w.room.log.Warn("a command of the site was not carried out", zap.String("command", command), zap.Error(err))
 	}
+}
+
+// take removes a header, whose name is in its canonical form, and gives its first value.
+func take(h http.Header, name string) string {
+	all := h[name]
+	if len(all) == 0 {
+		return ""
+	}
+	delete(h, name)
+	return all[0]
 }
 
 func (w *siteWriter) feel(text string) {

@@ -31,6 +31,7 @@ type visit struct {
 	cookie  bool          // the place came in a cookie, so the client keeps cookies
 	fresh   bool          // the place is not the one that the request brought: its cookie is to be set
 	renewed *room.Session // the pass is not the one that the request brought: its cookie is to be set
+	line    *cookieLine   // that brought the pass
 }
 
 // visit reads the tokens of a request. Only what verifies, and is of the room's edition, counts.
@@ -47,10 +48,17 @@ func (h *Handler) admission(r *http.Request) (v visit) {
 		return v
 	}
 	now := time.Now()
+	if known := h.lines.find(r, keys, now); known != nil && h.admit(r, &v, &known.token, known.pass(), now) {
+		if v.line = known; v.renewed != nil { // its pass is another now
+			v.line = &cookieLine{keys: keys, token: known.token}
+		}
+		return v
+	}
 	var tok pass.Token
 	var found [textsMax]string
 	for _, text := range h.texts(r, found[:0], h.names.securePass, h.names.plainPass) {
 		if keys.Verify(text, pass.Pass, h.keeper.number, now, &tok) == nil && h.admit(r, &v, &tok, text, now) {
+			v.line = &cookieLine{keys: keys, token: tok}
 			break
 		}
 	}
@@ -142,7 +150,7 @@ const textsMax = 1 + 2*tokensMax
 
 // texts appends the texts that may be tokens of one kind, the Authorization header first.
 func (h *Handler) texts(r *http.Request, list []string, secureName, plainName string) []string {
-	if text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "WaitingRoom "); ok {
+	if text, ok := byHeader(r); ok {
 		list = append(list, text)
 	}
 	list = appendCookies(list, r, secureName)
