@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,29 @@ func (a *Admin) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// misread says in words of the body what encoding/json says in words of Go.
+func misread(err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the JSON ends too early"
+	case !errors.As(err, &wrong):
+		return strings.TrimPrefix(err.Error(), "json: ")
+	case wrong.Field == "":
+		return "one JSON object is wanted, not a JSON " + wrong.Value
+	}
+	want := "text"
+	switch wrong.Type.Kind() {
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Float32, reflect.Float64, reflect.Int, reflect.Int64:
+		want = "a number"
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
+		want = fmt.Sprintf("a whole number from 0 to %d", uint64(1)<<wrong.Type.Bits()-1)
+	}
+	return fmt.Sprintf("%q is wanted as %s, not as a JSON %s", wrong.Field[strings.LastIndex(wrong.Field, ".")+1:], want, wrong.Value)
+}
+
 // roomChange is the body of an admin call.
 type roomChange struct {
 	host.Change
@@ -155,7 +179,7 @@ func (a *Admin) one(w http.ResponseWriter, r *http.Request) error {
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, bodyMax))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&c); err != nil {
-			return adminError(http.StatusBadRequest, "the body: %v", err)
+			return adminError(http.StatusBadRequest, "the body: %s", misread(err))
 		}
 		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 			return adminError(http.StatusBadRequest, "the body: one JSON object is wanted, and there is more")

@@ -65,8 +65,18 @@ func TestAdminAPI(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.text)
 		}
 	}
-	for body, status := range map[string]int{`{"rate":-3}`: 400, `{"speed":3}`: 400, `{`: 400, `{"rate":5}{"rate":6}`: 400} {
-		if a := e.ops("POST", base+"/rate", body); a.StatusCode != status {
+	for body, says := range map[string]string{
+		`{"rate":-3}`:               "rate -3: must be over 0",
+		`{"speed":3}`:               `the body: unknown field "speed"`,
+		`{`:                         "the body: the JSON ends too early",
+		`{"rate":5}{"rate":6}`:      "there is more",
+		`[]`:                        "one JSON object is wanted, not a JSON array",
+		`{"rate":"fast"}`:           `"rate" is wanted as a number, not as a JSON string`,
+		`{"open":-1}`:               `"open" is wanted as a whole number from 0 to 18446744073709551615, not as a JSON number -1`,
+		`{"uses":300}`:              `"uses" is wanted as a whole number from 0 to 255, not as a JSON number 300`,
+		`{"reason":{"why":"fire"}}`: `"reason" is wanted as text, not as a JSON object`,
+	} {
+		if a := e.ops("POST", base+"/rate", body); a.StatusCode != 400 || !strings.Contains(a.json(t)["error"].(string), says) {
 			t.Errorf("%s: %d %s", body, a.StatusCode, a.text)
 		}
 	}
