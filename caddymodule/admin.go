@@ -63,6 +63,7 @@ type roomJSON struct {
 	Owner     string            `json:"owner"` // who decides: edge (this one) or stockd
 	Ready     bool              `json:"ready"`
 	Error     string            `json:"error,omitempty"`
+	DrawWaits string            `json:"draw_waits,omitempty"` // for what the draw of the lobby waits; of a room at stockd its owner says it
 	State     room.Phase        `json:"state,omitempty"`
 	Through   bool              `json:"passthrough"` // by ops: nobody is held back
 	Edition   uint16            `json:"edition,omitempty"`
@@ -104,7 +105,7 @@ func (k *keeper) describe(ctx context.Context) roomJSON {
 		return out
 	}
 	out.State, out.Edition, out.Rate, out.ShowRate, out.Inside, out.MaxActive = d.Phase, d.Edition, d.Rate, d.ShowRate, d.Inside, d.MaxActive
-	out.Through = d.Through
+	out.Through, out.DrawWaits = d.Through, k.drawWaits()
 	out.Waiting, out.Joined, out.Granted, out.Lobby = d.Waiting, d.Joined, d.Granted, d.Lobby
 	out.Frontier = map[string]string{"main": fmt.Sprint(d.Frontier[room.GroupMain]), "slow": fmt.Sprint(d.Frontier[room.GroupSlow])}
 	return out

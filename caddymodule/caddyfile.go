@@ -132,7 +132,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		title      <text>
 //		opens      <RFC 3339 time>
 //		lobby      <duration>
-//		beacon     operator | drand [<relay>] | entered <source>
+//		beacon     operator | drand [<relay>...] | entered <source>
 //		ends       <RFC 3339 time>
 //		every      <duration>
 //		rate       <per second> | auto <lowest> <highest>

@@ -13,10 +13,10 @@ import (
 	"ticketrush/room/draw"
 )
 
-// drandRelay is the relay that `beacon drand` asks when none is named.
-const drandRelay = "https://api.drand.sh"
+// drandRelays are the relays that `beacon drand` asks when none is named: drand's own, and one that somebody else runs.
+const drandRelays = "https://api.drand.sh https://api2.drand.sh https://drand.cloudflare.com"
 
-// parseBeacon reads `beacon operator`, `beacon drand [<relay>]` or `beacon entered <name of the source>`.
+// parseBeacon reads `beacon operator`, `beacon drand [<relay>...]` or `beacon entered <name of the source>`.
 func (h *Handler) parseBeacon(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	kind, rest := "", []string(nil)
@@ -27,12 +27,14 @@ func (h *Handler) parseBeacon(d *caddyfile.Dispenser) error {
 	case kind == "operator" && len(rest) == 0:
 		h.Beacon = ""
 	case kind == "drand" && len(rest) == 0:
-		h.Beacon = drandRelay
-	case kind == "drand" && len(rest) == 1:
-		if !room.IsRelay(rest[0]) {
-			return d.Errf("beacon drand %q: want the URL of a relay, such as %s", rest[0], drandRelay)
+		h.Beacon = drandRelays
+	case kind == "drand":
+		for _, relay := range rest {
+			if !room.IsRelay(relay) || len(room.Relays(relay)) != 1 {
+				return d.Errf("beacon drand %q: want the URL of a relay, such as https://api.drand.sh", relay)
+			}
 		}
-		h.Beacon = rest[0]
+		h.Beacon = strings.Join(rest, " ")
 	case kind == "entered" && len(rest) == 1:
 		if room.IsRelay(rest[0]) {
 			return d.Errf("beacon entered %q: want the name of a source whose value people enter, not a URL", rest[0])
@@ -42,7 +44,7 @@ func (h *Handler) parseBeacon(d *caddyfile.Dispenser) error {
 		}
 		h.Beacon = rest[0]
 	default:
-		return d.Err(`beacon takes operator, or drand and perhaps a relay's URL, or entered and the source's name in quotes: beacon entered "lotto of 2026-12-01"`)
+		return d.Err(`beacon takes operator, or drand and perhaps the URLs of relays, or entered and the source's name in quotes: beacon entered "lotto of 2026-12-01"`)
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"beacon":                 {"localhost\nwaiting_room demo {\n\tbeacon\n}", "beacon takes operator, or drand"},
 		"beacon unknown":         {"localhost\nwaiting_room demo {\n\tbeacon dice\n}", "beacon takes operator, or drand"},
 		"beacon operator of":     {"localhost\nwaiting_room demo {\n\tbeacon operator x\n}", "beacon takes operator, or drand"},
+		"beacon relays":          {"localhost\nwaiting_room demo {\n\tbeacon drand https://api.drand.sh lotto\n}", `beacon drand "lotto": want the URL of a relay, such as https://api.drand.sh, at Caddyfile:3`},
 		"beacon relay":           {"localhost\nwaiting_room demo {\n\tbeacon drand api.drand.sh\n}", `beacon drand "api.drand.sh": want the URL of a relay, such as https://api.drand.sh, at Caddyfile:3`},
 		"beacon entered URL":     {"localhost\nwaiting_room demo {\n\tbeacon entered https://x\n}", "want the name of a source whose value people enter, not a URL"},
 		"beacon entered drand":   {"localhost\nwaiting_room demo {\n\tbeacon entered drand/quicknet\n}", "its value cannot be entered as text"},

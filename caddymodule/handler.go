@@ -35,7 +35,7 @@ type Handler struct {
 	Opens *time.Time `json:"opens,omitempty"`
 	// Lobby is how long before Opens the lobby opens; nobody can join before it does. Needs Opens. Default: from the start.
 	Lobby caddy.Duration `json:"lobby,omitempty"`
-	// Beacon is the public source whose value is part of the lobby's draw: the URL of a relay of drand, such as `https://api.drand.sh`, or the name of a
+	// Beacon is the public source whose value is part of the lobby's draw: the URLs of relays of drand, such as `https://api.drand.sh`, with a space between two, or the name of a
 	// source whose value ops enter by the admin API once the list is sealed. Default: none; the draw rests on the room's secret, to which it
 	// commits before anybody joins.
 	Beacon string `json:"beacon,omitempty"`

@@ -16,6 +16,9 @@ import (
 	"ticketrush/room/host"
 )
 
+// ownersNow is the clock of the rooms that are kept here. The test of a draw with a recorded round of drand sets it back to that round.
+var ownersNow = time.Now
+
 // local owns a room in this process, with its log in Caddy's storage, under the storage's lock.
 type local struct {
 	k       *keeper
@@ -60,6 +63,16 @@ func (l *local) describe() error {
 		return err
 	}
 	return l.failed
+}
+
+// drawWaits says for what the draw of a room that is kept here waits; "" when it waits for nothing.
+func (k *keeper) drawWaits() string {
+	if l, here := k.owner.(*local); here {
+		if h := l.host.Load(); h != nil {
+			return h.Waits()
+		}
+	}
+	return ""
 }
 
 // lockPause is how long the next attempt at lock and log waits after one that failed.
@@ -122,6 +135,7 @@ func (l *local) serve(ctx context.Context, last *journal) (*journal, error) {
 	}
 	h := host.New(host.Options{
 		Name: l.k.name, Settings: u.settings, Key: host.FrontierKey(l.k.keys.Load()), LogKey: host.LogKey(l.k.keys.Load()), Store: j, Log: log, Supply: l.supply,
+		Now: ownersNow,
 		Seconds: func(took time.Duration, err error) {
 			metrics.storeSeconds.WithLabelValues(l.k.name).Observe(took.Seconds())
 			if err != nil {

@@ -14,6 +14,7 @@ var metrics = struct {
 	requests, claims, joins                *prometheus.CounterVec
 	storeErrors, syncErrors                *prometheus.CounterVec
 	inside, maxActive, waiting, rate, show *prometheus.GaugeVec
+	drawWaits                              *prometheus.GaugeVec
 	clockBound, siteP99                    *prometheus.GaugeVec
 	storeSeconds                           *prometheus.HistogramVec
 }{
@@ -32,6 +33,7 @@ var metrics = struct {
 	maxActive: gauge("ticketrush_room_max_active", "Slots in all.", "room"),
 	waiting:   gauge("ticketrush_room_waiting", "Places behind the frontier, whether their holders are still there or not.", "room"),
 	rate:      gauge("ticketrush_room_rate", "Passes per second that the room allows.", "room"),
+	drawWaits: gauge("ticketrush_room_draw_waits", "1 while the draw of the lobby waits for its beacon's value: nobody is let in; the room's description says why.", "room"),
 	show:      gauge("ticketrush_room_show_ratio", "Share of people who come when they are called.", "room"),
 	storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ticketrush_room_store_seconds", Help: "Time to store one batch of the room's log.",
@@ -52,7 +54,8 @@ func registerMetrics(reg *prometheus.Registry) error {
 	m := &metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.siteP99, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.storeSeconds,
+		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.siteP99, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.drawWaits,
+		m.storeSeconds,
 	} {
 		var already prometheus.AlreadyRegisteredError
 		if err := reg.Register(c); err != nil && !errors.As(err, &already) {
@@ -65,7 +68,7 @@ func registerMetrics(reg *prometheus.Registry) error {
 // gauges say how the room is. They are its owner's to show: an edge whose room is stockd's shows none, else a sum over all that is scraped would count
 // one room many times.
 func gauges() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{metrics.inside, metrics.maxActive, metrics.waiting, metrics.rate, metrics.show}
+	return []*prometheus.GaugeVec{metrics.inside, metrics.maxActive, metrics.waiting, metrics.rate, metrics.show, metrics.drawWaits}
 }
 
 // showGauges shows how the room is, where it is decided here. The caller holds the lock.
@@ -73,7 +76,11 @@ func (k *keeper) showGauges(d *room.Document) {
 	if !k.owner.here() {
 		return
 	}
-	for i, v := range []float64{float64(d.Inside), float64(d.MaxActive), float64(d.Waiting), d.Rate, d.ShowRate} {
+	waits := 0.0
+	if k.drawWaits() != "" {
+		waits = 1
+	}
+	for i, v := range []float64{float64(d.Inside), float64(d.MaxActive), float64(d.Waiting), d.Rate, d.ShowRate, waits} {
 		gauges()[i].WithLabelValues(k.name).Set(v)
 	}
 }

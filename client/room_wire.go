@@ -161,8 +161,9 @@ type RoomState struct {
 	Partition int32         `json:"partition"`
 	Owner     string        `json:"owner,omitempty"` // the node's id
 	Epoch     int64         `json:"epoch,omitempty"`
-	Since     time.Time     `json:"since,omitzero"`      // when that node began to own it
-	NotReady  string        `json:"not_ready,omitempty"` // why it decides nothing just now
+	Since     time.Time     `json:"since,omitzero"`       // when that node began to own it
+	NotReady  string        `json:"not_ready,omitempty"`  // why it decides nothing just now
+	DrawWaits string        `json:"draw_waits,omitempty"` // for what the draw of its lobby waits
 	Phase     room.Phase    `json:"phase,omitempty"`
 	Edition   uint16        `json:"edition,omitempty"`
 	Waiting   uint64        `json:"waiting"`

@@ -31,7 +31,7 @@ type Settings struct {
 	// Lobby is how long before OpensAt the lobby opens; nobody can join before it does. Default 0: from the start.
 	Lobby time.Duration
 	// Beacon is the public source whose value is part of the draw's seed: "" for none (mode "operator": the draw rests on the room's secret alone),
-	// the URL of a relay of drand such as https://api.drand.sh, or the name of a source whose value ops enter, such as "lotto of 2026-12-01".
+	// the URLs of relays of drand such as https://api.drand.sh, with a space between two, or the name of a source whose value ops enter, such as "lotto of 2026-12-01".
 	Beacon string
 	// EndsAt is when the sale is over and nobody is let in any more. Zero: never by itself.
 	EndsAt time.Time
@@ -70,6 +70,9 @@ func IsRelay(beacon string) bool {
 	return strings.HasPrefix(beacon, "https://") || strings.HasPrefix(beacon, "http://")
 }
 
+// Relays gives the relays of drand that a beacon names; each is as good as another, since what they answer is signed.
+func Relays(beacon string) []string { return strings.Fields(beacon) }
+
 // Limits of settings.
 const (
 	rateLimit      = 100_000
@@ -96,6 +99,11 @@ func (s Settings) Validate() error {
 	if s.Beacon != "" && !IsRelay(s.Beacon) {
 		err := draw.CheckSource(s.Beacon)
 		check(err == nil, "beacon %q: %w", s.Beacon, err)
+	}
+	if IsRelay(s.Beacon) {
+		for _, relay := range Relays(s.Beacon) {
+			check(IsRelay(relay), "beacon: %q is no URL of a relay", relay)
+		}
 	}
 	check(len(s.Beacon) <= 200, "beacon: at most 200 bytes")
 	check(s.Lobby == 0 || !s.OpensAt.IsZero(), "lobby %v: needs opens", s.Lobby)

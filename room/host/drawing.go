@@ -24,6 +24,7 @@ type drawing struct {
 	drawn   *draw.Drawn
 	log     *draw.LogHead // of the room's log when the draw was stored, or when this host began
 	busy    bool          // a worker has the list, or waits for the beacon
+	waits   string        // for what the draw waits, and why; "": for nothing
 }
 
 // newSecret is what a room commits to.
@@ -113,6 +114,10 @@ func (h *Host) seal(edition uint16) {
 		return
 	}
 	h.draw.sealed = sealed
+	select {
+	case <-h.entered: // for the draw before, which had its value from a relay meanwhile
+	default:
+	}
 	seal := room.Seal{Root: sealed.Root(), Count: sealed.N()}
 	if room.IsRelay(h.opt.Settings.Beacon) {
 		seal.Round = draw.Quicknet().RoundAfter(h.now().Add(roundMargin))
@@ -127,9 +132,9 @@ func (h *Host) seal(edition uint16) {
 // drawLots gets the beacon's value, and draws.
 func (h *Host) drawLots(ctx context.Context, edition uint16, seal room.Seal) {
 	h.mu.Lock()
-	source, lottery, sealed := h.opt.Settings.Beacon, h.room.Lottery(), h.draw.sealed
+	lottery, sealed := h.room.Lottery(), h.draw.sealed
 	h.mu.Unlock()
-	beacon, err := h.beacon(ctx, source, seal.Round)
+	beacon, err := h.beacon(ctx, edition, seal.Round)
 	var drawn *draw.Drawn
 	if err == nil {
 		drawn, err = sealed.Draw(h.opt.Name, edition, *lottery.Secret, beacon)
@@ -137,7 +142,7 @@ func (h *Host) drawLots(ctx context.Context, edition uint16, seal room.Seal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.nudge()
-	if h.draw.busy = false; h.draw.edition != edition || h.room.Edition() != edition {
+	if h.draw.busy, h.draw.waits = false, ""; h.draw.edition != edition || h.room.Edition() != edition {
 		return
 	}
 	if err == nil {
@@ -154,33 +159,41 @@ func (h *Host) drawLots(ctx context.Context, edition uint16, seal room.Seal) {
 	h.log.Info("the draw is done", zap.Int64("places", seal.Count), zap.String("mode", string(beacon.Mode())))
 }
 
-// beaconPause is how long the next attempt at a beacon's value waits.
-const beaconPause = time.Second
+const (
+	// beaconPause is how long the next attempt at a beacon's value waits.
+	beaconPause = time.Second
+	// beaconPatience is how long a relay may take; the next one is asked then.
+	beaconPatience = 3 * time.Second
+	// beaconTold is how often the log says that the draw still waits.
+	beaconTold = time.Minute
+)
 
-// beacon gives the value that the draw is to use: none, what ops entered, or a round of drand once it is out.
-func (h *Host) beacon(ctx context.Context, source string, round uint64) (draw.Beacon, error) {
-	if source == "" {
-		return draw.Beacon{}, nil
-	}
-	told := false
-	for {
+// beacon gives the value that the draw is to use: none, what ops entered, or a round of drand once it is out. It goes on until it has one, or the edition is over:
+// the seal has named the source, so nothing may stand in for it. The settings are looked at before each attempt, so ops may name other relays meanwhile.
+func (h *Host) beacon(ctx context.Context, edition uint16, round uint64) (draw.Beacon, error) {
+	var told time.Time
+	for try := 0; ; try++ {
+		h.mu.Lock()
+		source, over := h.opt.Settings.Beacon, h.draw.edition != edition || h.room.Edition() != edition
+		h.mu.Unlock()
+		if source == "" || over {
+			return draw.Beacon{}, nil
+		}
 		select {
 		case b := <-h.entered:
 			return b, nil
 		default:
 		}
-		var err error
-		if room.IsRelay(source) {
-			var b draw.Beacon
-			if b, err = fetchBeacon(ctx, source, round); err == nil {
-				return b, nil
-			}
-		} else {
-			err = fmt.Errorf("ops have to enter the value of %q: the action \"beacon\"", source)
+		b, err := h.ask(ctx, source, round, try)
+		if err == nil {
+			return b, nil
 		}
-		if !told {
-			h.log.Warn("the draw waits for its beacon", zap.Uint64("round", round), zap.Error(err))
-			told = true
+		h.mu.Lock()
+		h.draw.waits = err.Error()
+		h.mu.Unlock()
+		if try == 0 || time.Since(told) >= beaconTold {
+			h.log.Warn("the draw waits for its beacon, and nobody is let in before it is done", zap.Uint64("round", round), zap.Int("attempts", try+1), zap.Error(err))
+			told = time.Now()
 		}
 		select {
 		case b := <-h.entered:
@@ -192,12 +205,35 @@ func (h *Host) beacon(ctx context.Context, source string, round uint64) (draw.Be
 	}
 }
 
+// ask asks for the value once; of several relays each is asked in its turn.
+func (h *Host) ask(ctx context.Context, source string, round uint64, try int) (draw.Beacon, error) {
+	if !room.IsRelay(source) {
+		return draw.Beacon{}, fmt.Errorf("ops have to enter the value of %q: the action \"beacon\"", source)
+	}
+	if out := draw.Quicknet().TimeOf(round); h.now().Before(out) {
+		return draw.Beacon{}, fmt.Errorf("round %d of drand comes out at %s", round, out.Format(time.TimeOnly))
+	}
+	relays := room.Relays(source)
+	b, err := fetchBeacon(ctx, relays[try%len(relays)], round)
+	if err != nil {
+		err = fmt.Errorf("round %d of drand: %w; ops may name other relays, or enter a relay's answer by the action \"beacon\"", round, err)
+	}
+	return b, err
+}
+
+// Waits says for what the draw waits, and why; "" when it waits for nothing.
+func (h *Host) Waits() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.draw.waits
+}
+
 // beaconMax bounds a relay's answer.
 const beaconMax = 4 << 10
 
 // fetchBeacon asks a relay of drand for a round.
 func fetchBeacon(ctx context.Context, relay string, round uint64) (draw.Beacon, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, beaconPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(relay, "/")+draw.Quicknet().Path(round), nil)
 	if err != nil {
@@ -215,7 +251,11 @@ func fetchBeacon(ctx context.Context, relay string, round uint64) (draw.Beacon, 
 	if res.StatusCode != http.StatusOK {
 		return draw.Beacon{}, fmt.Errorf("%s answers %s", relay, res.Status)
 	}
-	return draw.ParseDrand(body, round)
+	b, err := draw.ParseDrand(body, round)
+	if err != nil {
+		return draw.Beacon{}, fmt.Errorf("%s: %w", relay, err)
+	}
+	return b, nil
 }
 
 // enter takes the beacon's value from ops: the source's answer for a relay, else the value as everybody can read it. The caller holds the lock.

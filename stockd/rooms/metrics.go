@@ -27,6 +27,7 @@ var (
 	rateDesc    = desc("rate", "Passes per second that the room allows.", "room")
 	showDesc    = desc("show_ratio", "Share of people who come when they are called.", "room")
 	grantedDesc = desc("granted", "Passes issued in this edition.", "room")
+	drawDesc    = desc("draw_waits", "1 while the draw of the lobby waits for its beacon's value: nobody is let in; the room's description says why.", "room")
 	strainDesc  = desc("strain", "How hard this node works, 0 to 1; from 0.8 on rooms with an automatic rate let fewer in.")
 )
 
@@ -56,7 +57,7 @@ func newMetrics(reg prometheus.Registerer, r *Rooms) (*metrics, error) {
 
 // Describe names what is read when it is asked for.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ownedDesc, edgesDesc, insideDesc, mostDesc, waitingDesc, rateDesc, showDesc, grantedDesc, strainDesc} {
+	for _, d := range []*prometheus.Desc{ownedDesc, edgesDesc, insideDesc, mostDesc, waitingDesc, rateDesc, showDesc, grantedDesc, drawDesc, strainDesc} {
 		to <- d
 	}
 }
@@ -81,5 +82,10 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(rateDesc, s.Rate, s.Room)
 		gauge(showDesc, s.ShowRate, s.Room)
 		gauge(grantedDesc, float64(s.Granted), s.Room)
+		waits := 0.0
+		if s.DrawWaits != "" {
+			waits = 1
+		}
+		gauge(drawDesc, waits, s.Room)
 	}
 }

@@ -213,7 +213,7 @@ func (t *tenancy) state() client.RoomState {
 	if h := t.host.Load(); h != nil {
 		d, err := h.Document()
 		s.Phase, s.Edition, s.Waiting, s.Inside, s.MaxActive, s.Rate, s.ShowRate = d.Phase, d.Edition, d.Waiting, d.Inside, d.MaxActive, d.Rate, d.ShowRate
-		s.Joined, s.Granted = d.Joined, d.Granted
+		s.Joined, s.Granted, s.DrawWaits = d.Joined, d.Granted, h.Waits()
 		if err != nil {
 			s.NotReady = err.Error()
 		}
