@@ -148,7 +148,9 @@ func TestDrawByDrandWithoutARelay(t *testing.T) {
 	e := newEdge(t)
 	gone := newRelay(t, func(_ int64, w http.ResponseWriter, _ *http.Request) { http.Error(w, "gone", http.StatusBadGateway) })
 	fans := lobbyAtRound(t, e, gone.URL)
-	e.until("ops are told", func() bool { return strings.Contains(e.waits(), "502 Bad Gateway; ops may name other relays, or enter") })
+	e.until("ops are told", func() bool {
+		return strings.Contains(e.waits(), "502 Bad Gateway; ops may name other relays, or enter")
+	})
 	enter := func(value string) answer {
 		return e.ops("POST", "/waiting_room/rooms/demo/beacon", fmt.Sprintf(`{"beacon":%q,"reason":"read by curl"}`, value))
 	}
