@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "pass"},
 	"stockd/rush":           {"client", "pass"},
 	"stockd/demo":           {"ledger", "ledger/pgdev", "charts", "stockd/rush", "stockd/site", "pass", "client"},
-	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client"},
+	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client", "room", "room/host"},
 	"chaos/cmd":             {"chaos"},
 	"stockd":                {"*"},
 	"scripts/summary":       {},

@@ -29,6 +29,7 @@ type deployment struct {
 	disk    *disk
 	before  [nodes]bool // which nodes run the version before
 	spaces  *spaces
+	rooms   *waitings // nil with nodes of the version before, whose rooms may be others
 }
 
 // settings make the nodes of chaos quicker to move for balance than those of a sale, so that joins are seen within the run; a payment whose
@@ -68,6 +69,15 @@ func start(ctx context.Context, o Options, needs need) (d *deployment, err error
 	d.cutOff = cutOff
 	if !options.NoEdge {
 		if err := wires[0].keepPass(run); err != nil {
+			return d, err
+		}
+	}
+	if needs != needBefore {
+		config, err := d.demo.Client()
+		if err != nil {
+			return d, err
+		}
+		if d.rooms, err = openRooms(run, config, d.book); err != nil {
 			return d, err
 		}
 	}
@@ -164,6 +174,9 @@ func (d *deployment) close() error {
 	}
 	if d.client != nil {
 		d.client.Close()
+	}
+	if d.rooms != nil {
+		d.rooms.close()
 	}
 	if d.demo != nil {
 		errs = append(errs, d.demo.Stop())

@@ -21,8 +21,9 @@ type Report struct {
 	Checked    int   // operations that porcupine saw
 	Seats      int   // seats that they were about
 	Sold       int
-	Untold     int            // holds that nobody was told of: late copies of requests that were refused elsewhere
-	Checks     int            // of reconcile
+	Untold     int // holds that nobody was told of: late copies of requests that were refused elsewhere
+	Checks     int // of reconcile
+	Rooms      Rooms
 	Met        map[string]int // what clients met and waited out, by its kind
 	Errors     []string       // what they should never have met
 	Wrong      []string       // promises that were not kept
@@ -38,6 +39,26 @@ type Line struct {
 	Errors       int
 	Holds        bool
 	Skipped      string // why it was not made
+}
+
+// Rooms is what the visitors of the waiting rooms were told.
+type Rooms struct {
+	Rooms    int // in all deployments
+	Passes   int // answered
+	Renewals int
+	Owners   int // that the edges met, one after the other
+	Most     int // people inside a room at once, by the answers
+	Slots    int // of a room
+}
+
+func (r *Rooms) add(s *stays, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Rooms++
+	r.Passes += len(s.all) + len(s.past)
+	r.Renewals += s.renewals
+	r.Owners += s.owners
+	r.Most, r.Slots = max(r.Most, most), s.most
 }
 
 // OK is whether everything holds.
@@ -83,6 +104,9 @@ func (r *Report) Write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\noperations    %d in %v, %.0f/s\n", r.Operations, r.Load.Round(time.Second), float64(r.Operations)/max(r.Load.Seconds(), 1))
 	fmt.Fprintf(w, "history       %d operations on %d seats; sold %d; held by late copies of refused requests %d\n", r.Checked, r.Seats, r.Sold, r.Untold)
+	if n := r.Rooms; n.Rooms > 0 {
+		fmt.Fprintf(w, "rooms         %d; passes %d, renewals %d; owners met %d; most inside at once %d of %d\n", n.Rooms, n.Passes, n.Renewals, n.Owners, n.Most, n.Slots)
+	}
 	var met []string
 	for _, what := range slices.Sorted(maps.Keys(r.Met)) {
 		met = append(met, fmt.Sprintf("%s %d", what, r.Met[what]))

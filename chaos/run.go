@@ -200,6 +200,9 @@ func (d *deployment) make(ctx context.Context, out io.Writer, f Fault) (line Lin
 // verify ends the crowd and looks whether every promise was kept.
 func (d *deployment) verify(ctx context.Context, out io.Writer, r *Report) error {
 	fmt.Fprintln(out, "· the crowd ends what it has begun")
+	if d.rooms != nil {
+		d.rooms.finish(ctx, r)
+	}
 	if err := d.settle(); err != nil {
 		r.Wrong = append(r.Wrong, err.Error())
 	}

@@ -35,6 +35,10 @@ func TestPromisesAreKeptThroughAKillAndAHandOff(t *testing.T) {
 	if r.Checked < 1000 || r.Seats < 100 || r.Checks == 0 {
 		t.Errorf("too little was looked at: %s", &report)
 	}
+	t.Logf("rooms: %+v", r.Rooms)
+	if n := r.Rooms; n.Rooms != nodes || n.Passes < 50 || n.Renewals == 0 || n.Owners < nodes+2 || n.Most < n.Slots/2 {
+		t.Errorf("too little happened in the rooms: %+v", n)
+	}
 	if kill := r.Lines[0]; kill.Edge < kill.Calm || kill.Edge == 0 {
 		t.Errorf("a killed node was not missed: %s", &report)
 	}

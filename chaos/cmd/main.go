@@ -30,6 +30,8 @@ func run(ctx context.Context) int {
 	flag.StringVar(&o.Caddyfile, "caddyfile", "Caddyfile", "the edge's configuration")
 	flag.IntVar(&o.Seconds, "seconds", 60, "how long the crowd buys at least: the faults are made again until then")
 	flag.IntVar(&o.Buyers, "buyers", 96, "how many clients buy at the same time")
+	flag.IntVar(&o.Rate, "rate", 4000, "how many operations begin per second at most")
+	flag.IntVar(&o.Gentle, "gentle", 400, "the same for faults that are planned")
 	flag.StringVar(&faults, "faults", "", "which faults, separated by commas; empty: all")
 	flag.StringVar(&o.Logs, "logs", "", "a folder that gets what nodes, edge and Postgres said; it may not be there yet")
 	list := flag.Bool("list", false, "list the faults and end")

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// room is the room of the demo's Caddyfile.
-const room = "demo"
+// demoRoom is the room of the demo's Caddyfile.
+const demoRoom = "demo"
 
 // enterMax bounds how long the line may take in which nobody else stands.
 const enterMax = 30 * time.Second
@@ -25,7 +25,7 @@ func enter(ctx context.Context, base string) (string, error) {
 	}
 	w := &wire{name: "room", bases: []string{base}, http: &http.Client{Jar: jar}, try: 10 * time.Second, gaps: newGaps(), book: newBook()}
 	post := func(what string) (answer, error) {
-		return w.ask(ctx, call{method: http.MethodPost, path: "/.wr/v1/" + room + "/" + what, body: struct{}{}})
+		return w.ask(ctx, call{method: http.MethodPost, path: "/.wr/v1/" + demoRoom + "/" + what, body: struct{}{}})
 	}
 	if a, err := post("join"); err != nil || !a.ok() {
 		return "", fmt.Errorf("join the room: %d %s %w", a.status, a.problem, err)
@@ -47,7 +47,7 @@ func enter(ctx context.Context, base string) (string, error) {
 		return "", err
 	}
 	for _, c := range jar.Cookies(at) {
-		if c.Name == "wr_"+room+"_pass" {
+		if c.Name == "wr_"+demoRoom+"_pass" {
 			return c.Value, nil
 		}
 	}
