@@ -50,10 +50,10 @@ type process struct {
 	waiters      map[uint64]func(owner.Reply)
 	follow       map[uuid.UUID]bool
 	session      int64
-	untaken      map[uuid.UUID]bool           // grants that were on their way at the last look
-	pause        map[segmentKey]time.Duration // a segment's grants wait until then
-	gathers      map[segmentKey][]func()      // who waits for the next gathering of an area
-	coordinating int                          // holds over several segments that it tries
+	untaken      map[uuid.UUID]bool                // grants that were on their way at the last look
+	pause        map[segmentKey]time.Duration      // a segment's grants wait until then
+	gathers      map[segmentKey][]func(whole bool) // who waits for the next gathering of an area
+	coordinating int                               // holds over several segments that it tries
 
 }
 
@@ -86,7 +86,7 @@ func (w *World) boot(id string) *process {
 		w: w, id: id, name: fmt.Sprintf("%s.%d", id, len(w.procs)+1), core: core, boot: w.now, drift: w.rng.Int64N(9) - 4,
 		clock: owner.NewClock(time.UnixMilli(wallStart).Add(w.now + wrong)), wrong: wrong, on: map[stock.PartitionID]int64{}, table: map[stock.PartitionID]route{},
 		engines: map[loadedKey]*stock.Segment{}, waiters: map[uint64]func(owner.Reply){}, follow: map[uuid.UUID]bool{},
-		untaken: map[uuid.UUID]bool{}, pause: map[segmentKey]time.Duration{}, gathers: map[segmentKey][]func(){},
+		untaken: map[uuid.UUID]bool{}, pause: map[segmentKey]time.Duration{}, gathers: map[segmentKey][]func(whole bool){},
 	}
 	// A node asks for the time before it does anything else.
 	trip := w.between(time.Millisecond, 20*time.Millisecond)

@@ -16,6 +16,7 @@ const (
 	sharesEvery = 50 * time.Millisecond
 	sharesPause = 250 * time.Millisecond
 	shareTries  = 3
+	gatherTries = 3
 )
 
 // tellCounts is how counts get around: late, and by the same way to everybody.
@@ -62,12 +63,13 @@ func (p *process) balance(ref owner.SegmentRef, refs []owner.SegmentRef) {
 	}
 	if g, ok := stock.Balance(ref.Segment, known, opened); ok {
 		p.pause[key] = p.w.now + sharesPause
-		p.grant(ref.Event, g, func() {})
+		p.grant(ref.Event, g, func(bool) {})
 	}
 }
 
-// grant moves capacity: given at one owner, then taken at the other. What breaks off in between is found later.
-func (p *process) grant(event stock.EventID, g stock.Grant, then func()) {
+// grant moves capacity: given at one owner, then taken at the other. What breaks off in between is found later. It is done when the giver had nothing,
+// or what it gave has arrived.
+func (p *process) grant(event stock.EventID, g stock.Grant, then func(done bool)) {
 	p.w.ids++
 	id := number(7, p.w.ids)
 	cmd := stock.Command{Kind: stock.KindGrantOut, Event: event, Segment: g.From, Hold: id, Other: g.To, Ask: stock.Ask{Quantity: g.Quantity}}
@@ -76,7 +78,7 @@ func (p *process) grant(event stock.EventID, g stock.Grant, then func()) {
 	}
 	p.do(cmd, func(t told) {
 		if t.problem != owner.ProblemNone || t.Code != stock.CodeOK {
-			then()
+			then(t.problem == owner.ProblemNone && t.Code == stock.CodeAllHeld && !t.Moving)
 			return
 		}
 		g.Quantity = t.Granted
@@ -84,8 +86,9 @@ func (p *process) grant(event stock.EventID, g stock.Grant, then func()) {
 	})
 }
 
-func (p *process) takeGrant(g Untaken, then func()) {
-	p.do(stock.Command{Kind: stock.KindGrantIn, Event: g.Event, Segment: g.To, Hold: g.ID, Other: g.From, Ask: stock.Ask{Quantity: g.Quantity}}, func(told) { then() })
+func (p *process) takeGrant(g Untaken, then func(done bool)) {
+	cmd := stock.Command{Kind: stock.KindGrantIn, Event: g.Event, Segment: g.To, Hold: g.ID, Other: g.From, Ask: stock.Ask{Quantity: g.Quantity}}
+	p.do(cmd, func(t told) { then(t.problem == owner.ProblemNone && t.Code != stock.CodeBusy) })
 }
 
 // takeLeft takes the grants for this process's segments that were on their way at the last look already.
@@ -101,14 +104,15 @@ func (p *process) takeLeft() {
 			p.untaken[g.ID] = true
 			if before[g.ID] && p.on[stock.PartitionOf(g.Event, g.To)] > 0 {
 				p.w.some[SawGrantLeft]++
-				p.takeGrant(g, func() {})
+				p.takeGrant(g, func(bool) {})
 			}
 		}
 	})
 }
 
-// gather brings what is free in an area to its home. Who asks while one gathering is under way waits for the next one.
-func (p *process) gather(refs []owner.SegmentRef, then func()) {
+// gather brings what is free in an area to its home, and says whether nothing was left elsewhere. Who asks while one gathering is under way waits for
+// the next one.
+func (p *process) gather(refs []owner.SegmentRef, then func(whole bool)) {
 	key := segmentKey{refs[0].Event, refs[0].Segment}
 	if waiting, under := p.gathers[key]; under {
 		p.gathers[key] = append(waiting, then)
@@ -116,27 +120,56 @@ func (p *process) gather(refs []owner.SegmentRef, then func()) {
 	}
 	p.gathers[key] = nil
 	p.w.some[SawGathered]++
-	done := func() {
-		then()
+	p.bring(refs, func(whole bool) {
+		then(whole)
 		waiting := p.gathers[key]
 		delete(p.gathers, key)
 		if len(waiting) > 0 {
-			p.gather(refs, func() {
+			p.gather(refs, func(whole bool) {
 				for _, next := range waiting {
-					next()
+					next(whole)
 				}
 			})
 		}
+	})
+}
+
+// bring is one gathering. It is not whole when a segment could not be asked, nor when something was on its way between two others.
+func (p *process) bring(refs []owner.SegmentRef, then func(whole bool)) {
+	home, missed := refs[0], false
+	part := func(one func()) func(bool) {
+		return func(done bool) {
+			missed = missed || !done
+			one()
+		}
 	}
-	arrived := func() {
-		var left []Untaken
-		p.query(func() { left = p.w.ledger.GrantsUntaken() }, func(bool) {
-			left = slices.DeleteFunc(left, func(g Untaken) bool { return g.Event != key.event || g.To != key.no })
-			after(len(left), done, func(i int, one func()) { p.takeGrant(left[i], one) })
+	p.underWay(refs, func(_ []Untaken, still bool) {
+		missed = !still
+		after(len(refs)-1, func() {
+			p.underWay(refs, func(ours []Untaken, still bool) {
+				missed = missed || !still
+				after(len(ours), func() { then(!missed) }, func(i int, one func()) { p.takeGrant(ours[i], part(one)) })
+			})
+		}, func(i int, one func()) {
+			p.grant(home.Event, stock.Grant{From: refs[i+1].Segment, To: home.Segment, Quantity: stock.All}, part(one))
 		})
-	}
-	after(len(refs)-1, arrived, func(i int, one func()) {
-		p.grant(key.event, stock.Grant{From: refs[i+1].Segment, To: key.no, Quantity: stock.All}, one)
+	})
+}
+
+// underWay reads the grants for the home of an area that are given and not taken; still is whether there are none for its other segments.
+func (p *process) underWay(refs []owner.SegmentRef, then func(ours []Untaken, still bool)) {
+	var left []Untaken
+	p.query(func() { left = p.w.ledger.GrantsUntaken() }, func(ok bool) {
+		var ours []Untaken
+		for _, g := range left {
+			switch {
+			case g.Event == refs[0].Event && g.To == refs[0].Segment:
+				ours = append(ours, g)
+			case slices.ContainsFunc(refs, func(r owner.SegmentRef) bool { return r.Event == g.Event && r.Segment == g.To }):
+				ok = false
+			}
+		}
+		then(ours, ok)
 	})
 }
 
@@ -168,7 +201,7 @@ func (p *process) doInArea(cmd stock.Command, refs []owner.SegmentRef, then func
 
 func (p *process) tryShares(cmd stock.Command, refs, likely []owner.SegmentRef, then func(told)) {
 	if len(likely) == 0 {
-		p.gather(refs, func() { p.do(at(cmd, refs[0]), then) })
+		p.atHome(cmd, refs, gatherTries, then)
 		return
 	}
 	p.do(at(cmd, likely[0]), func(t told) {
@@ -177,6 +210,22 @@ func (p *process) tryShares(cmd stock.Command, refs, likely []owner.SegmentRef, 
 			return
 		}
 		p.tryShares(cmd, refs, likely[1:], then)
+	})
+}
+
+// atHome asks the home for what no segment has alone.
+func (p *process) atHome(cmd stock.Command, refs []owner.SegmentRef, tries int, then func(told)) {
+	p.gather(refs, func(whole bool) {
+		p.do(at(cmd, refs[0]), func(t told) {
+			if t.problem == owner.ProblemNone && t.Code == stock.CodeAllHeld && (!whole || t.Moving) {
+				if tries > 1 {
+					p.atHome(cmd, refs, tries-1, then)
+					return
+				}
+				t = told{problem: owner.ProblemMoving}
+			}
+			then(t)
+		})
 	})
 }
 

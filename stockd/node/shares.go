@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ type shares struct {
 type gathering struct {
 	mu    sync.Mutex
 	began time.Time
+	whole bool // of the last one: nothing that is free was left elsewhere
 }
 
 const (
@@ -34,6 +36,7 @@ const (
 	sharesPause  = 500 * time.Millisecond // after a grant, until the counts have it
 	gatherEvery  = 20 * time.Millisecond  // of one area, at most
 	shareTries   = 3                      // segments asked for one wish before the area is gathered
+	gatherTries  = 3                      // for one wish, while something was not brought
 )
 
 // runShares keeps the segments of areas that this node owns in balance, and takes the grants that somebody's end has left on their way.
@@ -97,21 +100,21 @@ func (n *Node) balanceArea(e *Event, home *Segment) {
 }
 
 // grant moves capacity: it is given at one owner and taken at another. When that breaks off in between, it is taken by whoever looks for what was
-// left; so nothing of it has to be tried again.
-func (n *Node) grant(ctx context.Context, event stock.EventID, g stock.Grant) {
+// left; so nothing of it has to be tried again. done is whether the giver had nothing, or what it gave has arrived.
+func (n *Node) grant(ctx context.Context, event stock.EventID, g stock.Grant) (done bool) {
 	id := uuid.New()
 	a, err := n.Do(ctx, stock.Command{Kind: stock.KindGrantOut, Event: event, Segment: g.From, Hold: id, Other: g.To, Ask: stock.Ask{Quantity: g.Quantity}})
 	if err != nil || a.Code != stock.CodeOK {
 		if err != nil {
 			n.log.Debug("a segment could not be asked for capacity", "event", event, "segment", g.From, "error", err)
 		}
-		return
+		return err == nil && a.Code == stock.CodeAllHeld && !a.Moving
 	}
-	n.take(ctx, ledger.Grant{ID: id, Event: int32(event), From: int32(g.From), To: int32(g.To), N: a.Granted})
+	return n.take(ctx, ledger.Grant{ID: id, Event: int32(event), From: int32(g.From), To: int32(g.To), N: a.Granted})
 }
 
-// take credits a grant at the segment that it is for.
-func (n *Node) take(ctx context.Context, g ledger.Grant) {
+// take credits a grant at the segment that it is for, and says whether it is there.
+func (n *Node) take(ctx context.Context, g ledger.Grant) bool {
 	a, err := n.Do(ctx, stock.Command{
 		Kind: stock.KindGrantIn, Event: stock.EventID(g.Event), Segment: stock.SegmentNo(g.To), Hold: g.ID, Other: stock.SegmentNo(g.From), Ask: stock.Ask{Quantity: g.N},
 	})
@@ -121,6 +124,7 @@ func (n *Node) take(ctx context.Context, g ledger.Grant) {
 	case a.Code == stock.CodeOK:
 		n.metrics.granted.Add(float64(a.Granted))
 	}
+	return err == nil && a.Code != stock.CodeBusy
 }
 
 // takeLeft takes the grants for this node's segments that were untaken at the last look already: whoever gave them did not come to it.
@@ -144,8 +148,9 @@ func (n *Node) takeLeft() {
 }
 
 // gather brings what is free in the other segments of an area, or on its way from them, to its home, and returns when that is done. Whoever asks while one gathering is
-// under way waits for the next one, so that it began after what they have seen; and shares it with all who came since.
-func (n *Node) gather(e *Event, home *Segment) {
+// under way waits for the next one, so that it began after what they have seen; and shares it with all who came since. whole is whether all of it was brought: a
+// segment may have no owner now, or one that does not answer.
+func (n *Node) gather(e *Event, home *Segment) (whole bool) {
 	n.shares.mu.Lock()
 	if n.shares.gathering == nil {
 		n.shares.gathering = map[segmentKey]*gathering{}
@@ -161,40 +166,72 @@ func (n *Node) gather(e *Event, home *Segment) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.began.After(asked) {
-		return
+		return g.whole
 	}
 	select {
 	case <-time.After(time.Until(g.began.Add(gatherEvery))):
 	case <-n.ctx.Done():
-		return
+		return false
 	}
-	g.began = time.Now()
+	g.began, g.whole = time.Now(), n.bring(e, home)
+	return g.whole
+}
+
+// bring is one gathering. It is not whole when a segment could not be asked, nor when something was on its way between two others: that may have
+// arrived behind our question.
+func (n *Node) bring(e *Event, home *Segment) bool {
 	ctx, cancel := context.WithTimeout(n.ctx, n.cfg.QueueWait)
 	defer cancel()
 	var all sync.WaitGroup
+	var missed atomic.Bool
+	part := func(done bool) {
+		if !done {
+			missed.Store(true)
+		}
+	}
+	_, others, err := n.underWay(ctx, e, home)
+	part(err == nil && others == 0)
 	for _, no := range home.Shares[1:] {
 		if !n.reachable(e.Segment(no).Part) {
-			continue // what it has free is not lost: it comes home when it has an owner again
+			part(false) // what it has free is not lost: it comes home when it has an owner again
+			continue
 		}
-		all.Go(func() { n.grant(ctx, e.Number, stock.Grant{From: no, To: home.No, Quantity: stock.All}) })
+		all.Go(func() { part(n.grant(ctx, e.Number, stock.Grant{From: no, To: home.No, Quantity: stock.All})) })
 	}
 	all.Wait()
-	left, err := n.db.GrantsUntaken(ctx, untakenMax)
-	if err != nil {
-		n.log.Debug("the grants on their way could not be read", "error", err)
-	}
-	for _, l := range left { // another node's, still on their way: after this they have arrived
-		if l.Event == int32(e.Number) && l.To == int32(home.No) {
-			all.Go(func() { n.take(ctx, l) })
-		}
+	ours, others, err := n.underWay(ctx, e, home)
+	part(err == nil && others == 0)
+	for _, g := range ours { // another node's, still on their way: after this they have arrived
+		all.Go(func() { part(n.take(ctx, g)) })
 	}
 	all.Wait()
 	n.metrics.gathered.Inc()
+	return !missed.Load()
+}
+
+// underWay reads the grants of an area that are given and not taken: those for its home, and how many there are for other segments.
+func (n *Node) underWay(ctx context.Context, e *Event, home *Segment) (ours []ledger.Grant, others int, err error) {
+	left, err := n.db.GrantsUntaken(ctx, untakenMax)
+	if err != nil {
+		n.log.Debug("the grants on their way could not be read", "error", err)
+		return nil, 0, err
+	}
+	for _, g := range left {
+		switch to := stock.SegmentNo(g.To); {
+		case g.Event != int32(e.Number):
+		case to == home.No:
+			ours = append(ours, g)
+		case slices.Contains(home.Shares, to):
+			others++
+		}
+	}
+	return ours, others, nil
 }
 
 // DoInArea makes a hold in an area: in a segment that has enough; when none has, what is free in all of them is brought to the home, and asked
 // for there. So a party is not refused while its places lie apart, and "sold out" comes from the home alone, where the ledger has looked at all of
-// them. command makes the command for a segment. An area with one segment is asked there.
+// them. While a part of the area cannot be asked, nobody is told that nothing is free: that is ErrMoving then. command makes the command for a segment. An area
+// with one segment is asked there.
 func (n *Node) DoInArea(ctx context.Context, event stock.EventID, home stock.SegmentNo, command func(stock.SegmentNo) stock.Command) (stock.Answer, error) {
 	e, ok := n.eventByNumber(ctx, event)
 	if !ok || e.Segment(home) == nil || len(e.Segment(home).Shares) == 0 {
@@ -208,12 +245,22 @@ func (n *Node) DoInArea(ctx context.Context, event stock.EventID, home stock.Seg
 		}
 		worst = sooner(worst, a)
 	}
-	n.gather(e, e.Segment(home))
-	a, err := n.Do(ctx, command(home))
-	if err == nil && a.Code == stock.CodeAllHeld {
-		a = sooner(worst, a)
+	return n.doAtHome(ctx, e, e.Segment(home), command(home), worst)
+}
+
+// doAtHome asks the home of an area for what no segment has alone.
+func (n *Node) doAtHome(ctx context.Context, e *Event, home *Segment, cmd stock.Command, worst stock.Answer) (stock.Answer, error) {
+	for range gatherTries {
+		whole := n.gather(e, home)
+		a, err := n.Do(ctx, cmd)
+		if err != nil || a.Code != stock.CodeAllHeld {
+			return a, err
+		}
+		if worst = sooner(worst, a); whole && !a.Moving {
+			return worst, nil
+		}
 	}
-	return a, err
+	return stock.Answer{}, &ErrMoving{RetryAfter: hopPauseMax}
 }
 
 // sooner is the refusal whose end is nearer.

@@ -289,6 +289,41 @@ func TestAnAreaIsSoldWhileAnOwnerIsAway(t *testing.T) {
 	g.reconcile()
 }
 
+// While an owner of a part of an area is away nobody is told that nothing is free: parties are put off, and all of the area is held in the end.
+func TestAPartOfAnAreaThatIsAwayIsNotTakenForHeld(t *testing.T) {
+	t.Parallel()
+	g := newGang(t, database(t), 3)
+	e, home := g.putAreaOnSale("put-off", 60, 5)
+	until(t, "the counts are known", func() bool {
+		sum, known := e.Area(home.No, func() map[stock.SegmentNo]stock.Counts { c, _, _ := g.nodes[0].Counts(e.Number); return c }())
+		return known && sum.Free == 60
+	})
+	var owner, gone *member
+	for _, m := range g.nodes {
+		if m.Local(home.Part) {
+			owner = m
+		} else if slices.ContainsFunc(home.Shares, func(no stock.SegmentNo) bool { return m.Local(e.Segment(no).Part) }) {
+			gone = m
+		}
+	}
+	if owner == nil || gone == nil {
+		t.Fatal("one node has the whole area, or nobody has its home")
+	}
+	gone.kill()
+	until(t, "its end is known", func() bool { return len(owner.table.ids()) == 2 })
+	for i := range 12 {
+		if a := g.inArea(owner, e, 5); a.Code != stock.CodeOK {
+			t.Fatalf("party %d of 12: %v", i+1, a.Code)
+		}
+	}
+	if a := g.inArea(owner, e, 1); a.Code != stock.CodeAllHeld {
+		t.Errorf("when all is held: %v", a.Code)
+	}
+	g.settle(2)
+	g.areasHold()
+	g.reconcile()
+}
+
 // A grant is not lost and not taken twice when the node that gives, or the one that takes, ends.
 func TestGrantsOutliveTheirNodes(t *testing.T) {
 	t.Parallel()

@@ -88,8 +88,7 @@ func (n *Node) leg(ctx context.Context, step owner.WideStep) (stock.Answer, owne
 	a, err := n.Do(ctx, cmd)
 	if err == nil && a.Code == stock.CodeAllHeld && cmd.Kind == stock.KindLeg {
 		if e, ok := n.eventByNumber(ctx, cmd.Event); ok && e.Segment(cmd.Segment) != nil && len(e.Segment(cmd.Segment).Shares) > 0 {
-			n.gather(e, e.Segment(cmd.Segment))
-			a, err = n.Do(ctx, cmd)
+			a, err = n.doAtHome(ctx, e, e.Segment(cmd.Segment), cmd, a)
 		}
 	}
 	if err != nil {

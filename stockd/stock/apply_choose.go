@@ -62,7 +62,7 @@ func (s *Segment) nothingLeft(now int64) Answer {
 	if s.sold == s.capacity && (s.layout != nil || s.no == s.home) {
 		return Answer{Code: CodeSoldOut}
 	}
-	return Answer{Code: CodeAllHeld, FreeEstimate: s.freeEstimate(now)}
+	return Answer{Code: CodeAllHeld, FreeEstimate: s.freeEstimate(now), Moving: len(s.grants) > 0}
 }
 
 // chooseBest walks the ladder. Companion seats are kept for those who need them, until somebody takes any seats at all.

@@ -115,6 +115,8 @@ type Answer struct {
 	LargestRun int32 `json:"largest_run,omitempty"`
 	// FreeEstimate is when some held seats may come back, for CodeAllHeld.
 	FreeEstimate time.Duration `json:"free_estimate,omitempty"`
+	// Moving says, for CodeAllHeld, that a grant is under way at this segment: places of the area are counted nowhere just now.
+	Moving bool `json:"moving,omitempty"`
 	// Granted is the capacity that a grant has moved.
 	Granted int32 `json:"granted,omitempty"`
 	// Limit, Used and Dimension tell a CodeLimitReached. Used is -1 when it is not known.

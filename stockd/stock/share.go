@@ -28,7 +28,7 @@ func (s *Segment) applyGrant(cmd *Command) Effect {
 		}
 		n = min(n, s.freeCount())
 		if n == 0 {
-			return refuse(CodeAllHeld)
+			return Effect{Answer: Answer{Code: CodeAllHeld, Moving: len(s.grants) > 0}}
 		}
 		s.capacity -= n
 	} else if n == 0 {
