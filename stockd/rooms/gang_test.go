@@ -226,9 +226,13 @@ func (g *gang) ownerOf(name string) *member {
 func (g *gang) enter(c *client.Client, name string, set room.Settings) *client.Room {
 	g.t.Helper()
 	r := c.Room(name)
-	if _, err := r.Enter(g.t.Context(), set); err != nil {
-		g.t.Fatal(err)
-	}
+	until(g.t, "the room "+name+" is entered", func() bool {
+		_, err := r.Enter(g.t.Context(), set)
+		if err != nil && !errors.Is(err, errNotReady) {
+			g.t.Fatal(err)
+		}
+		return err == nil
+	})
 	until(g.t, "the room "+name, func() bool {
 		state, err := r.Describe(g.t.Context())
 		if err != nil && !errors.Is(err, errNotReady) {
