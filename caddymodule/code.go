@@ -15,7 +15,10 @@ import (
 // An access code opens a place of the priority class. It is 10 bytes in 16 letters and digits: serial number (3), uses (1), and 6 of an HMAC-SHA-256
 // by a key of the room and edition. So an edge tells a made-up code from a real one by itself, and only real ones go to the room's owner, who counts
 // their uses.
-var codeText = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding) // Crockford's: no I, L, O, U
+var codeText = base32.NewEncoding(crockford).WithPadding(base32.NoPadding)
+
+// crockford is the alphabet of what people type: no I, L, O, U.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 const (
 	codeHead  = 4

@@ -35,8 +35,9 @@ const (
 	signatureBytes = 64
 	// challengeLife is how long a challenge may be signed: long enough for a slow phone, too short to be collected.
 	challengeLife = time.Minute
-	// challengeText is what comes before a challenge in what is signed, so that the key's signatures mean nothing else.
+	// challengeText is what comes before a challenge in what is signed, so that the key's signatures mean nothing else; offerText is that of an offer.
 	challengeText = "ticketrush/claim/v1\n"
+	offerText     = "ticketrush/offer/v1\n"
 )
 
 // browserKey is a key as a place knows it: the first 8 bytes of the SHA-256 of its point; zero is none.
@@ -78,13 +79,13 @@ func exactly(n int, text string) ([]byte, bool) {
 	return raw, err == nil && len(raw) == n
 }
 
-// signed says whether signature is that of a challenge.
-func (k *deviceKey) signed(challenge, signature string) bool {
+// signed says whether signature is that of a text.
+func (k *deviceKey) signed(text, signature string) bool {
 	raw, ok := exactly(signatureBytes, signature)
 	if !ok {
 		return false
 	}
-	sum := sha256.Sum256([]byte(challengeText + challenge))
+	sum := sha256.Sum256([]byte(text))
 	r, s := new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])
 	return ecdsa.Verify(k.public, sum[:], r, s)
 }
@@ -137,8 +138,9 @@ func (h *Handler) challenge(v *visit) string {
 	return text
 }
 
-// prove says why a claim does not show that it comes from the browser to which the place is bound; nil for an unbound place.
-func (h *Handler) prove(v *visit, in *input) error {
+// prove says why a claim, or an offer, does not show that it comes from the browser to which the place is bound; nil for an unbound place. What is
+// signed begins with what, so that a signature for one is none for the other.
+func (h *Handler) prove(v *visit, in *input, what string) error {
 	keys := h.keeper.keys.Load()
 	switch {
 	case !v.bound():
@@ -153,7 +155,7 @@ func (h *Handler) prove(v *visit, in *input) error {
 	if err != nil || tok.Edition != v.edition || room.Tid(tok.Tid) != v.tid || browserKey(tok.BrowserKey) != v.key {
 		return errProofOld
 	}
-	if !in.device.signed(in.Challenge, in.Signature) {
+	if !in.device.signed(what+in.Challenge, in.Signature) {
 		return errProofWrong
 	}
 	return nil

@@ -233,7 +233,7 @@ func TestChallengesEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return h.prove(&v, &input{device: device, Challenge: challenge, Signature: b.sign(challengeText + challenge)})
+		return h.prove(&v, &input{device: device, Challenge: challenge, Signature: b.sign(challengeText + challenge)}, challengeText)
 	}
 	if err := ask(3, challengeLife); err != nil {
 		t.Errorf("a good one: %v", err)

@@ -28,6 +28,7 @@ var (
 	}
 	writes = map[string]endpoint{
 		"join": (*Handler).serveJoin, "claim": (*Handler).serveClaim, "renew": (*Handler).serveRenew, "leave": (*Handler).serveLeave,
+		"offer": (*Handler).serveOffer, "handover": (*Handler).serveHandover,
 	}
 )
 
@@ -87,17 +88,18 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// bodyMax bounds what join and claim read.
+// bodyMax bounds what these endpoints read.
 const bodyMax = 4 << 10
 
-// input is the body of join and claim: JSON from the page and from apps, a form from the page without JavaScript.
+// input is the body of join, claim, offer and handover: JSON from the page and from apps, a form from the page without JavaScript.
 type input struct {
 	Nonce     string `json:"nonce"`
-	Code      string `json:"code"`      // an access code
+	Code      string `json:"code"`      // an access code; for offer and handover a place's
 	Key       string `json:"key"`       // the browser's public key
 	Challenge string `json:"challenge"` // what a claim was to sign
 	Signature string `json:"signature"` // of it
 	Anew      bool   `json:"anew"`      // join as if there were no place yet
+	Return    string `json:"return"`    // where the link of an offer leads
 	device    deviceKey
 	back      string
 	form      bool
@@ -277,8 +279,8 @@ func (h *Handler) signPlace(v *visit) (err error) {
 		kind = pass.Lobby
 	}
 	v.place, err = h.keeper.keys.Load().Sign(&pass.Token{
-		Type: kind, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Tid: v.tid, Rank: v.rank, BrowserKey: v.key, Risk: v.risk, Issued: now,
-		Expires: now.Add(h.placeLife(now)),
+		Type: kind, Flags: v.flags, Room: h.keeper.number, Edition: v.edition, Renewal: v.handed, Tid: v.tid, Rank: v.rank, BrowserKey: v.key, Risk: v.risk,
+		Issued: now, Expires: now.Add(h.placeLife(now)),
 	})
 	v.fresh = true
 	return err
@@ -362,7 +364,7 @@ func (h *Handler) claim(ctx context.Context, v *visit) (s room.Session, granted 
 	if v.rank == 0 {
 		return s, false, nil
 	}
-	c, err := h.keeper.ask().Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait)})
+	c, err := h.keeper.ask().Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait), Handed: v.handed})
 	if err != nil {
 		return s, false, err
 	}

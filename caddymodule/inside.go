@@ -81,7 +81,7 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 		h.noPlace(w)
 		return
 	}
-	if err := h.prove(&v, &in); err != nil {
+	if err := h.prove(&v, &in, challengeText); err != nil {
 		metrics.claims.WithLabelValues(h.Room, "unproven").Inc()
 		h.refuseProof(w, r, &v, &in, err)
 		return
@@ -89,6 +89,10 @@ func (h *Handler) serveClaim(w http.ResponseWriter, r *http.Request) {
 	s, granted, err := h.claim(r.Context(), &v)
 	if err != nil {
 		metrics.claims.WithLabelValues(h.Room, "refused").Inc()
+		if in.form && errors.Is(err, room.ErrHandedOver) { // the page says so
+			http.Redirect(w, r, h.safeReturn(in.back), http.StatusSeeOther)
+			return
+		}
 		h.refusal(w, err)
 		return
 	}
@@ -179,12 +183,17 @@ func (h *Handler) leave(ctx context.Context, v visit, place bool) error {
 		return err
 	}
 	if place {
-		h.keeper.mu.Lock()
-		h.keeper.edge.Forget(v.tid)
-		h.keeper.mu.Unlock()
+		h.forget(v)
 	}
 	h.keeper.refresh(ctx) // from here on this edge turns the pass away; the others do within a sync
 	return nil
+}
+
+// forget has this edge give a new rank to whoever joins again.
+func (h *Handler) forget(v visit) {
+	h.keeper.mu.Lock()
+	defer h.keeper.mu.Unlock()
+	h.keeper.edge.Forget(v.tid)
 }
 
 func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
@@ -197,12 +206,14 @@ func (h *Handler) serveLeave(w http.ResponseWriter, r *http.Request) {
 		h.noPlace(w)
 		return
 	}
-	// Somebody who has a copy of a bound place, and no pass, cannot put its owner out.
-	if v.pass != "" || !v.bound() {
+	// Somebody who has a copy of a place, or had it once, and has no pass, cannot put its owner out.
+	if v.pass != "" {
 		if err := h.leave(r.Context(), v, true); err != nil {
 			h.refusal(w, err)
 			return
 		}
+	} else if !v.bound() {
+		h.forget(v)
 	}
 	h.clearCookie(w, r, h.names.securePass, h.names.plainPass)
 	h.clearCookie(w, r, h.names.securePlace, h.names.plainPlace)

@@ -11,7 +11,7 @@ import (
 // The collectors are made once per process and registered with each configuration's registry, so that counters survive a reload. Labels are
 // names of rooms from the configuration and fixed words only.
 var metrics = struct {
-	requests, claims, joins                *prometheus.CounterVec
+	requests, claims, joins, handovers     *prometheus.CounterVec
 	storeErrors, syncErrors                *prometheus.CounterVec
 	inside, maxActive, waiting, rate, show *prometheus.GaugeVec
 	drawWaits                              *prometheus.GaugeVec
@@ -21,6 +21,8 @@ var metrics = struct {
 	requests: counter("ticketrush_room_requests_total", "Requests to protected paths, by what was decided.", "room", "decision"),
 	claims:   counter("ticketrush_room_claims_total", "Claims, by their result.", "room", "result"),
 	joins:    counter("ticketrush_room_joins_total", "Places given.", "room"),
+	handovers: counter("ticketrush_room_handovers_total",
+		"Places that go from one device to another: codes given (offered), used (taken), and refused.", "room", "result"),
 	storeErrors: counter("ticketrush_room_store_errors_total",
 		"Batches of the room's log that storage refused; while this grows nobody is let in.", "room"),
 	syncErrors: counter("ticketrush_room_sync_errors_total",
@@ -54,7 +56,7 @@ func registerMetrics(reg *prometheus.Registry) error {
 	m := &metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.claims, m.joins, m.storeErrors, m.syncErrors, m.clockBound, m.siteP99, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.drawWaits,
+		m.requests, m.claims, m.joins, m.handovers, m.storeErrors, m.syncErrors, m.clockBound, m.siteP99, m.inside, m.maxActive, m.waiting, m.rate, m.show, m.drawWaits,
 		m.storeSeconds,
 	} {
 		var already prometheus.AlreadyRegisteredError

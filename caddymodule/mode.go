@@ -96,7 +96,7 @@ func (k *keeper) rehearseClaim(ctx context.Context, v visit) {
 		defer k.rehearsed.Add(-1)
 		ctx, cancel := context.WithTimeout(ctx, claimWait+ownerPatience)
 		defer cancel()
-		_, _ = k.ask().Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait)})
+		_, _ = k.ask().Claim(ctx, room.Claim{Tid: v.tid, Rank: v.rank, Until: time.Now().Add(claimWait), Handed: v.handed})
 	}()
 }
 

@@ -24,6 +24,8 @@ type visit struct {
 	flags   pass.Flags
 	key     browserKey // to which the place is bound; zero: none
 	risk    byte
+	handed  uint16        // how often the place was handed over to another device
+	moved   bool          // the room's owner has said that another device has the place now
 	place   string        // text of a valid place token; empty: none
 	pass    string        // text of a living pass; empty: none
 	renewal uint16        // of the pass
@@ -93,6 +95,7 @@ func (h *Handler) hold(v *visit, tok *pass.Token, text string, now time.Time) bo
 		return false
 	}
 	v.tid, v.rank, v.flags, v.key, v.risk, v.place, v.edition = tok.Tid, tok.Rank, tok.Flags, tok.BrowserKey, tok.Risk, text, edition
+	v.handed = tok.Renewal
 	if lots := h.keeper.lots.Load(); v.rank == 0 && lots != nil {
 		v.rank = lots.Rank(v.tid)
 		return h.signPlace(v) == nil

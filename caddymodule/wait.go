@@ -41,7 +41,9 @@ func (h *Handler) keepWaiting(w http.ResponseWriter, r *http.Request, v visit) {
 	if navigation && v.cookie && !v.bound() && r.Method == http.MethodGet && !isPrefetch(r) && !isEarlyData(r) &&
 		(view.Standing == room.StandingEligible || view.Standing == room.StandingAdmitted) {
 		// The second contact of a client that keeps cookies: its turn, so it goes straight on.
-		if s, granted, _ := h.claim(r.Context(), &v); granted && h.setPass(w, r, v, s) {
+		s, granted, err := h.claim(r.Context(), &v)
+		v.moved = errors.Is(err, room.ErrHandedOver)
+		if granted && h.setPass(w, r, v, s) {
 			h.decided(r, "entered")
 			w.Header().Set("Cache-Control", "no-store, private")
 			http.Redirect(w, r, localPath(r.URL.RequestURI()), http.StatusSeeOther)
@@ -127,8 +129,8 @@ func (h *Handler) queuedProblem(w http.ResponseWriter, v visit, view room.View) 
 // pages has buffers to write pages into.
 var pages = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// renderPage answers a navigation with the page, in place.
-func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, view room.View, back string) {
+// renderPage answers a navigation with the page, in place. What is unusual about it comes in changes.
+func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, view room.View, back string, changes ...func(*page.Data)) {
 	status := h.Status
 	switch view.Standing {
 	case room.StandingPaused:
@@ -137,7 +139,7 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 		status = http.StatusOK
 	}
 	refresh := max(5, int(view.NextPoll/time.Second))
-	if v.place == "" {
+	if v.place == "" || v.moved {
 		refresh = 0
 	}
 	var stock *int64
@@ -147,14 +149,17 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 	b := pages.Get().(*bytes.Buffer)
 	defer pages.Put(b)
 	b.Reset()
-	err := h.page.Render(b, page.Data{
+	data := page.Data{
 		Room: h.Room, RoomTitle: h.Title, Base: h.base, Return: localPath(back), Position: view.Position,
 		State: h.pageState(v, view), BeginsS: h.begins(view), InDraw: v.inDraw(), Bound: v.bound(),
 		Drawn:       v.place != "" && v.rank != 0 && room.RankClass(v.rank) == room.ClassLobby,
 		WaitSeconds: wholeSeconds(view.Wait), NextPollMs: firstPoll(v, view), Lang: page.PickLocale(r.Header.Get("Accept-Language")),
 		NoJSRefreshSeconds: refresh, StockLeft: stock,
-	})
-	if err != nil {
+	}
+	for _, change := range changes {
+		change(&data)
+	}
+	if err := h.page.Render(b, data); err != nil {
 		h.log.Error("render the waiting-room page", zap.Error(err))
 		h.notReady(w)
 		return
@@ -179,6 +184,8 @@ func (h *Handler) renderPage(w http.ResponseWriter, r *http.Request, v visit, vi
 // pageState gives the state that the page shows.
 func (h *Handler) pageState(v visit, view room.View) string {
 	switch phase := h.keeper.phase(); {
+	case v.moved:
+		return "moved"
 	case v.place == "" && phase == room.PhaseLobby:
 		return "lobby-new"
 	case view.Standing == room.StandingLobby && phase == room.PhaseDrawing:
@@ -254,6 +261,10 @@ func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, name string
 
 // refusal turns a room's error into the problem that a client gets.
 func (h *Handler) refusal(w http.ResponseWriter, err error) {
+	if p, _, ok := handoverRefusal(err); ok {
+		p.write(w)
+		return
+	}
 	p := problem{Type: "/problems/admission-required", Title: "You have no living pass", Status: http.StatusUnauthorized, Join: h.base + "/join"}
 	switch {
 	case errors.Is(err, errNotReady), errors.Is(err, room.ErrAway), errors.Is(err, context.DeadlineExceeded), isUnfit(err):

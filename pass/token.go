@@ -53,7 +53,7 @@ type Token struct {
 	Flags   Flags
 	Room    uint32 // RoomNumber of the room's name
 	Edition uint16
-	Renewal uint16 // how often a pass was renewed
+	Renewal uint16 // how often a pass was renewed, or a place was handed over to another device
 	Tid     [16]byte
 	Rank    uint64 // smaller is earlier; 0 in the lobby
 	Issued  time.Time

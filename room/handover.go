@@ -40,7 +40,7 @@ const (
 	// handoversMax is how often one place may be handed over.
 	handoversMax = 10
 	// triesMax wrong codes may come at once, triesPerS per second in the long run, from everybody together. A code is one of 2^45 (caddymodule): with all
-	// offersMax codes out, an hour of guessing at this rate finds one of them once in 2^15 sales.
+	// offersMax codes out, guessing at this rate finds one of them in 59,000 hours.
 	triesMax  = 100
 	triesPerS = 10
 )

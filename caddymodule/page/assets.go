@@ -13,6 +13,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"strings"
 )
 
 //go:embed static locales
@@ -20,16 +22,17 @@ var embedded embed.FS
 
 // assetTypes lists every file that the page may load, with its content type. Nothing else is ever served, whatever lies in the directory.
 var assetTypes = map[string]string{
-	"page.css":  "text/css; charset=utf-8",
-	"brand.css": "text/css; charset=utf-8",
-	"page.js":   "text/javascript; charset=utf-8",
-	"line.js":   "text/javascript; charset=utf-8",
-	"alerts.js": "text/javascript; charset=utf-8",
-	"view.js":   "text/javascript; charset=utf-8",
-	"key.js":    "text/javascript; charset=utf-8",
-	"proof.js":  "text/javascript; charset=utf-8",
-	verifyName:  "text/javascript; charset=utf-8",
-	"logo.svg":  "image/svg+xml",
+	"page.css":    "text/css; charset=utf-8",
+	"brand.css":   "text/css; charset=utf-8",
+	"page.js":     "text/javascript; charset=utf-8",
+	"line.js":     "text/javascript; charset=utf-8",
+	"alerts.js":   "text/javascript; charset=utf-8",
+	"view.js":     "text/javascript; charset=utf-8",
+	"key.js":      "text/javascript; charset=utf-8",
+	"proof.js":    "text/javascript; charset=utf-8",
+	"handover.js": "text/javascript; charset=utf-8",
+	verifyName:    "text/javascript; charset=utf-8",
+	"logo.svg":    "image/svg+xml",
 }
 
 // verifyName is the asset that comes from elsewhere: see New.
@@ -60,15 +63,32 @@ func (p *Page) assetQuery(name string) (string, error) {
 // textName is the module with the texts of a language. It is no part of the document, so that what is the same for everybody is compressed once.
 func textName(lang string) string { return "text." + lang + ".js" }
 
+// laterName is the module with those texts of a language that only handover.js shows. It is loaded with that, when somebody moves their place.
+func laterName(lang string) string { return "hand." + lang + ".js" }
+
+func isLater(key string) bool {
+	return strings.HasPrefix(key, "hand_") || key == "h_code" || key == "p_code"
+}
+
 func loadAssets(files source, locales map[string]locale) (map[string]asset, error) {
 	out := make(map[string]asset, len(assetTypes)+len(locales))
 	for lang, l := range locales {
-		text, err := json.Marshal(l)
-		if err != nil {
-			return nil, fmt.Errorf("write the texts of %s: %w", lang, err)
+		first, later := locale{}, locale{}
+		for key, text := range l {
+			if isLater(key) {
+				later[key] = text
+			} else {
+				first[key] = text
+			}
 		}
-		if out[textName(lang)], err = newAsset(fmt.Appendf(nil, "export default %s;\n", text), assetTypes["page.js"]); err != nil {
-			return nil, err
+		for name, texts := range map[string]locale{textName(lang): first, laterName(lang): later} {
+			text, err := json.Marshal(texts)
+			if err != nil {
+				return nil, fmt.Errorf("write the texts of %s: %w", lang, err)
+			}
+			if out[name], err = newAsset(fmt.Appendf(nil, "export default %s;\n", text), assetTypes["page.js"]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for name, contentType := range assetTypes {
@@ -143,5 +163,12 @@ func (s source) read(name string) ([]byte, error) {
 	if path.Dir(name) == "." {
 		name = path.Join("static", name)
 	}
-	return embedded.ReadFile(name)
+	body, err := embedded.ReadFile(name)
+	if path.Ext(name) == ".js" {
+		body = commentLines.ReplaceAll(body, nil)
+	}
+	return body, err
 }
+
+// commentLines are those of our own scripts that hold nothing but a comment: a tenth of what the page would cost over the wire.
+var commentLines = regexp.MustCompile(`(?m)^[ \t]*(?://.*|/\*.*\*/)\n`)

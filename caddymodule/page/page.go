@@ -25,8 +25,8 @@ type Data struct {
 	// Return is the path, with query, that the visitor asked for and goes to when admitted. Anything but a local path becomes "/".
 	// A query parameter refresh=0 in it switches the refresh without JavaScript off.
 	Return string
-	// State is announced, lobby, drawing, queued, next, eligible, admitted, soldout, paused or ended; in the lobby "lobby-new", and elsewhere empty,
-	// when the visitor has no place yet.
+	// State is announced, lobby, drawing, queued, next, eligible, admitted, soldout, paused or ended; moved, when another device has the place now, and code,
+	// when Code is all that is asked for; in the lobby "lobby-new", and elsewhere empty, when the visitor has no place yet.
 	State string
 	// Position is the visitor's number in the line from 1 on; 0 means not known.
 	Position int64
@@ -38,6 +38,10 @@ type Data struct {
 	InDraw, Drawn bool
 	// Bound says that the place is bound to this browser's key, so that only its scripts can claim it.
 	Bound bool
+	// Code moves the place to another device.
+	Code string
+	// Trouble is the key of a text that says what went wrong; empty means nothing did.
+	Trouble string
 	// NextPollMs is when the page should ask for the first time; 0 means at once.
 	NextPollMs int64
 	// Lang is one of Locales, usually from PickLocale; anything else becomes "en". Dir is "ltr" or "rtl"; empty means the language's own.
@@ -156,7 +160,11 @@ func (v *view) setTexts(l locale) {
 	}
 	v.State = state
 	ahead := max(v.Position-1, 0)
+	v.Trouble = l[v.Trouble]
 	switch {
+	case v.State == "moved":
+	case v.Code != "":
+		v.AheadLabel, v.Ahead, v.Words = l["hand_code"], v.Code, true
 	case v.Position > 0:
 		v.AheadLabel, v.Ahead = l["ahead"], l.number(roughly(ahead))
 		v.WaitLabel, v.Wait = l["wait"], l.wait(v.WaitSeconds)

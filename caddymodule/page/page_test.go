@@ -56,7 +56,7 @@ func TestRenderEveryStateInEveryLanguage(t *testing.T) {
 	p := newPage(t)
 	leftover := regexp.MustCompile(`\{\{|\[\[|no value|\{[a-z]\}`)
 	for _, lang := range Locales {
-		for _, state := range []string{"", "announced", "lobby-new", "lobby", "drawing", "queued", "next", "eligible", "admitted", "soldout", "paused", "ended", "nonsense"} {
+		for _, state := range []string{"", "announced", "lobby-new", "lobby", "drawing", "queued", "next", "eligible", "admitted", "soldout", "paused", "ended", "moved", "code", "nonsense"} {
 			d := queued()
 			d.Lang, d.State = lang, state
 			html := render(t, p, d)
@@ -131,13 +131,44 @@ func TestStaysSmallOnTheWire(t *testing.T) {
 		d.Lang = lang
 		doc := len(render(t, p, d)) // as it goes out: it is each visitor's own
 		total := doc
-		for _, name := range append(slices.Collect(maps.Keys(assetTypes)), textName(lang)) {
+		for _, name := range append(slices.Collect(maps.Keys(assetTypes)), textName(lang), laterName(lang)) {
 			_, gz, _, _, _ := p.Asset(name)
 			total += len(gz)
 		}
 		t.Logf("%s: document %d, all together %d bytes", lang, doc, total)
 		if total > 30_000 {
 			t.Errorf("%s: %d bytes over the wire, more than 30,000", lang, total)
+		}
+	}
+}
+
+// TestCommentsStayHere: our scripts go out without the lines that only explain them, an operator's as they are.
+func TestCommentsStayHere(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const own = "// mine\nexport const line = 1;\n"
+	if err := os.WriteFile(filepath.Join(dir, "line.js"), []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(dir, []byte("// checked by others\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range assetTypes {
+		body, _, _, _, _ := p.Asset(name)
+		switch name {
+		case "line.js":
+			if string(body) != own {
+				t.Errorf("an operator's script is %q", body)
+			}
+		case verifyName:
+			if string(body) != "// checked by others\n" {
+				t.Errorf("the script that people read to check a draw is %q", body)
+			}
+		default:
+			if filepath.Ext(name) == ".js" && (regexp.MustCompile(`(?m)^\s*(//|/\*)`).Match(body) || !bytes.Contains(body, []byte("import ")) && !bytes.Contains(body, []byte("export "))) {
+				t.Errorf("%s has comments, or no code: %.200s", name, body)
+			}
 		}
 	}
 }
@@ -246,6 +277,9 @@ func TestWhatComesFirstIsSaid(t *testing.T) {
 		{"drawing", Data{State: "drawing", BeginsS: 3, InDraw: true}, []string{"The order is being drawn", "You are in</dd>"}, nil},
 		{"drawn", Data{State: "queued", Position: 5, Drawn: true}, []string{`href="/r/receipt"`}, nil},
 		{"bound", Data{State: "eligible", Bound: true}, []string{"Switch JavaScript on"}, []string{`action="/r/claim"`}},
+		{"a code", Data{State: "code", Position: 5, Code: "ABCDE-FGHJK"}, []string{"Your code", `id="ahead">ABCDE-FGHJK<`}, []string{`action="/r/offer"`, `action="/r/handover"`}},
+		{"moved", Data{State: "moved", Position: 5}, []string{"on another device now", `action="/r/handover"`}, []string{`action="/r/offer"`, `action="/r/leave"`, "People ahead"}},
+		{"trouble", Data{State: "queued", Position: 5, Trouble: "hand_wrong"}, []string{`id="trouble">No place waits`, `action="/r/offer"`}, nil},
 		{"unbound", Data{State: "eligible"}, []string{`action="/r/claim"`}, []string{"Switch JavaScript on"}},
 	} {
 		c.data.Room, c.data.Base, c.data.Lang = "demo", "/r", "en"

@@ -27,8 +27,8 @@ async function open() {
   db.close();
   return {
     text: base64(await crypto.subtle.exportKey('raw', pair.publicKey)),
-    sign: async (challenge) => base64(await crypto.subtle.sign(
-      {name: 'ECDSA', hash: 'SHA-256'}, pair.privateKey, new TextEncoder().encode(`ticketrush/claim/v1\n${challenge}`))),
+    sign: async (challenge, what) => base64(await crypto.subtle.sign(
+      {name: 'ECDSA', hash: 'SHA-256'}, pair.privateKey, new TextEncoder().encode(`ticketrush/${what}/v1\n${challenge}`))),
   };
 }
 

@@ -9,6 +9,7 @@ import {$, number, room, show as draw, speak, t, trouble} from './view.js';
 const nonceKey = `wr_${room.room}_nonce`;
 const seenKey = `wr_${room.room}_seen`;
 const askKey = `wr_${room.room}_ask`;
+const movedKey = `wr_${room.room}_moved`;
 
 let key;               // this browser's, null where there is none
 let place = null;      // the answer to join, with rank as BigInt
@@ -20,7 +21,7 @@ let errors = 0;
 let timer = 0;
 let asked = 0;         // when the last turn began
 let busy = false;
-let over = false;      // left, or the place is another browser's: nothing is asked any more
+let over = false;      // left, or the place is another's: nothing is asked any more
 let called = false;
 let challenge = '';
 let pressed = false;   // "enter" was pressed
@@ -66,9 +67,9 @@ function nonce() {
   return local(nonceKey, fresh) ?? undefined;
 }
 
-async function join(anew = false) {
+async function join(more, path = 'join') {
   if (key === undefined) key = await deviceKey();
-  const answer = await ask('POST', 'join', {...(key ? {key: key.text} : {nonce: nonce()}), ...(anew && {anew})});
+  const answer = await ask('POST', path, {...(key ? {key: key.text} : {nonce: nonce()}), ...more});
   if (place && place.tid !== answer.tid) draw.forget();
   // What the owner has stored stays stored, whatever another edge knows of it.
   const sure = place?.tid === answer.tid && place.in_draw;
@@ -86,6 +87,7 @@ async function round() {
   if (doc.state === 'ended') return show('ended', 60_000);
   if (doc.state === 'announced') return opening('announced', doc.lobby_at);
   if (refused) throw refused;
+  if (local(movedKey) === `${doc.edition} ${place.tid}`) return moved();
   if (edition !== null && doc.edition !== edition) {
     // A new edition voids every place: everybody starts again, each at their own moment.
     edition = doc.edition;
@@ -176,17 +178,19 @@ async function myTurn() {
     $('alert').textContent = wantsToBeAsked() ? t.turn_ask : document.hidden ? t.turn_note : t.turn_alert;
   }
   // Somebody who looks elsewhere, or is not ready, loses nothing by it: the pass starts to run when they come back.
-  return !pressed && (document.hidden || wantsToBeAsked()) ? 10_000 : claim();
+  const wanted = document.hidden || wantsToBeAsked() || document.querySelector('dialog[open]');
+  return !pressed && wanted ? 10_000 : claim();
 }
 
 async function claim() {
   let answer;
   try {
-    const proven = key && challenge ? {key: key.text, challenge, signature: await key.sign(challenge)} : {};
+    const proven = key && challenge ? {key: key.text, challenge, signature: await key.sign(challenge, 'claim')} : {};
     answer = await ask('POST', 'claim', proven);
   } catch (e) {
     const before = challenge;
     challenge = e.body?.challenge || '';
+    if (e.kind === 'place-moved') return moved();
     if (e.kind === 'place-of-another-browser' || (challenge && !key)) return elsewhere();
     if (e.kind === 'proof-required' && challenge && !before) return claim();
     if (e.status !== 401) throw e;
@@ -226,12 +230,48 @@ function elsewhere() {
   return show('elsewhere', Infinity);
 }
 
+/** Another device has the place now. The cookie of this one still shows it, so it is remembered that this is all it does. */
+function moved() {
+  local(movedKey, `${doc.edition} ${place.tid}`);
+  over = true;
+  place = null;
+  return show('moved', Infinity);
+}
+
+/** Gets a code for this place; the answer to the first try has the challenge that a bound one signs. With a code, looks whether it still waits. */
+async function offer(code) {
+  const body = {return: room.return, code};
+  try {
+    return await ask('POST', 'offer', body);
+  } catch (e) {
+    const challenge = e.body?.challenge;
+    if (e.kind === 'place-moved' && place) moved();
+    if (e.kind !== 'proof-required' || !challenge || !key) throw e;
+    return ask('POST', 'offer', {...body, key: key.text, challenge, signature: await key.sign(challenge, 'offer')});
+  }
+}
+
+/** Has the place that waits for a code, in place of the one that is here. */
+async function take(code) {
+  await join({code}, 'handover');
+  local(movedKey, null);
+  over = called = pressed = full = false;
+  challenge = '';
+  drawn = null;
+  schedule(-1);
+}
+
+/** Few need what moves a place, so it is loaded when somebody does. */
+const hand = async (what, ...given) => {
+  try { (await import('./handover.js'))[what](...given); } catch { trouble(t.offline); }
+};
+
 async function rejoin() {
   const anew = document.body.dataset.state === 'elsewhere';
   over = false;
   challenge = '';
   if (anew) {
-    try { await join(true); } catch (e) { return trouble(e.body?.detail || t.busy); }
+    try { await join({anew: true}); } catch (e) { return trouble(e.body?.detail || t.busy); }
   }
   schedule(-1);
 }
@@ -317,6 +357,8 @@ $('ask').addEventListener('click', () => {
 $('stock-line').addEventListener('toggle', async (e) => {
   if (e.target.open) draw.sections(await ask('GET', 'stock').catch(() => ({})));
 });
+$('other').addEventListener('click', () => hand('show', offer, hurry));
+$('have').addEventListener('click', () => hand('ask', take, hurry));
 $('leave').addEventListener('click', () => $('leave-dialog').showModal());
 $('leave-dialog').addEventListener('close', (e) => { if (e.target.returnValue === 'yes') leave(); e.target.returnValue = ''; });
 $('copy').addEventListener('click', async () => {
@@ -327,4 +369,13 @@ $('copy').addEventListener('click', async () => {
     setTimeout(() => { $('copy').textContent = t.copy; }, 2000);
   } catch { getSelection().selectAllChildren($('code')); }
 });
+/** A link from another device has its code in it; nothing is taken over before somebody agrees. */
+function linked() {
+  const code = new URLSearchParams(location.hash.slice(1)).get('place');
+  if (!code) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  hand('ask', take, hurry, code);
+}
+addEventListener('hashchange', linked);
+linked();
 schedule(room.first_poll_ms > 0 ? -Math.min(room.first_poll_ms, 3000) : -1);

@@ -45,7 +45,7 @@ const write = (id, text) => { if ($(id).textContent !== text) $(id).textContent 
 
 const counts = ['queued', 'next', 'paused', 'soldout'];  // somebody with a number in the line
 const before = ['announced', 'lobby', 'drawing'];
-const gone = ['left', 'ended', 'admitted', 'elsewhere']; // nobody needs to be called any more
+const gone = ['left', 'ended', 'admitted', 'elsewhere', 'moved']; // nobody needs to be called any more
 
 /** Shows a state: place, doc, clock, drawn, ahead, wait, asks, as page.js has them. */
 export function show(state, now) {
@@ -67,6 +67,8 @@ export function show(state, now) {
   $('sound').hidden = gone.includes(state);
   $('notify').hidden = gone.includes(state) || !alerts.canNotify();
   $('leave').hidden = gone.includes(state) || !place;
+  $('hand').hidden = state === 'ended' || state === 'admitted';
+  $('other').hidden = gone.includes(state) || !place;
   $('reference').hidden = !place;
   if (place) write('code', (place.tid || '').slice(0, 8).toUpperCase().replace(/(.{4})/, '$1-'));
   showStock(counted, now);
