@@ -189,6 +189,10 @@ func TestRoomStates(t *testing.T) {
 	if dir := ask[string](noor, `getComputedStyle(document.querySelector('.ticket')).direction`); dir != "rtl" {
 		t.Errorf("Arabic runs %s", dir)
 	}
+	noor.do("ask for a code", click("#other"), seen(".hand-code"))
+	noor.checked("a code")
+	noor.do("close it", chromedp.KeyEvent(kb.Escape))
+	noor.until("see it closed", `!document.querySelector('#hand-box')`)
 	ada.do("ask to be asked", click("#ask"))
 	ada.until("see it pressed", `document.querySelector('#ask').getAttribute('aria-pressed') === 'true'`)
 
