@@ -96,6 +96,10 @@ func TestEveryChangeHasItsEvent(t *testing.T) {
 		change(&a)
 		return a
 	}
+	silent := map[string]bool{ // of which nothing has told yet
+		eventAnnounced: true, eventLobby: true, eventDrawing: true, eventOpened: true, eventPaused: true, eventResumed: true, eventEnded: true, eventEdition: true,
+		eventSoldOut: true, eventRestocked: true, eventPassthrough: true, eventEnforced: true, eventOwnerAway: true, eventOwnerBack: true,
+	}
 	phase := func(p room.Phase) aspect { return with(func(a *aspect) { a.phase = p }) }
 	for name, c := range map[string]struct {
 		from, to aspect
@@ -116,9 +120,16 @@ func TestEveryChangeHasItsEvent(t *testing.T) {
 		"it is back":      {with(func(a *aspect) { a.away = true }), open, []string{eventOwnerBack}},
 		"the next lobby":  {phase(room.PhaseEnded), with(func(a *aspect) { a.phase, a.edition = room.PhaseLobby, 2 }), []string{eventEdition, eventLobby}},
 		"let all through": {open, with(func(a *aspect) { a.through = true }), []string{eventPassthrough}},
+		"held back again": {with(func(a *aspect) { a.through = true }), open, []string{eventEnforced}},
 	} {
+		for _, name := range c.want {
+			delete(silent, name)
+		}
 		if got := c.from.changes(c.to); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+	if len(silent) > 0 {
+		t.Errorf("no change has the events %v", silent)
 	}
 }

@@ -157,12 +157,18 @@ func TestOccurrencesDoNotOverlap(t *testing.T) {
 		minutes := func(name string, low, high int) time.Duration {
 			return time.Duration(rapid.IntRange(low, high).Draw(t, name)) * time.Minute
 		}
-		set := Settings{OpensAt: start, Lobby: minutes("lobby", 1, 60), EndsAt: start.Add(minutes("lasts", 1, 60)), Every: minutes("every", 1, 300)}.WithDefaults()
-		if set.Validate() != nil {
+		lobby, lasts := minutes("lobby", 1, 60), minutes("lasts", 1, 60)
+		set := Settings{OpensAt: start, Lobby: lobby, EndsAt: start.Add(lasts), Every: lobby + lasts + minutes("between", -2, 180)}.WithDefaults()
+		if err := set.Validate(); (err != nil) != (set.Every < lobby+lasts) {
+			t.Fatalf("a lobby of %v and a sale of %v every %v: %v", lobby, lasts, set.Every, err)
+		} else if err != nil {
 			return
 		}
 		s := set.schedule()
-		at := start.UnixMilli() + rapid.Int64Range(-1e8, 1e10).Draw(t, "at")
+		// Somewhere in an occurrence, or in the lobby before the next.
+		at := start.Add(set.Every*time.Duration(rapid.IntRange(-2, 500).Draw(t, "occurrence")) + rapid.SampledFrom([]time.Duration{
+			-lobby, -lobby - 1e6, -lobby / 2, 0, -1e6, lasts, set.Every - lobby/2, time.Duration(rapid.Int64Range(0, int64(set.Every)).Draw(t, "into")),
+		}).Draw(t, "at")).UnixMilli()
 		opens := s.opening(at)
 		if !s.has(opens) || s.has(opens+1) || s.next(opens) != opens+set.Every.Milliseconds() {
 			t.Fatalf("opening %d of %+v", opens, s)
