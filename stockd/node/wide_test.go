@@ -60,7 +60,13 @@ func (m *member) steps(t *testing.T, w *owner.Wide, n int) {
 			code, err := m.db.WideBegin(t.Context(), wideHold(&w.Hold), owner.WideTry, m.Now())
 			w.Begun(code, err == nil)
 		case step.Leg != nil:
-			w.Took(m.leg(t.Context(), step))
+			var a stock.Answer
+			problem := owner.ProblemNone
+			until(t, "an answer about a leg", func() bool { // partitions may still move
+				a, problem = m.leg(t.Context(), step)
+				return problem != owner.ProblemMoving
+			})
+			w.Took(a, problem)
 		case step.Commit:
 			var seats []int64
 			for _, s := range step.View.Seats {
