@@ -1,16 +1,21 @@
 package caddymodule
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image/png"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/boombuler/barcode/qr"
 
 	"ticketrush/caddymodule/page"
 	"ticketrush/pass"
@@ -98,6 +103,7 @@ type offerJSON struct {
 	Code       string `json:"code"`
 	ExpiresInS int64  `json:"expires_in_s"`
 	Link       string `json:"link,omitempty"` // to the page on the other device, with the code filled in
+	QR         string `json:"qr,omitempty"`   // the link as a picture for a camera, a data URL; without the white border that it needs
 }
 
 // serveOffer gives a code for the visitor's place, in place of an earlier one; asked with a code, it says whether that still waits.
@@ -124,6 +130,7 @@ func (h *Handler) serveOffer(w http.ResponseWriter, r *http.Request) {
 	if in.Code == "" {
 		metrics.handovers.WithLabelValues(h.Room, "offered").Inc()
 		out.Link = h.handoverLink(r, in.Return, out.Code)
+		out.QR = drawQR(out.Link)
 	}
 	writeJSON(w, http.StatusOK, out)
 }
@@ -153,6 +160,19 @@ func (h *Handler) handoverLink(r *http.Request, back, code string) string {
 		scheme = "https://"
 	}
 	return scheme + r.Host + h.safeReturn(back) + "#place=" + code
+}
+
+// drawQR gives a picture with one pixel for each module; nothing for what no QR code can hold.
+func drawQR(text string) string {
+	symbol, err := qr.Encode(text, qr.M, qr.Auto)
+	if err != nil {
+		return ""
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, symbol); err != nil {
+		return ""
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
 // serveHandover gives the visitor the place that waits for a code, in place of the one that they have.

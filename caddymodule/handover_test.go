@@ -1,18 +1,27 @@
 package caddymodule
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"image/png"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/boombuler/barcode/qr"
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
 
 	"ticketrush/pass"
+	"ticketrush/room"
 	"ticketrush/room/draw"
 )
 
@@ -64,6 +73,9 @@ func TestAPlaceMovesToAnotherDevice(t *testing.T) {
 	offered := phone.offer(own)
 	out := offered.json(t)
 	code, _ := out["code"].(string)
+	if picture, _ := out["qr"].(string); !strings.HasPrefix(picture, "data:image/png;base64,") {
+		t.Errorf("the link's picture: %q", picture)
+	}
 	if offered.StatusCode != 200 || len(code) != 11 || out["expires_in_s"] != 300.0 || out["link"] != e.http+"/buy/#place="+code {
 		t.Fatalf("offer: %d %s", offered.StatusCode, offered.text)
 	}
@@ -119,6 +131,56 @@ func TestAPlaceMovesToAnotherDevice(t *testing.T) {
 	if text := e.ops("GET", "/metrics", "").text; !strings.Contains(text, `ticketrush_room_handovers_total{result="taken",room="demo"}`) {
 		t.Error("the metrics do not count what was taken over")
 	}
+}
+
+// TestAMovedPlaceOutlivesACrash copies the storage at once after each answer, as a crash of a lone edge would leave it, and reads the room from the copy.
+func TestAMovedPlaceOutlivesACrash(t *testing.T) {
+	e := newEdge(t)
+	e.mustLoad("", shop)
+	crashed := func(name string) *room.Room {
+		t.Helper()
+		left := filepath.Join(e.dir, name)
+		if err := os.CopyFS(left, os.DirFS(filepath.Join(e.dir, "storage"))); err != nil {
+			t.Fatal(err)
+		}
+		snapshot, batches, found, err := newJournal(&certmagic.FileStorage{Path: left}, "demo").load(t.Context())
+		if err != nil || !found {
+			t.Fatalf("found %v, %v", found, err)
+		}
+		r, err := room.Restore(room.Settings{MaxActive: 3}, snapshot, batches, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	phone, own, laptop, other := e.fan(), newBrowser(t), e.fan(), newBrowser(t)
+	place := phone.joinWith(own).json(t)
+	code := phone.offer(own).json(t)["code"].(string)
+	waits := crashed("one")
+	if p := laptop.take(code, other).json(t); p["tid"] != place["tid"] {
+		t.Fatalf("taken over: %v", p)
+	}
+	moved := crashed("two")
+	var tid room.Tid
+	if err := tid.UnmarshalText([]byte(place["tid"].(string))); err != nil {
+		t.Fatal(err)
+	}
+	for handed, want := range []error{room.ErrHandedOver, nil} {
+		c := room.Claim{Tid: tid, Rank: 1, Handed: uint16(handed)}
+		if _, _, _, err := moved.Claim(time.Now(), c); !errors.Is(err, want) {
+			t.Errorf("bearer %d after the crash: %v, want %v", handed, err, want)
+		}
+	}
+	if state, err := snapshotOf(waits); err != nil || len(state.Offers) != 1 || len(state.Handed) != 0 {
+		t.Errorf("before the code was used: %+v, %v", state.Offers, err)
+	}
+}
+
+// snapshotOf stores what a room begins with, and gives its state.
+func snapshotOf(r *room.Room) (room.State, error) {
+	r.Take(time.Now())
+	r.Stored()
+	return r.Snapshot()
 }
 
 // TestAPlaceIsOfferedByItsBearerAlone tries what somebody can who has a copy of the cookie.
@@ -299,6 +361,38 @@ func TestAPlaceMovesBetweenEdges(t *testing.T) {
 	p.b.until("the laptop is inside", func() bool { return laptop.proven(other).StatusCode == http.StatusCreated })
 	wants(t, "the phone claims the pass", phone.proven(own), 403, "place-moved")
 	wants(t, "the laptop offers", laptop.offer(other), 409, "place-inside")
+}
+
+// TestTheLinkIsAPicture reads the picture back, module by module; what is too long for one has the link alone.
+func TestTheLinkIsAPicture(t *testing.T) {
+	t.Parallel()
+	const link = "https://tickets.example.com/buy/?from=mail#place=ABCDE-FGHJK"
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(drawQR(link), "data:image/png;base64,"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := qr.Encode(link, qr.M, qr.Auto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if picture.Bounds() != want.Bounds() {
+		t.Fatalf("a picture of %v for %v modules", picture.Bounds(), want.Bounds())
+	}
+	for y := range want.Bounds().Dy() {
+		for x := range want.Bounds().Dx() {
+			a, _, _, _ := picture.At(x, y).RGBA()
+			if b, _, _, _ := want.At(x, y).RGBA(); a != b {
+				t.Fatalf("module %d, %d is %d, want %d", x, y, a, b)
+			}
+		}
+	}
+	if got := drawQR(strings.Repeat("x", 5000)); got != "" {
+		t.Errorf("5,000 letters in a picture: %.50s", got)
+	}
 }
 
 // TestMistypedCodesAreNoGuess: of those with one wrong letter hardly any reaches the owner.

@@ -39,7 +39,8 @@ export async function show(offer, closed) {
   });
   const link = make('a', {href: found.link, textContent: found.link, dir: 'ltr'});
   const code = make('p', {className: 'hand-code', textContent: found.code, dir: 'ltr'});
-  box = open(t.h_code, t.p_code, closed, code, make('p', {className: 'fine'}, link), make('div', {className: 'actions'}, copy, close));
+  const picture = found.qr ? [make('img', {className: 'hand-qr', src: found.qr, alt: ''})] : []; // the link says the same
+  box = open(t.h_code, t.p_code, closed, code, ...picture, make('p', {className: 'fine'}, link), make('div', {className: 'actions'}, copy, close));
   for (const ends = Date.now() + found.expires_in_s * 1000; Date.now() < ends;) {
     await new Promise((next) => { setTimeout(next, 4000 + Math.random() * 2000); });
     const problem = await offer(found.code).then(() => null, (e) => e);
