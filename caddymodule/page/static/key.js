@@ -27,7 +27,7 @@ async function open() {
   db.close();
   return {
     text: base64(await crypto.subtle.exportKey('raw', pair.publicKey)),
-    sign: async (challenge, what) => base64(await crypto.subtle.sign(
+    sign: async (challenge, what = 'claim') => base64(await crypto.subtle.sign(
       {name: 'ECDSA', hash: 'SHA-256'}, pair.privateKey, new TextEncoder().encode(`ticketrush/${what}/v1\n${challenge}`))),
   };
 }
