@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +14,7 @@ import (
 
 	"ticketrush/room"
 	"ticketrush/room/draw"
+	"ticketrush/room/host"
 )
 
 // TestLobbyIsDrawn walks through a sale with a lobby: join, draw, receipts, the order of entry, and the whole draw for everybody to check.
@@ -74,6 +78,7 @@ func TestLobbyIsDrawn(t *testing.T) {
 	if err != nil || report.Header.Root != root {
 		t.Errorf("the published draw: %+v %v", report, err)
 	}
+	publishedDrawIsKept(t, e)
 	// Three slots: the first three of the draw enter, whoever asks first.
 	e.until("three are inside", func() bool {
 		for _, f := range slices.Backward(fans) {
@@ -88,6 +93,67 @@ func TestLobbyIsDrawn(t *testing.T) {
 		}
 	}
 }
+
+// publishedDrawIsKept asks for the draw again, of an edge that has none kept and of one that has.
+func publishedDrawIsKept(t *testing.T, e *edge) {
+	t.Helper()
+	const path = "/.wr/v1/demo/log/draw"
+	first := e.fan().get(path)
+	tag := first.Header.Get("Etag")
+	if tag == "" || !strings.Contains(first.Header.Get("Cache-Control"), "public, max-age=60") || first.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("the published draw has the headers %v", first.Header)
+	}
+	var file *drawFile
+	keepers.Range(func(_, value any) bool { file = value.(*keeper).drawFile; return false })
+	for range cap(file.asks) { // the owner is not to be asked
+		file.asks <- struct{}{}
+	}
+	if again := e.fan().get(path); again.text != first.text || again.Header.Get("Etag") != tag || again.StatusCode != 200 {
+		t.Errorf("the draw that is kept: %d %v", again.StatusCode, again.Header)
+	}
+	file.keep("", nil)
+	if known := e.fan().do("GET", path, "", "If-None-Match", tag); known.StatusCode != http.StatusNotModified || known.text != "" {
+		t.Errorf("a draw that the client has: %d %s", known.StatusCode, known.text)
+	}
+	for range cap(file.asks) {
+		<-file.asks
+	}
+	if after := e.fan().get(path); after.text != first.text {
+		t.Errorf("the draw, asked of the owner again: %d", after.StatusCode)
+	}
+}
+
+// TestALargeDrawIsPassedOn: it is not kept, and what breaks off is never taken for the whole.
+func TestALargeDrawIsPassedOn(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{drawKeptMax, drawKeptMax + 1} {
+		f, text := newDrawFile(), make([]byte, size)
+		var got bytes.Buffer
+		if begun, err := f.pass(t.Context(), drawnBy{func(w io.Writer) error {
+			for part := range slices.Chunk(text, 1<<20) {
+				if _, err := w.Write(part); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}, "x", &got); !begun || err != nil || got.Len() != size || (f.kept("x") != nil) != (size == drawKeptMax) {
+			t.Errorf("%d bytes: %d came, %d are kept, %v", size, got.Len(), len(f.kept("x")), err)
+		}
+	}
+	f := newDrawFile()
+	begun, err := f.pass(t.Context(), drawnBy{func(w io.Writer) error {
+		_, _ = w.Write([]byte("half"))
+		return host.ErrNotReady
+	}}, "x", io.Discard)
+	if !begun || err == nil || f.kept("x") != nil {
+		t.Errorf("a draw that broke off: begun %v, %v, kept %q", begun, err, f.kept("x"))
+	}
+}
+
+// drawnBy is an owner of whom only the draw is asked.
+type drawnBy struct{ write func(io.Writer) error }
+
+func (d drawnBy) Drawn(_ context.Context, w io.Writer) error { return d.write(w) }
 
 // TestADrawWaitsForTheValueThatOpsEnter: no earlier than the list is sealed, and the receipt names the source.
 func TestADrawWaitsForTheValueThatOpsEnter(t *testing.T) {

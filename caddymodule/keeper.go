@@ -50,11 +50,12 @@ type keeper struct {
 	stop   context.CancelFunc
 	done   chan struct{} // nil until started
 
-	crier   crier
-	wake    chan struct{}
-	openLog *openLog
-	streams atomic.Int64
-	owners  sync.WaitGroup // the present one, and those before it that still store what they decided; and the crier
+	crier    crier
+	wake     chan struct{}
+	openLog  *openLog
+	drawFile *drawFile
+	streams  atomic.Int64
+	owners   sync.WaitGroup // the present one, and those before it that still store what they decided; and the crier
 }
 
 // keeping is how a configuration has a room kept.
@@ -102,7 +103,7 @@ func newKeeper(name, edge string) *keeper {
 	now := time.Now()
 	return &keeper{
 		name: name, named: edge, number: pass.RoomNumber(name), edge: room.NewEdge(edge, uint64(now.UnixNano()), now), synced: make(chan struct{}),
-		wake: make(chan struct{}, 1), log: zap.NewNop(), openLog: newOpenLog(),
+		wake: make(chan struct{}, 1), log: zap.NewNop(), openLog: newOpenLog(), drawFile: newDrawFile(),
 		crier: crier{queue: make(chan news, newsMax)},
 	}
 }

@@ -26,29 +26,6 @@ func (h *Handler) serveReceipt(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, receipt)
 }
 
-// serveDraw gives the whole draw, for everybody to check: `stockd verify-draw` reads it.
-func (h *Handler) serveDraw(w http.ResponseWriter, r *http.Request) {
-	k := h.keeper
-	k.mu.RLock()
-	d := k.edge.Draw()
-	k.mu.RUnlock()
-	if d == nil || d.Drawn == nil {
-		h.noDraw(w, host.ErrNoDraw)
-		return
-	}
-	hd := w.Header()
-	hd.Set("Content-Type", "text/plain; charset=utf-8")
-	hd.Set("Cache-Control", "public, max-age=60")
-	hd.Set("X-Content-Type-Options", "nosniff")
-	if r.Method == http.MethodHead {
-		return
-	}
-	if err := k.ask().Drawn(r.Context(), w); err != nil {
-		hd.Del("Cache-Control")
-		h.noDraw(w, err)
-	}
-}
-
 // noDraw answers why there is nothing to prove; false when there is no error.
 func (h *Handler) noDraw(w http.ResponseWriter, err error) bool {
 	switch {
