@@ -142,7 +142,7 @@ func holds(t *testing.T, r *openlog.Report) {
 		}
 	}
 	want := map[openlog.Kind]int64{
-		openlog.KindCommit: 2, openlog.KindSeal: 1, openlog.KindDraw: 1, openlog.KindPause: 1, openlog.KindResume: 1, openlog.KindRate: 2, openlog.KindPassthrough: 1,
+		openlog.KindSchedule: 1, openlog.KindCommit: 2, openlog.KindSeal: 1, openlog.KindDraw: 1, openlog.KindPause: 1, openlog.KindResume: 1, openlog.KindRate: 2, openlog.KindPassthrough: 1,
 		openlog.KindEnforce: 1, openlog.KindCodes: 1, openlog.KindGrant: 1, openlog.KindCodeRevoked: 1, openlog.KindEdition: 1,
 	}
 	for kind, n := range want {
@@ -210,6 +210,11 @@ func TestTheLogTellsARoomsLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.mustLoad("", site)
+	e.mustLoad("", strings.Replace(site, "rate 200", "rate 200\n\t\tends "+time.Now().Add(time.Hour).UTC().Format(time.RFC3339), 1))
+	if n := log.verify(openlog.KindSchedule, openlog.Options{}).Kinds[openlog.KindSchedule]; n > 2 {
+		t.Errorf("a reload and a restart wrote %d schedules", n)
+	}
+	e.until("the log has the new end", func() bool { return log.verify(openlog.KindSchedule, openlog.Options{}).Kinds[openlog.KindSchedule] == 2 })
 	if a := e.ops("POST", "/waiting_room/rooms/demo/end", `{"reason":"that was it"}`); a.StatusCode != 200 {
 		t.Fatalf("end: %d %s", a.StatusCode, a.text)
 	}

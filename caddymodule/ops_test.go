@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ticketrush/pass"
+	"ticketrush/room/openlog"
 )
 
 func TestAdminAPI(t *testing.T) {
@@ -135,6 +136,9 @@ func TestTheSiteCommands(t *testing.T) {
 	command.Store("")
 	if a := g.claim(); a.StatusCode != 403 || a.json(t)["type"] != "/problems/admission-revoked" {
 		t.Errorf("revoked: %d %s", a.StatusCode, a.text)
+	}
+	if n := (logFiles{e: e}).verify(openlog.KindBan, openlog.Options{}).Kinds[openlog.KindBan]; n != 1 {
+		t.Errorf("the log has %d bans", n)
 	}
 }
 

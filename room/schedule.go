@@ -71,8 +71,29 @@ func (s Settings) validateEvery() error {
 	return nil
 }
 
+// Times are what the configuration says of opening, lobby, end and repetition; moments as Unix milliseconds, spans as milliseconds, 0 where there is none.
+type Times struct {
+	Opens int64 `json:"opens,omitempty"`
+	Lobby int64 `json:"lobby,omitempty"`
+	Ends  int64 `json:"ends,omitempty"`
+	Every int64 `json:"every,omitempty"`
+}
+
+func (s Settings) times() Times {
+	unix := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.UnixMilli()
+	}
+	return Times{Opens: unix(s.OpensAt), Lobby: s.Lobby.Milliseconds(), Ends: unix(s.EndsAt), Every: s.Every.Milliseconds()}
+}
+
 // adopt takes the schedule of new settings. A change of the schedule is no new edition: places and passes stay, and the moments move.
 func (r *Room) adopt() {
+	if times := r.set.times(); times != r.state.Times {
+		r.do(Record{Kind: KindTimes, Times: &times, Reason: "configuration"})
+	}
 	r.when = r.set.schedule()
 	if r.when.every == 0 {
 		if r.state.Opens != 0 {

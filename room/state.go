@@ -22,6 +22,7 @@ type State struct {
 	Draw     Lottery               `json:"draw"`
 	Paused   bool                  `json:"paused"`
 	Through  bool                  `json:"passthrough,omitempty"` // the edges hold nobody back
+	Times    Times                 `json:"times,omitzero"`        // as the configuration last said
 	Opens    int64                 `json:"opens,omitempty"`       // of a schedule that repeats: when the occurrence of this edition opens
 	Ended    bool                  `json:"ended"`
 	Limits   Limits                `json:"limits"`     // in force
@@ -72,6 +73,7 @@ const (
 	KindEdition     Kind = "edition"      // Base: starts the line anew
 	KindOccurrence  Kind = "occurrence"   // Opens, of the present occurrence; with Base an edition begins with it
 	KindLimits      Kind = "limits"       // Limits, Config
+	KindTimes       Kind = "times"        // Times
 	KindOwner       Kind = "owner"        // somebody begins to own the room
 	KindEdge        Kind = "edge"         // Edge, ID, Incarnation: an edge begins
 	KindEdgeGone    Kind = "edge_gone"    // Edge: its number is free
@@ -97,6 +99,7 @@ type Record struct {
 	Frontier    *[groups]uint64  `json:"f,omitempty"`
 	Base        int64            `json:"base,omitempty"`
 	Opens       int64            `json:"opens,omitempty"`
+	Times       *Times           `json:"times,omitempty"`
 	Limits      *Limits          `json:"limits,omitempty"`
 	Config      *Limits          `json:"config,omitempty"`
 	Edge        string           `json:"edge,omitempty"`
@@ -174,6 +177,11 @@ func (s *State) apply(r *Record) error {
 			return fmt.Errorf("record %s without limits", r.Kind)
 		}
 		s.Limits, s.Config = *r.Limits, *r.Config
+	case KindTimes:
+		if r.Times == nil {
+			return fmt.Errorf("record %s without times", r.Kind)
+		}
+		s.Times = *r.Times
 	default:
 		return s.applyLine(r)
 	}
@@ -184,7 +192,7 @@ func (s *State) apply(r *Record) error {
 func (s *State) anew(base int64) {
 	fresh := newState(base)
 	fresh.Edition, fresh.Limits, fresh.Config, fresh.Paused = s.Edition+1, s.Limits, s.Config, s.Paused
-	fresh.Through, fresh.Opens = s.Through, s.Opens
+	fresh.Through, fresh.Opens, fresh.Times = s.Through, s.Opens, s.Times
 	fresh.Fence, fresh.Seq, fresh.At, fresh.Log = s.Fence, s.Seq, s.At, s.Log
 	for name, e := range s.Edges {
 		fresh.Edges[name] = &EdgeState{ID: e.ID, Incarnation: e.Incarnation, Since: e.Since, Heard: e.Heard, acked: e.acked}

@@ -65,7 +65,11 @@ type entry struct {
 	Rule       string             `json:"rule,omitempty"`       // commit
 	Commitment *draw.Hash         `json:"commitment,omitempty"` // commit
 	Beacon     any                `json:"beacon,omitempty"`     // commit: the agreed source; draw: its value
-	Opens      *time.Time         `json:"opens,omitempty"`      // commit of a room with a lobby, edition of a schedule
+	Opens      *time.Time         `json:"opens,omitempty"`      // commit of a room with a lobby, edition of a schedule, schedule
+	Ends       *time.Time         `json:"ends,omitempty"`       // schedule
+	LobbyS     int64              `json:"lobby_s,omitempty"`    // schedule: for how long before the opening
+	EveryS     int64              `json:"every_s,omitempty"`    // schedule
+	Until      *time.Time         `json:"until,omitempty"`      // ban
 	Root       *draw.Hash         `json:"root,omitempty"`       // seal
 	Count      *int64             `json:"count,omitempty"`      // seal: of the places; codes: so many more
 	Source     string             `json:"source,omitempty"`     // seal
@@ -155,6 +159,11 @@ func (e *entry) take(name string, r *room.Record, set room.Settings) bool {
 		}
 	case room.KindLimits:
 		e.Kind, e.Rate, e.MaxActive = openlog.KindRate, r.Limits.Rate, r.Limits.MaxActive
+	case room.KindTimes:
+		e.Kind, e.Opens, e.Ends, e.LobbyS, e.EveryS = openlog.KindSchedule, moment(r.Times.Opens), moment(r.Times.Ends), r.Times.Lobby/1000, r.Times.Every/1000
+	case room.KindBan:
+		// Who it is is between them and the site: everybody may see how many there are, and whoever is banned that it is there.
+		e.Kind, e.Until, e.Why = openlog.KindBan, moment(r.Until), "the site"
 	case room.KindPause, room.KindResume, room.KindEnd, room.KindPassthrough, room.KindEnforce:
 		e.Kind = openlog.Kind(r.Kind)
 	case room.KindEdition:
@@ -176,6 +185,15 @@ func (e *entry) take(name string, r *room.Record, set room.Settings) bool {
 		return false
 	}
 	return true
+}
+
+// moment gives a time of a record; nil where there is none.
+func moment(ms int64) *time.Time {
+	if ms == 0 {
+		return nil
+	}
+	at := time.UnixMilli(ms).UTC()
+	return &at
 }
 
 // stamp says that all that was written is stored. A draw that is among it will be published with the log as it is now: whoever asks for a checkpoint after

@@ -46,21 +46,24 @@ func TestABatchIsWrittenDown(t *testing.T) {
 	entries, raw := write(t, 3,
 		move(10, ""), move(20, ""), move(30, "manual: by hand"), move(40, "pressure"),
 		room.Record{Kind: room.KindGrant, Tid: &tid, Session: &room.Session{}},
-		room.Record{Kind: room.KindBan, Tid: &tid},
+		room.Record{Kind: room.KindBan, Tid: &tid, Until: 5},
 		room.Record{Kind: room.KindEdition, Base: 1, Reason: "again"},
 		room.Record{Kind: room.KindCommit, Draw: &room.Lottery{Secret: &secret, Commitment: &commitment}},
 		room.Record{Kind: room.KindOccurrence, Opens: 2},
 		room.Record{Kind: room.KindOccurrence, Opens: 3, Base: 4},
 		room.Record{Kind: room.KindSeal, Draw: &room.Lottery{Sealed: &room.Seal{Count: 12, Round: 99}}},
 		room.Record{Kind: room.KindLate, Tid: &tid, Rank: 1 << 62},
+		room.Record{Kind: room.KindTimes, Times: &room.Times{Opens: 7, Lobby: 60_000, Every: 120_000}, Reason: "configuration"},
 	)
 	want := []struct {
 		kind    openlog.Kind
 		edition float64
 		why     any
 	}{
-		{openlog.KindFrontier, 1, "rate"}, {openlog.KindFrontier, 1, "manual: by hand"}, {openlog.KindFrontier, 1, "pressure"}, {openlog.KindEdition, 2, "again"},
+		{openlog.KindFrontier, 1, "rate"}, {openlog.KindFrontier, 1, "manual: by hand"}, {openlog.KindFrontier, 1, "pressure"},
+		{openlog.KindBan, 1, "the site"}, {openlog.KindEdition, 2, "again"},
 		{openlog.KindCommit, 2, nil}, {openlog.KindEdition, 3, "the schedule"}, {openlog.KindSeal, 3, nil}, {openlog.KindLate, 3, "not in the sealed list"},
+		{openlog.KindSchedule, 3, "configuration"},
 	}
 	if len(entries) != len(want) {
 		t.Fatalf("%d entries, want %d: %s", len(entries), len(want), raw)
@@ -74,10 +77,16 @@ func TestABatchIsWrittenDown(t *testing.T) {
 	if f := entries[0]["frontier"].(map[string]any); f["main"] != "20" || f["slow"] != "9" {
 		t.Errorf("two moves of one tick: %v", f)
 	}
-	if entries[5]["opens"] != "1970-01-01T00:00:00.003Z" {
-		t.Errorf("an occurrence: %v", entries[5])
+	if e := entries[3]; e["until"] != "1970-01-01T00:00:00.005Z" || e["tid"] != nil {
+		t.Errorf("a ban: %v", e)
 	}
-	if e := entries[6]; e["source"] != draw.QuicknetSource || e["round"] != 99.0 || e["count"] != 12.0 {
+	if e := entries[9]; e["opens"] != "1970-01-01T00:00:00.007Z" || e["lobby_s"] != 60.0 || e["every_s"] != 120.0 || e["ends"] != nil {
+		t.Errorf("a schedule: %v", e)
+	}
+	if entries[6]["opens"] != "1970-01-01T00:00:00.003Z" {
+		t.Errorf("an occurrence: %v", entries[6])
+	}
+	if e := entries[7]; e["source"] != draw.QuicknetSource || e["round"] != 99.0 || e["count"] != 12.0 {
 		t.Errorf("the seal: %v", e)
 	}
 	for _, text := range raw {

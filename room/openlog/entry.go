@@ -36,6 +36,8 @@ const (
 
 	KindCodes       Kind = "codes"        // so many more access codes were issued
 	KindCodeRevoked Kind = "code_revoked" // one of them opens no more places
+	KindSchedule    Kind = "schedule"     // opening, lobby, end or repetition were set
+	KindBan         Kind = "ban"          // the site ended somebody's admission, and keeps them out for some time
 	KindPassthrough Kind = "passthrough"  // the edges hold nobody back
 	KindEnforce     Kind = "enforce"      // they do again
 )
