@@ -48,13 +48,13 @@ func newRelay(t *testing.T, answer func(n int64, w http.ResponseWriter, r *http.
 // lobbyAtRound starts a room whose list is sealed in the three seconds whose next round is the recorded one, with some fans in its lobby.
 func lobbyAtRound(t *testing.T, e *edge, beacon string) []*fan {
 	t.Helper()
-	const ahead = 8 * time.Second // of the opening, for the start
+	const ahead = 14 * time.Second // of the opening: 9 s to start and to fill the lobby, also on a slow machine
 	// The lobby ends 5 s before the opening; then there are nearly three seconds until the seal would name the round after.
 	opens := draw.Quicknet().TimeOf(recordedRound).Add(-3900*time.Millisecond + 5*time.Second)
 	back := time.Until(opens.Add(-ahead))
 	ownersNow = func() time.Time { return time.Now().Add(back) }
 	t.Cleanup(func() { ownersNow = time.Now })
-	e.mustLoad("", strings.Replace(lobbyRoom(opens), "rate 200", "rate 200\n\t\tbeacon drand "+beacon, 1))
+	e.mustLoad("", strings.Replace(line, "rate 200", "rate 200\n\t\tbeacon drand "+beacon+"\n\t\topens "+opens.UTC().Format(time.RFC3339Nano), 1))
 	fans := make([]*fan, 5)
 	for i := range fans {
 		fans[i] = e.fan()

@@ -17,11 +17,16 @@ import (
 	"ticketrush/room/host"
 )
 
+// opening is a site whose room opens in so long. Tests fill a lobby that is open for an hour and then move the opening nearer, so that a slow machine fills
+// it as well.
+func opening(site string, in time.Duration) string {
+	return strings.Replace(site, "rate 200", "rate 200\n\t\topens "+time.Now().Add(in).UTC().Format(time.RFC3339Nano), 1)
+}
+
 // TestLobbyIsDrawn walks through a sale with a lobby: join, draw, receipts, the order of entry, and the whole draw for everybody to check.
 func TestLobbyIsDrawn(t *testing.T) {
 	e := newEdge(t)
-	opens := time.Now().Add(8 * time.Second).UTC()
-	e.mustLoad("", strings.Replace(shop, "rate 200", "rate 200\n\t\topens "+opens.Format(time.RFC3339Nano), 1))
+	e.mustLoad("", opening(shop, time.Hour))
 	fans := make([]*fan, 12)
 	for i := range fans {
 		fans[i] = e.fan()
@@ -39,6 +44,7 @@ func TestLobbyIsDrawn(t *testing.T) {
 	if a := fans[0].claim(); a.StatusCode != http.StatusAccepted {
 		t.Errorf("a claim in the lobby: %d %s", a.StatusCode, a.text)
 	}
+	e.mustLoad("", opening(shop, 6*time.Second))
 	e.until("the draw is done", func() bool { return fans[0].get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
 	late := e.fan()
 	latecomer := late.join().json(t)
@@ -158,8 +164,8 @@ func (d drawnBy) Drawn(_ context.Context, w io.Writer) error { return d.write(w)
 // TestADrawWaitsForTheValueThatOpsEnter: no earlier than the list is sealed, and the receipt names the source.
 func TestADrawWaitsForTheValueThatOpsEnter(t *testing.T) {
 	e := newEdge(t)
-	opens := time.Now().Add(7 * time.Second).UTC()
-	e.mustLoad("", strings.Replace(shop, "rate 200", "rate 200\n\t\tbeacon entered \"lotto of today\"\n\t\topens "+opens.Format(time.RFC3339Nano), 1))
+	site := strings.Replace(shop, "rate 200", "rate 200\n\t\tbeacon entered \"lotto of today\"", 1)
+	e.mustLoad("", opening(site, time.Hour))
 	f := e.fan()
 	f.join()
 	enter := func() answer {
@@ -168,6 +174,7 @@ func TestADrawWaitsForTheValueThatOpsEnter(t *testing.T) {
 	if a := enter(); a.StatusCode != 400 || !strings.Contains(a.text, "not sealed yet") {
 		t.Errorf("before the seal: %d %s", a.StatusCode, a.text)
 	}
+	e.mustLoad("", opening(site, 6*time.Second))
 	e.until("the value is taken", func() bool { return enter().StatusCode == 200 })
 	e.until("the draw is done", func() bool { return f.get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
 	receipt, err := draw.ParseReceipt([]byte(f.get("/.wr/v1/demo/receipt").text))

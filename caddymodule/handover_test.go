@@ -320,14 +320,14 @@ func TestAPlaceMovesWithoutJavaScript(t *testing.T) {
 // TestAPlaceOfTheLobbyMoves is offered in the lobby and taken after the draw: it is the one that was drawn.
 func TestAPlaceOfTheLobbyMoves(t *testing.T) {
 	e := newEdge(t)
-	opens := time.Now().Add(7 * time.Second).UTC()
-	e.mustLoad("", strings.Replace(shop, "rate 200", "rate 200\n\t\topens "+opens.Format(time.RFC3339Nano), 1))
+	e.mustLoad("", opening(shop, time.Hour))
 	phone, own, laptop, other := e.fan(), newBrowser(t), e.fan(), newBrowser(t)
 	place := phone.joinWith(own).json(t)
 	code, ok := phone.offer(own).json(t)["code"].(string)
 	if !ok || place["in_draw"] != true {
 		t.Fatalf("in the lobby: %v %q", place, code)
 	}
+	e.mustLoad("", opening(shop, 6*time.Second))
 	e.until("the draw is done", func() bool { return phone.get("/.wr/v1/demo/place").json(t)["rank"] != "0" })
 	rank := phone.get("/.wr/v1/demo/place").json(t)["rank"]
 	if p := laptop.take(code, other).json(t); p["tid"] != place["tid"] || p["rank"] != rank || p["class"] != 1.0 {

@@ -76,11 +76,6 @@ func (l logFiles) verify(last openlog.Kind, o openlog.Options) (report *openlog.
 	return report
 }
 
-// lobbyRoom is the site with a room whose lobby ends in a moment.
-func lobbyRoom(opens time.Time) string {
-	return strings.Replace(line, "rate 200", "rate 200\n\t\topens "+opens.UTC().Format(time.RFC3339Nano), 1)
-}
-
 // roomLife takes a room through everything that its log is to tell, but for what comes late, and gives the published draw. Somebody verifies it at the other
 // edge meanwhile. When the lobby is full, open is called, so that the sale opens soon.
 func roomLife(t *testing.T, e, other *edge, open func()) *draw.Header {
@@ -169,12 +164,12 @@ func verifyDraw(t *testing.T, e *edge) {
 // TestTheLogTellsARoomsLife checks the log of an edge that owns its room, over a restart, and finds what was changed in it.
 func TestTheLogTellsARoomsLife(t *testing.T) {
 	e := newEdge(t)
-	e.mustLoad("", lobbyRoom(time.Now().Add(time.Hour)))
+	e.mustLoad("", opening(line, time.Hour))
 	log := logFiles{e: e}
 	first := log.keep()
 	var site string
 	header := roomLife(t, e, e, func() {
-		site = lobbyRoom(time.Now().Add(6 * time.Second))
+		site = opening(line, 6*time.Second)
 		e.mustLoad("", site)
 	})
 	kept := log.keep()
@@ -226,9 +221,9 @@ func TestTheLogOutlivesItsOwner(t *testing.T) {
 	p := &pair{t: t, nodes: newNodes(t, 2), a: newProcess(t), b: newProcess(t)}
 	p.nodes.start(0)
 	p.nodes.start(1)
-	opens := time.Now().Add(25 * time.Second)
+	site := opening(line, 25*time.Second)
 	for name, e := range map[string]*process{"a": p.a, "b": p.b} {
-		e.start(p.nodes.global(e.edge, name), lobbyRoom(opens))
+		e.start(p.nodes.global(e.edge, name), site)
 		e.ready()
 	}
 	log := logFiles{e: p.a.edge}
