@@ -16,7 +16,7 @@ import (
 )
 
 // fewLeft is an availability of less than there are people.
-const fewLeft = `{"totals":{"capacity":40,"free":0,"held":38,"sold":2},"segments":[{"section":"Standing","free":0},{"section":"Balcony","free":0}]}`
+const fewLeft = `{"totals":{"capacity":40,"free":0,"held":38,"sold":2},"segments":[{"section":"Standing","free":0},{"section":"Balcony","free":0}],"categories":[{"category":"Gold","free":0},{"category":"Silver","free":0}]}`
 
 // TestRoomFromTheLobbyToTheShop: one comes with a browser, one with a small and dark one, one without JavaScript. All are drawn, and one after the other
 // comes in, each from their own page.
@@ -180,6 +180,9 @@ func TestRoomStates(t *testing.T) {
 	ada.until("see what is left", `!document.querySelector('#stock-line').hidden && !document.querySelector('#honest').hidden`)
 	ada.do("open the sections", click("#stock-line summary"))
 	ada.says("#sections", "Balcony")
+	ada.until("see the categories", `document.querySelector('#by-category').checkVisibility() && document.querySelectorAll('#categories li').length === 2`)
+	ada.says("#by-category", "By price category")
+	ada.says("#categories", "Silver")
 	ada.checked("the line")
 	noor.checked("the line")
 	cleo.checked("the line")

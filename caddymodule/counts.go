@@ -41,18 +41,19 @@ type countsAnswer struct {
 }
 
 type leftOf struct {
-	at       time.Time
-	supply   room.Supply
-	sections []sectionLeft
+	at         time.Time
+	supply     room.Supply
+	sections   []placesLeft
+	categories []placesLeft
 }
 
-// sectionLeft is what is left of a section or an area of an event.
-type sectionLeft struct {
+// placesLeft is what is left of a section or an area of an event, or of a price category.
+type placesLeft struct {
 	Name string `json:"name"`
 	Left int64  `json:"left"`
 }
 
-// sectionsMax bounds the sections that are kept of an event, and told to whoever waits.
+// sectionsMax bounds the sections, and the categories, that are kept of an event, and told to whoever waits.
 const sectionsMax = 200
 
 func newCountsCache() (*countsCache, error) {
@@ -87,21 +88,21 @@ func (c *countsCache) left(event string) *int64 {
 	return nil
 }
 
-// sections gives what is left of an event, section by section; nil when that is not known.
-func (c *countsCache) sections(event string) []sectionLeft {
+// places gives what is left of an event by section and by price category; nil when that is not known.
+func (c *countsCache) places(event string) (sections, categories []placesLeft) {
 	if c.supply(event) == nil {
-		return nil
+		return nil, nil
 	}
 	l, _ := c.events.Get(event)
-	return l.sections
+	return l.sections, l.categories
 }
 
 // add counts a segment's free seats; a section may have several segments.
 func (l *leftOf) add(section string, free int64) {
-	if i := slices.IndexFunc(l.sections, func(s sectionLeft) bool { return s.Name == section }); i >= 0 {
+	if i := slices.IndexFunc(l.sections, func(s placesLeft) bool { return s.Name == section }); i >= 0 {
 		l.sections[i].Left += free
 	} else if section != "" && len(l.sections) < sectionsMax {
-		l.sections = append(l.sections, sectionLeft{section, free})
+		l.sections = append(l.sections, placesLeft{section, free})
 	}
 }
 
@@ -121,6 +122,10 @@ func (c *countsCache) learn(event string, body []byte, at time.Time) {
 			Section string `json:"section"`
 			Free    int64  `json:"free"`
 		} `json:"segments"`
+		Categories []struct {
+			Category string `json:"category"`
+			Free     int64  `json:"free"`
+		} `json:"categories"`
 	}
 	if json.Unmarshal(body, &doc) == nil && doc.Totals.Free != nil {
 		t := doc.Totals
@@ -129,6 +134,9 @@ func (c *countsCache) learn(event string, body []byte, at time.Time) {
 		}}
 		for _, s := range doc.Segments {
 			l.add(s.Section, s.Free)
+		}
+		for _, k := range doc.Categories[:min(len(doc.Categories), sectionsMax)] {
+			l.categories = append(l.categories, placesLeft{k.Category, k.Free})
 		}
 		c.events.Add(event, l)
 	}

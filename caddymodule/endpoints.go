@@ -333,15 +333,17 @@ func (h *Handler) noPlace(w http.ResponseWriter) {
 }
 
 type stockJSON struct {
-	Left     *int64        `json:"left"`
-	Sections []sectionLeft `json:"sections,omitempty"`
+	Left       *int64       `json:"left"`
+	Categories []placesLeft `json:"categories,omitempty"`
+	Sections   []placesLeft `json:"sections,omitempty"`
 }
 
 // serveStock says what is left of the room's event, as far as the edge knows.
 func (h *Handler) serveStock(w http.ResponseWriter, r *http.Request) {
 	var out stockJSON
 	if h.Event != "" {
-		out.Left, out.Sections = h.app.counts.left(h.Event), h.app.counts.sections(h.Event)
+		out.Left = h.app.counts.left(h.Event)
+		out.Sections, out.Categories = h.app.counts.places(h.Event)
 	}
 	body, err := json.Marshal(out)
 	if err != nil {

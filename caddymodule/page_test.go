@@ -54,12 +54,21 @@ func TestWhatIsLeftSectionBySection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	left := func(event string) []placesLeft { sections, _ := c.places(event); return sections }
 	const head = `{"totals":{"capacity":9,"free":6},"segments":[`
 	c.learn("e", []byte(head+`{"section":"A","free":1},{"section":"B","free":2},{"section":"A","free":3}]}`), time.Now())
-	if got := c.sections("e"); len(got) != 2 || got[0] != (sectionLeft{"A", 4}) || got[1] != (sectionLeft{"B", 2}) {
+	if got := left("e"); len(got) != 2 || got[0] != (placesLeft{"A", 4}) || got[1] != (placesLeft{"B", 2}) {
 		t.Errorf("%v", got)
 	}
-	if got := c.sections("another"); got != nil {
+	c.learn("k", []byte(head+`],"categories":[{"category":"I","free":2},{"category":"II","free":0}]}`), time.Now())
+	if _, got := c.places("k"); len(got) != 2 || got[0] != (placesLeft{"I", 2}) || got[1] != (placesLeft{"II", 0}) {
+		t.Errorf("by category: %v", got)
+	}
+	c.learn("k", []byte(head+`],"categories":[`+strings.Repeat(`{"category":"I","free":2},`, sectionsMax)+`{"category":"II","free":0}]}`), time.Now())
+	if _, got := c.places("k"); len(got) != sectionsMax {
+		t.Errorf("%d categories are kept, at most %d", len(got), sectionsMax)
+	}
+	if got := left("another"); got != nil {
 		t.Errorf("an event that is not known: %v", got)
 	}
 	many := make([]string, sectionsMax+50)
@@ -67,11 +76,11 @@ func TestWhatIsLeftSectionBySection(t *testing.T) {
 		many[i] = `{"section":"` + strings.Repeat("x", i+1) + `","free":1}`
 	}
 	c.learn("e", []byte(head+strings.Join(many, ",")+"]}"), time.Now())
-	if got := c.sections("e"); len(got) != sectionsMax {
+	if got := left("e"); len(got) != sectionsMax {
 		t.Errorf("%d sections are kept, at most %d", len(got), sectionsMax)
 	}
 	c.learn("e", []byte(head+"]}"), time.Now().Add(-2*countsTooOld))
-	if got := c.sections("e"); got != nil {
+	if got := left("e"); got != nil {
 		t.Errorf("what is too old: %v", got)
 	}
 }

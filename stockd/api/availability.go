@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,14 +40,21 @@ type segmentCounts struct {
 	countsDoc
 }
 
+type categoryFree struct {
+	Category string `json:"category"`
+	Free     int32  `json:"free"`
+}
+
 type availabilityDoc struct {
-	Event    string            `json:"event"`
-	AsOf     string            `json:"as_of"`
-	Stale    bool              `json:"stale"`
-	State    string            `json:"state"`
-	Segments []segmentCounts   `json:"segments"`
-	Totals   countsDoc         `json:"totals"`
-	Seats    map[string]string `json:"seats,omitempty"`
+	Event    string          `json:"event"`
+	AsOf     string          `json:"as_of"`
+	Stale    bool            `json:"stale"`
+	State    string          `json:"state"`
+	Segments []segmentCounts `json:"segments"`
+	Totals   countsDoc       `json:"totals"`
+	// Categories are what is free by price category, in the chart's order.
+	Categories []categoryFree    `json:"categories,omitempty"`
+	Seats      map[string]string `json:"seats,omitempty"`
 }
 
 // snapshot is an event's availability at a moment.
@@ -109,6 +117,9 @@ func (s *server) takeSnapshot(ctx context.Context, ev *Event, seats bool) (*snap
 	if seats {
 		snap.seats, snap.doc.Seats = map[stock.SegmentNo][]byte{}, map[string]string{}
 	}
+	for _, name := range ev.Categories {
+		snap.doc.Categories = append(snap.doc.Categories, categoryFree{Category: name})
+	}
 	for i := range ev.Segments {
 		seg := &ev.Segments[i]
 		c, known := counts.Segments[seg.No]
@@ -120,7 +131,11 @@ func (s *server) takeSnapshot(ctx context.Context, ev *Event, seats bool) (*snap
 		snap.doc.Segments = append(snap.doc.Segments, segmentCounts{seg.No, seg.Section, seg.Area, one})
 		snap.doc.Totals.add(one)
 		snap.count[seg.No] = len(seg.Seats)
-		if !seats || seg.Area {
+		category, alike := seg.category()
+		if alike {
+			snap.doc.free(category, one.Free)
+		}
+		if seg.Area || !seats && alike {
 			continue
 		}
 		states, err := s.Node.SeatStates(ctx, ev.Number, seg.No)
@@ -130,12 +145,37 @@ func (s *server) takeSnapshot(ctx context.Context, ev *Event, seats bool) (*snap
 			}
 			snap.doc.Stale = true // a reader is better off with the other segments than with nothing
 			states = make([]stock.State, len(seg.Seats))
+		} else if !alike {
+			for i, state := range states {
+				if state == stock.Available {
+					snap.doc.free(seg.Seats[i].Category, 1)
+				}
+			}
+		}
+		if !seats {
+			continue
 		}
 		packed := pack(states)
 		snap.seats[seg.No] = packed
 		snap.doc.Seats[strconv.Itoa(int(seg.No))] = base64.StdEncoding.EncodeToString(packed)
 	}
 	return snap, nil
+}
+
+// free counts places of a category that are to be had.
+func (d *availabilityDoc) free(category int16, n int32) {
+	if int(category) < len(d.Categories) {
+		d.Categories[category].Free += n
+	}
+}
+
+// category gives the one that all places of a segment have; false where they differ.
+func (seg *Segment) category() (category int16, alike bool) {
+	if len(seg.Seats) == 0 {
+		return seg.Category, true
+	}
+	first := seg.Seats[0].Category
+	return first, !slices.ContainsFunc(seg.Seats, func(s Seat) bool { return s.Category != first })
 }
 
 func (c *countsDoc) add(o countsDoc) {
@@ -154,7 +194,7 @@ func pack(states []stock.State) []byte {
 // only narrows a snapshot to one segment.
 func (snap *snapshot) only(no stock.SegmentNo) *snapshot {
 	one := *snap
-	one.doc.Segments = nil
+	one.doc.Segments, one.doc.Categories = nil, nil
 	for _, seg := range snap.doc.Segments {
 		if seg.Segment == no {
 			one.doc.Segments, one.doc.Totals = []segmentCounts{seg}, seg.countsDoc

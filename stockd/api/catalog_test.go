@@ -131,6 +131,33 @@ func TestAvailability(t *testing.T) {
 	}
 }
 
+// What is free by price category is counted by segments where their seats are alike, seat by seat where they are not.
+func TestAvailabilityByCategory(t *testing.T) {
+	t.Parallel()
+	for name, is := range map[string]struct {
+		mixed bool
+		want  string
+	}{
+		"alike": {false, `"categories":[{"category":"A","free":19},{"category":"B","free":60}]`},
+		"mixed": {true, `"categories":[{"category":"A","free":17},{"category":"B","free":62}]`},
+	} {
+		w := newWorld(t)
+		if is.mixed {
+			seats := w.node.events[1].Segments[0].Seats
+			seats[0].Category, seats[1].Category, seats[2].Category = 1, 1, 1
+		}
+		w.hold(1, "N-1-2")
+		for _, path := range []string{"", "?seats=1"} {
+			if r := w.do("GET", "/v1/events/demo/availability"+path, "").want(t, 200, ""); !strings.Contains(string(r.text), is.want) {
+				t.Errorf("%s%s: %s, want %s", name, path, r.text, is.want)
+			}
+		}
+		if r := w.do("GET", "/v1/events/demo/availability?segment=2", "").want(t, 200, ""); r.body["categories"] != nil {
+			t.Errorf("%s: of one segment: %s", name, r.text)
+		}
+	}
+}
+
 func TestStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

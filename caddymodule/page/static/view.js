@@ -117,14 +117,19 @@ function showStock(counted, {doc, ahead}) {
   if (known) write('stock', number(line.roughly(stock)));
 }
 
-/** Lists what is left, section by section. */
-show.sections = ({sections = []}) => $('sections').replaceChildren(...sections.map(({name, left}) => {
-  const item = document.createElement('li');
-  const count = document.createElement('strong');
-  count.textContent = number(line.roughly(left));
-  item.append(name, ' ', count);
-  return item;
-}));
+/** Lists what is left, by price category where there are several, and section by section. */
+show.sections = ({sections = [], categories = []}) => {
+  const items = (list) => list.map(({name, left}) => {
+    const item = document.createElement('li');
+    const count = document.createElement('strong');
+    count.textContent = number(line.roughly(left));
+    item.append(name, ' ', count);
+    return item;
+  });
+  $('by-category').hidden = categories.length < 2;
+  $('categories').replaceChildren(...items(categories));
+  $('sections').replaceChildren(...items(sections));
+};
 
 /** Shows the number in the draw, exact by the receipt; nothing for a place that was not drawn. */
 function showDraw(wanted, {place, doc, drawn}) {
