@@ -209,7 +209,9 @@ func TestTheLogTellsARoomsLife(t *testing.T) {
 	if n := log.verify(openlog.KindSchedule, openlog.Options{}).Kinds[openlog.KindSchedule]; n > 2 {
 		t.Errorf("a reload and a restart wrote %d schedules", n)
 	}
-	e.until("the log has the new end", func() bool { return log.verify(openlog.KindSchedule, openlog.Options{}).Kinds[openlog.KindSchedule] == 2 })
+	e.until("the log has the new end", func() bool {
+		return log.verify(openlog.KindSchedule, openlog.Options{}).Kinds[openlog.KindSchedule] == 2
+	})
 	if a := e.ops("POST", "/waiting_room/rooms/demo/end", `{"reason":"that was it"}`); a.StatusCode != 200 {
 		t.Fatalf("end: %d %s", a.StatusCode, a.text)
 	}
