@@ -121,6 +121,7 @@ func normalizedDocuments(texts []string) (documents []string, f faults) {
 }
 
 func normalizedDocument(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd") // else NFKC leaves what follows a broken byte as it is
 	return strings.Map(func(c rune) rune {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) {
 			return c
