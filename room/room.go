@@ -150,8 +150,11 @@ func (r *Room) Configure(set Settings) {
 	r.adopt()
 }
 
-// Restate says the limits in force once more: to a log that begins later than the room.
+// Restate says schedule and limits in force once more: to a log that begins later than the room.
 func (r *Room) Restate(reason string) {
+	if times := r.state.Times; times != (Times{}) {
+		r.do(Record{Kind: KindTimes, Times: &times, Reason: reason})
+	}
 	limits, config := r.state.Limits, r.state.Config
 	r.do(Record{Kind: KindLimits, Limits: &limits, Config: &config, Reason: reason})
 }
