@@ -117,7 +117,9 @@ func (p *pair) crowd(n, most, times int) (passes []string) {
 func TestManyEdgesShareOneLine(t *testing.T) {
 	p := newPair(t)
 	a, b := p.a, p.b
-	if n := b.logged("another value", `"setting":"rate"`, `"here":"7"`, `"in_force":"200"`); n != 1 {
+	differs := func() int { return b.logged("another value", `"setting":"rate"`, `"here":"7"`, `"in_force":"200"`) }
+	b.until("the setting that differs is in the log", func() bool { return differs() > 0 })
+	if n := differs(); n != 1 {
 		t.Errorf("the setting that differs is in the log %d times", n)
 	}
 	if n := a.logged("another value"); n != 0 {
