@@ -45,16 +45,23 @@ func newRelay(t *testing.T, answer func(n int64, w http.ResponseWriter, r *http.
 	return r
 }
 
+// opensForRound is when a room opens whose lobby ends, 5 s before, nearly three seconds before the seal would name the round after the recorded one.
+func opensForRound() time.Time {
+	return draw.Quicknet().TimeOf(recordedRound).Add(-3900*time.Millisecond + 5*time.Second)
+}
+
+func siteForRound(beacon string) string {
+	return strings.Replace(line, "rate 200", "rate 200\n\t\tbeacon "+beacon+"\n\t\topens "+opensForRound().UTC().Format(time.RFC3339Nano), 1)
+}
+
 // lobbyAtRound starts a room whose list is sealed in the three seconds whose next round is the recorded one, with some fans in its lobby.
 func lobbyAtRound(t *testing.T, e *edge, beacon string) []*fan {
 	t.Helper()
 	const ahead = 14 * time.Second // of the opening: 9 s to start and to fill the lobby, also on a slow machine
-	// The lobby ends 5 s before the opening; then there are nearly three seconds until the seal would name the round after.
-	opens := draw.Quicknet().TimeOf(recordedRound).Add(-3900*time.Millisecond + 5*time.Second)
-	back := time.Until(opens.Add(-ahead))
+	back := time.Until(opensForRound().Add(-ahead))
 	ownersNow = func() time.Time { return time.Now().Add(back) }
 	t.Cleanup(func() { ownersNow = time.Now })
-	e.mustLoad("", strings.Replace(line, "rate 200", "rate 200\n\t\tbeacon drand "+beacon+"\n\t\topens "+opens.UTC().Format(time.RFC3339Nano), 1))
+	e.mustLoad("", siteForRound("drand "+beacon))
 	fans := make([]*fan, 5)
 	for i := range fans {
 		fans[i] = e.fan()
@@ -151,6 +158,10 @@ func TestDrawByDrandWithoutARelay(t *testing.T) {
 	e.until("ops are told", func() bool {
 		return strings.Contains(e.waits(), "502 Bad Gateway; ops may name other relays, or enter")
 	})
+	// The list is known now: a draw without the round that the seal has named is refused to everybody, also to who has the configuration.
+	told := gone.asked.Load()
+	e.mustLoad("", siteForRound("operator"))
+	e.until("the draw still waits", func() bool { return gone.asked.Load() > told })
 	enter := func(value string) answer {
 		return e.ops("POST", "/waiting_room/rooms/demo/beacon", fmt.Sprintf(`{"beacon":%q,"reason":"read by curl"}`, value))
 	}

@@ -25,11 +25,12 @@ type Lottery struct {
 	Lots       Line         `json:"lots"`           // the ranks that were drawn
 }
 
-// Seal closes the list.
+// Seal closes the list. From here on the beacon is settled: who sees the list must not choose another rule.
 type Seal struct {
-	Root  draw.Hash `json:"root"`            // Merkle tree hash of the sorted tids
-	Count int64     `json:"count"`           // of them
-	Round uint64    `json:"round,omitempty"` // of the beacon whose value will be used; 0 without one
+	Root   draw.Hash `json:"root"`             // Merkle tree hash of the sorted tids
+	Count  int64     `json:"count"`            // of them
+	Beacon string    `json:"beacon,omitempty"` // whose value will be used, as in Settings; "": none
+	Round  uint64    `json:"round,omitempty"`  // of a relay; 0 for anything else
 }
 
 // Drawn is the outcome: with it everybody can compute every rank.

@@ -118,8 +118,8 @@ func (h *Host) seal(edition uint16) {
 	case <-h.entered: // for the draw before, which had its value from a relay meanwhile
 	default:
 	}
-	seal := room.Seal{Root: sealed.Root(), Count: sealed.N()}
-	if room.IsRelay(h.opt.Settings.Beacon) {
+	seal := room.Seal{Root: sealed.Root(), Count: sealed.N(), Beacon: h.opt.Settings.Beacon}
+	if room.IsRelay(seal.Beacon) {
 		seal.Round = draw.Quicknet().RoundAfter(h.now().Add(roundMargin))
 	}
 	if err := h.room.Seal(seal); err != nil {
@@ -134,7 +134,7 @@ func (h *Host) drawLots(ctx context.Context, edition uint16, seal room.Seal) {
 	h.mu.Lock()
 	lottery, sealed := h.room.Lottery(), h.draw.sealed
 	h.mu.Unlock()
-	beacon, err := h.beacon(ctx, edition, seal.Round)
+	beacon, err := h.beacon(ctx, edition, seal)
 	var drawn *draw.Drawn
 	if err == nil {
 		drawn, err = sealed.Draw(h.opt.Name, edition, *lottery.Secret, beacon)
@@ -169,12 +169,13 @@ const (
 )
 
 // beacon gives the value that the draw is to use: none, what ops entered, or a round of drand once it is out. It goes on until it has one, or the edition is over:
-// the seal has named the source, so nothing may stand in for it. The settings are looked at before each attempt, so ops may name other relays meanwhile.
-func (h *Host) beacon(ctx context.Context, edition uint16, round uint64) (draw.Beacon, error) {
+// the seal has named the source, so nothing may stand in for it, whatever the settings say by now. They are looked at before each attempt all the same: ops may name
+// other relays.
+func (h *Host) beacon(ctx context.Context, edition uint16, seal room.Seal) (draw.Beacon, error) {
 	var told time.Time
 	for try := 0; ; try++ {
 		h.mu.Lock()
-		source, over := h.opt.Settings.Beacon, h.draw.edition != edition || h.room.Edition() != edition
+		source, over := h.settled(seal), h.draw.edition != edition || h.room.Edition() != edition
 		h.mu.Unlock()
 		if source == "" || over {
 			return draw.Beacon{}, nil
@@ -184,7 +185,7 @@ func (h *Host) beacon(ctx context.Context, edition uint16, round uint64) (draw.B
 			return b, nil
 		default:
 		}
-		b, err := h.ask(ctx, source, round, try)
+		b, err := h.ask(ctx, source, seal.Round, try)
 		if err == nil {
 			return b, nil
 		}
@@ -192,7 +193,7 @@ func (h *Host) beacon(ctx context.Context, edition uint16, round uint64) (draw.B
 		h.draw.waits = err.Error()
 		h.mu.Unlock()
 		if try == 0 || time.Since(told) >= beaconTold {
-			h.log.Warn("the draw waits for its beacon, and nobody is let in before it is done", zap.Uint64("round", round), zap.Int("attempts", try+1), zap.Error(err))
+			h.log.Warn("the draw waits for its beacon, and nobody is let in before it is done", zap.Uint64("round", seal.Round), zap.Int("attempts", try+1), zap.Error(err))
 			told = time.Now()
 		}
 		select {
@@ -203,6 +204,14 @@ func (h *Host) beacon(ctx context.Context, edition uint16, round uint64) (draw.B
 			return draw.Beacon{}, ctx.Err()
 		}
 	}
+}
+
+// settled gives the beacon that a seal has named. Relays all answer the same, so those of the settings take the place of those that were known then.
+func (h *Host) settled(seal room.Seal) string {
+	if now := h.opt.Settings.Beacon; room.IsRelay(seal.Beacon) && room.IsRelay(now) {
+		return now
+	}
+	return seal.Beacon
 }
 
 // ask asks for the value once; of several relays each is asked in its turn.
@@ -261,6 +270,9 @@ func fetchBeacon(ctx context.Context, relay string, round uint64) (draw.Beacon, 
 // enter takes the beacon's value from ops: the source's answer for a relay, else the value as everybody can read it. The caller holds the lock.
 func (h *Host) enter(value string) error {
 	source, lottery := h.opt.Settings.Beacon, h.room.Lottery()
+	if lottery.Sealed != nil {
+		source = h.settled(*lottery.Sealed)
+	}
 	switch {
 	case source == "":
 		return invalid("this room's draw uses no beacon")

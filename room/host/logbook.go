@@ -148,7 +148,7 @@ func (e *entry) take(name string, r *room.Record, set room.Settings) bool {
 		}
 	case room.KindSeal:
 		seal := *r.Draw.Sealed
-		e.Kind, e.Root, e.Count, e.Source, e.Round = openlog.KindSeal, &seal.Root, &seal.Count, sourceOf(set.Beacon), seal.Round
+		e.Kind, e.Root, e.Count, e.Source, e.Round = openlog.KindSeal, &seal.Root, &seal.Count, sourceOf(seal.Beacon), seal.Round
 	case room.KindDraw:
 		drawn := *r.Draw.Drawn
 		e.Kind, e.Secret, e.Seed, e.Beacon = openlog.KindDraw, &drawn.Secret, &drawn.Seed, drawn.Beacon

@@ -51,7 +51,7 @@ func TestABatchIsWrittenDown(t *testing.T) {
 		room.Record{Kind: room.KindCommit, Draw: &room.Lottery{Secret: &secret, Commitment: &commitment}},
 		room.Record{Kind: room.KindOccurrence, Opens: 2},
 		room.Record{Kind: room.KindOccurrence, Opens: 3, Base: 4},
-		room.Record{Kind: room.KindSeal, Draw: &room.Lottery{Sealed: &room.Seal{Count: 12, Round: 99}}},
+		room.Record{Kind: room.KindSeal, Draw: &room.Lottery{Sealed: &room.Seal{Count: 12, Beacon: "https://api.drand.sh", Round: 99}}},
 		room.Record{Kind: room.KindLate, Tid: &tid, Rank: 1 << 62},
 		room.Record{Kind: room.KindTimes, Times: &room.Times{Opens: 7, Lobby: 60_000, Every: 120_000}, Reason: "configuration"},
 	)
