@@ -63,6 +63,9 @@ func (v *Verifier) Account(text string, now time.Time) (string, error) {
 	if len(text) > tokenBytesMax {
 		return "", &Fault{"malformed", fmt.Sprintf("The token is longer than %d bytes.", tokenBytesMax)}
 	}
+	if strings.ContainsAny(text, "\r\n") { // encoding/base64 reads over them, and so one token would have many texts
+		return "", &Fault{"malformed", "There is a line break in the token."}
+	}
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(v.algorithms), jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithLeeway(Leeway), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithAudience(v.audience), jwt.WithStrictDecoding(),

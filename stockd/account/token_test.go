@@ -150,6 +150,8 @@ func TestFaults(t *testing.T) {
 		"no JWT":               {"hello", "malformed"},
 		"four parts":           {good + ".x", "malformed"},
 		"padding":              {good + "=", "malformed"},
+		"line break":           {good[:len(good)-5] + "\r" + good[len(good)-5:], "malformed"},
+		"line feed at the end": {good + "\n", "malformed"},
 		"too long":             {strings.Repeat("x", tokenBytesMax+1), "malformed"},
 		"claims no object":     {head + "." + b64([]byte(`[]`)) + "." + mac, "malformed"},
 		"sub no text":          {ed(map[string]any{"sub": 812}), "malformed"},
