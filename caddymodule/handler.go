@@ -61,7 +61,7 @@ type Handler struct {
 	Pass caddy.Duration `json:"pass,omitempty"`
 	// Stay bounds how long somebody may stay by renewing. Default: no bound.
 	Stay caddy.Duration `json:"stay,omitempty"`
-	// Grace is how long the slot of an ended pass stays taken. Default: 5s.
+	// Grace is how long the slot of a pass that ended, or was left, stays taken: for requests that are still under way. Default: 5s.
 	Grace caddy.Duration `json:"grace,omitempty"`
 	// Place is the life of a place in the line, when the room has no end. Default: 24h.
 	Place caddy.Duration `json:"place,omitempty"`
