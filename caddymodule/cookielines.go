@@ -20,7 +20,7 @@ import (
 
 const (
 	linesMax = 8192
-	// lineMax bounds the cookies of a line that is kept, in bytes: most of it is the visitor's to choose. So the table has 16 MiB at most.
+	// lineMax bounds the cookies of a line that is kept, in bytes: most of it is the visitor's to choose. So the table has 20 MiB at most.
 	lineMax = 1024
 )
 
