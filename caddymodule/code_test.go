@@ -78,18 +78,25 @@ func TestAccessCodes(t *testing.T) {
 	refused("a code of the edition before", codes[1])
 }
 
-// FuzzCode: no text but what was written verifies.
-func FuzzCode(f *testing.F) {
+// keeperWithKeys is a keeper with fresh keys and nothing else.
+func keeperWithKeys(t testing.TB, name string) *keeper {
+	t.Helper()
 	text, err := pass.NewKeysFile()
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
 	keys, err := pass.ParseKeyring(text)
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	k := newKeeper("fuzz", "edge")
+	k := newKeeper(name, "edge")
 	k.keys.Store(keys)
+	return k
+}
+
+// FuzzCode: no text but what was written verifies.
+func FuzzCode(f *testing.F) {
+	k := keeperWithKeys(f, "fuzz")
 	f.Add(k.writeCode(1, 77, 3), uint16(1))
 	f.Fuzz(func(t *testing.T, text string, edition uint16) {
 		serial, uses, err := k.readCode(edition, text)

@@ -95,6 +95,23 @@ func TestRestartKeepsPassesAndPlaces(t *testing.T) {
 	}
 }
 
+// crashed copies the storage as a crash at this moment would leave it, and reads the room from the copy.
+func (e *edge) crashed(name string) (left string, r *room.Room, batches []room.Batch) {
+	e.t.Helper()
+	left = filepath.Join(e.dir, name)
+	if err := os.CopyFS(left, os.DirFS(filepath.Join(e.dir, "storage"))); err != nil {
+		e.t.Fatal(err)
+	}
+	snapshot, batches, found, err := newJournal(&certmagic.FileStorage{Path: left}, "demo").load(e.t.Context())
+	if err != nil || !found {
+		e.t.Fatalf("found %v, %v", found, err)
+	}
+	if r, err = room.Restore(room.Settings{MaxActive: 3}, snapshot, batches, time.Now()); err != nil {
+		e.t.Fatal(err)
+	}
+	return left, r, batches
+}
+
 // TestCrashKeepsPasses copies the storage while Caddy runs, as a crash would leave it, and reads the room from the copy.
 func TestCrashKeepsPasses(t *testing.T) {
 	e := newEdge(t)
@@ -105,25 +122,14 @@ func TestCrashKeepsPasses(t *testing.T) {
 		f.enter()
 		tids[f.get("/.wr/v1/demo/place").json(t)["tid"].(string)] = true
 	}
-	left := filepath.Join(e.dir, "crashed")
-	if err := os.CopyFS(left, os.DirFS(filepath.Join(e.dir, "storage"))); err != nil {
-		t.Fatal(err)
-	}
-	snapshot, batches, found, err := newJournal(&certmagic.FileStorage{Path: left}, "demo").load(t.Context())
-	if err != nil || !found {
-		t.Fatalf("found %v, %v", found, err)
-	}
-	r, err := room.Restore(room.Settings{MaxActive: 3}, snapshot, batches, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	left, r, batches := e.crashed("crashed")
 	if n := r.Document(time.Now()).Inside; n != len(tids) {
 		t.Errorf("%d inside after a crash, %d had a pass", n, len(tids))
 	}
 	if err := os.Remove(filepath.Join(left, "waiting_room/demo/log", fmt.Sprintf("%016x.json", batches[0].Seq))); err != nil {
 		t.Fatal(err)
 	}
-	snapshot, batches, _, err = newJournal(&certmagic.FileStorage{Path: left}, "demo").load(t.Context())
+	snapshot, batches, _, err := newJournal(&certmagic.FileStorage{Path: left}, "demo").load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

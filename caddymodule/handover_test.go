@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"image/png"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/boombuler/barcode/qr"
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/certmagic"
 
 	"ticketrush/pass"
 	"ticketrush/room"
@@ -139,18 +136,7 @@ func TestAMovedPlaceOutlivesACrash(t *testing.T) {
 	e.mustLoad("", shop)
 	crashed := func(name string) *room.Room {
 		t.Helper()
-		left := filepath.Join(e.dir, name)
-		if err := os.CopyFS(left, os.DirFS(filepath.Join(e.dir, "storage"))); err != nil {
-			t.Fatal(err)
-		}
-		snapshot, batches, found, err := newJournal(&certmagic.FileStorage{Path: left}, "demo").load(t.Context())
-		if err != nil || !found {
-			t.Fatalf("found %v, %v", found, err)
-		}
-		r, err := room.Restore(room.Settings{MaxActive: 3}, snapshot, batches, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, r, _ := e.crashed(name)
 		return r
 	}
 	phone, own, laptop, other := e.fan(), newBrowser(t), e.fan(), newBrowser(t)
@@ -398,16 +384,7 @@ func TestTheLinkIsAPicture(t *testing.T) {
 // TestMistypedCodesAreNoGuess: of those with one wrong letter hardly any reaches the owner.
 func TestMistypedCodesAreNoGuess(t *testing.T) {
 	t.Parallel()
-	text, err := pass.NewKeysFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := pass.ParseKeyring(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := newKeeper("demo", "edge")
-	k.keys.Store(keys)
+	k := keeperWithKeys(t, "demo")
 	tried, read := 0, 0
 	for range 20 {
 		code := k.newHandover(1).String()
