@@ -35,7 +35,7 @@ type Created struct {
 	PayURL string // where the buyer pays
 }
 
-// Kinds of a provider's events, and states of a payment there.
+// Kinds of a provider's events, and states of a payment there. PaymentRefunded says that all of a payment has gone back.
 const (
 	PaymentCreated    = "created"
 	PaymentAuthorized = "authorized"
@@ -43,6 +43,16 @@ const (
 	PaymentFailed     = "failed"
 	PaymentVoided     = "voided"
 	PaymentRefunded   = "refunded"
+)
+
+// Kinds of a provider's events that are no states of a payment: what became of one refund, and of a dispute. The amount is the refund's, or what
+// is disputed.
+const (
+	RefundSent    = "refund_sent"
+	RefundFailed  = "refund_failed"
+	DisputeOpened = "dispute_opened"
+	DisputeWon    = "dispute_won"
+	DisputeLost   = "dispute_lost"
 )
 
 // Status is a payment as its provider knows it.
@@ -56,8 +66,9 @@ type Status struct {
 type Message struct {
 	ID       string // unique at the provider
 	Ref      string
-	Kind     string // PaymentAuthorized …
-	Amount   int64
+	Kind     string    // PaymentAuthorized … or RefundSent …
+	Refund   uuid.UUID // of RefundSent and RefundFailed: the refund that it is about; uuid.Nil when it was not made by us
+	Amount   int64     // minor units of Currency
 	Currency string
 	At       time.Time
 }
