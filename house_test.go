@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"charts/arena":          {"stockd/chart"},
 	"ledger":                {"ledger/db", "ledger/pgdev"},
 	"ledger/db":             {},
+	"ledger/money":          {},
 	"ledger/pgdev":          {},
 	"stockd/account":        {},
 	"stockd/stock":          {},
