@@ -8,28 +8,28 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // people's time zones, where the machine has none
 
 	"github.com/alecthomas/kong"
 )
 
 // commands is the whole command line.
 type commands struct {
-	Serve     serveCommand     `cmd:"" help:"Run a node."`
-	Migrate   migrateCommand   `cmd:"" help:"Bring the ledger's schema up to date."`
-	Keys      keysCommand      `cmd:"" help:"Make keys."`
-	Apikey    apikeyCommand    `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
-	Event     eventCommand     `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
-	Status    statusCommand    `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
-	Reconcile reconcileCommand `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
-	Restored  restoredCommand  `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
-	Demo      demoCommand      `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
-	Rush      rushCommand      `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
-	Site      siteCommand      `cmd:"" help:"Serve the demo's shop."`
-	Openapi   openapiCommand   `cmd:"" name:"openapi" help:"Print the API's contract."`
-	Verify    verifyCommand    `cmd:"" name:"verify-draw" help:"Compute the draw of a waiting room again from what the room published."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
-	Sweep     sweepCommand     `cmd:"" hidden:"" help:"Wait for the demo to end and remove what it left."`
+	Serve      serveCommand      `cmd:"" help:"Run a node."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the ledger's schema up to date."`
+	Keys       keysCommand       `cmd:"" help:"Make keys."`
+	Apikey     apikeyCommand     `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
+	Event      eventCommand      `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
+	Status     statusCommand     `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
+	Reconcile  reconcileCommand  `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
+	Settlement settlementCommand `cmd:"" name:"settlement" help:"What payment providers settled: import their files."`
+	Restored   restoredCommand   `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
+	Demo       demoCommand       `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
+	Rush       rushCommand       `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
+	Site       siteCommand       `cmd:"" help:"Serve the demo's shop."`
+	Openapi    openapiCommand    `cmd:"" name:"openapi" help:"Print the API's contract."`
+	Verify     verifyCommand     `cmd:"" name:"verify-draw" help:"Compute the draw of a waiting room again from what the room published."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Sweep      sweepCommand      `cmd:"" hidden:"" help:"Wait for the demo to end and remove what it left."`
 }
 
 // console is where commands read and write; tests put their own in.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 
 	"ticketrush/ledger"
 )
@@ -25,11 +24,7 @@ func (r *restoredCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	defer db.Close()
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
-	parts, err := db.Restored(ctx, who, r.Why)
+	parts, err := db.Restored(ctx, whoami(), r.Why)
 	if errors.Is(err, ledger.ErrNodesRun) {
 		return missing(fmt.Errorf("%w, wait until their sessions are over (3 s), and run this again", err))
 	}

@@ -5,19 +5,12 @@ import (
 	"runtime/debug"
 
 	"ticketrush/stockd/api"
-	"ticketrush/stockd/paper"
 )
 
-type versionCommand struct {
-	Licences bool `help:"Print the licences of what is embedded and not code: the font of printed tickets."`
-}
+type versionCommand struct{}
 
 // Run prints what was built, from what and with what.
-func (v *versionCommand) Run(con console) error {
-	if v.Licences {
-		_, err := fmt.Fprintln(con.out, "DejaVu Sans, the font of tickets and receipts as PDF:\n\n"+paper.FontLicence)
-		return err
-	}
+func (*versionCommand) Run(con console) error {
 	fmt.Fprintln(con.out, "stockd "+version())
 	return nil
 }

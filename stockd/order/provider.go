@@ -26,8 +26,7 @@ type Intent struct {
 	Attempt   int32
 	Amount    int64 // minor units of Currency
 	Currency  string
-	ReturnURL string    // where the buyer goes after paying
-	PayBy     time.Time // until when the order waits for this attempt; the same in each repetition
+	ReturnURL string // where the buyer goes after paying
 }
 
 // Created is a payment at its provider.

@@ -1,0 +1,155 @@
+-- +goose Up
+-- Finance: what providers settled, closed days with their proofs, and the views that people read.
+
+-- ------------------------------------------------------------------ what providers settled
+CREATE TABLE ledger.settlement_files (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    provider    text NOT NULL,
+    name        text NOT NULL,
+    sha256      bytea NOT NULL CHECK (length(sha256) = 32),
+    lines       int NOT NULL CHECK (lines > 0),              -- that it has; how many of them were new is in settlement_lines
+    imported_by text NOT NULL,
+    imported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT settlement_files_once UNIQUE (provider, sha256)
+);
+
+-- One row for each movement of our balance at a provider, from the first file that had it. Signs are the provider's: what came in is positive.
+CREATE TABLE ledger.settlement_lines (
+    provider     text NOT NULL,
+    balance_txn  text NOT NULL,
+    file         bigint NOT NULL REFERENCES ledger.settlement_files,
+    line_no      int NOT NULL CHECK (line_no > 0),
+    category     text NOT NULL CHECK (category IN ('charge', 'refund', 'dispute', 'fee', 'payout', 'adjustment')),
+    provider_ref text,                                       -- of a charge, refund or dispute: the payment; of a payout: its own name
+    payout_ref   text,                                       -- the payout that this movement was paid out with, where the provider says so
+    gross        bigint NOT NULL,
+    fee          bigint NOT NULL,
+    net          bigint NOT NULL,
+    currency     text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    occurred_at  timestamptz NOT NULL,
+    PRIMARY KEY (provider, balance_txn),
+    CHECK (gross - fee = net),
+    CHECK (category IN ('fee', 'adjustment') OR provider_ref IS NOT NULL)
+);
+CREATE INDEX settlement_lines_ref ON ledger.settlement_lines (provider, provider_ref) WHERE provider_ref IS NOT NULL;
+CREATE INDEX settlement_lines_file ON ledger.settlement_lines (file, line_no);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.settlement_files FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.settlement_lines FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+
+-- Notes a file. NULL: it was imported before. With the rights of the schema's owner, so that who imports files can write nothing else.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.settlement_file(p_provider text, p_name text, p_sha256 bytea, p_lines int, p_by text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+    INSERT INTO ledger.settlement_files(provider, name, sha256, lines, imported_by) VALUES (p_provider, p_name, p_sha256, p_lines, p_by)
+        ON CONFLICT (provider, sha256) DO NOTHING RETURNING id
+$$;
+-- +goose StatementEnd
+
+-- Takes lines of a file, and posts what only the provider can tell: its fees, payouts and adjustments. Charges, refunds and disputes were
+-- posted when they were told; v_settlement_breaks compares. A line that an earlier file had is not taken again. Returns the lines that say
+-- something else than the one that was taken before: the caller has to roll back then.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.settlement_take(p_file bigint, l_no int[], l_txn text[], l_category text[], l_ref text[], l_payout text[], l_gross bigint[], l_fee bigint[],
+    l_currency text[], l_at timestamptz[]) RETURNS TABLE (line_no int, balance_txn text, other_file text, other_line int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    v_provider text;
+    v_day date;
+BEGIN
+    SELECT f.provider INTO STRICT v_provider FROM ledger.settlement_files f WHERE f.id = p_file;
+    v_day := ledger.open_day();
+    IF v_day IS NULL THEN RAISE EXCEPTION 'no business day is open' USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
+    INSERT INTO ledger.settlement_lines(provider, balance_txn, file, line_no, category, provider_ref, payout_ref, gross, fee, net, currency, occurred_at)
+        SELECT v_provider, l.txn, p_file, l.no, l.category, nullif(l.ref, ''), nullif(l.payout, ''), l.gross, l.fee, l.gross - l.fee, l.currency, l.at
+          FROM unnest(l_no, l_txn, l_category, l_ref, l_payout, l_gross, l_fee, l_currency, l_at) l(no, txn, category, ref, payout, gross, fee, currency, at)
+         ORDER BY l.txn ON CONFLICT DO NOTHING;
+    INSERT INTO ledger.accounts(account, currency, name)
+        SELECT a.account, c.currency, split_part(a.account, ':', 1)
+          FROM (VALUES ('1000'), ('5100'), ('1100:' || v_provider)) a(account), (SELECT DISTINCT unnest(l_currency)) c(currency) ON CONFLICT DO NOTHING;
+    INSERT INTO ledger.transfers(source, leg, debit, credit, currency, amount, day, effective_at)
+        SELECT 'settlement:' || v_provider || ':' || x.balance_txn, x.leg, CASE WHEN x.amount > 0 THEN x.account ELSE '1100:' || v_provider END,
+               CASE WHEN x.amount > 0 THEN '1100:' || v_provider ELSE x.account END, x.currency, abs(x.amount), v_day, x.occurred_at
+          FROM (SELECT s.balance_txn, s.currency, s.occurred_at, p.leg, p.account, p.amount
+                  FROM ledger.settlement_lines s,
+                       LATERAL (VALUES (1::smallint, '5100', s.fee),
+                                       (2::smallint, CASE s.category WHEN 'payout' THEN '1000' WHEN 'fee' THEN '5100' WHEN 'adjustment' THEN '5100' END, -s.gross)) p(leg, account, amount)
+                 WHERE s.file = p_file AND s.line_no = ANY(l_no) AND p.account IS NOT NULL AND p.amount <> 0) x
+         ORDER BY x.occurred_at, x.balance_txn, x.leg;
+    RETURN QUERY
+        SELECT l.no, l.txn, f.name, s.line_no
+          FROM unnest(l_no, l_txn, l_category, l_ref, l_payout, l_gross, l_fee, l_currency, l_at) l(no, txn, category, ref, payout, gross, fee, currency, at)
+          JOIN ledger.settlement_lines s ON s.provider = v_provider AND s.balance_txn = l.txn
+          JOIN ledger.settlement_files f ON f.id = s.file
+         WHERE (s.category, coalesce(s.provider_ref, ''), s.gross, s.fee, s.currency, s.occurred_at) IS DISTINCT FROM (l.category, l.ref, l.gross, l.fee, l.currency, l.at)
+            OR (s.payout_ref <> l.payout AND l.payout <> '')
+         ORDER BY l.no;
+END $$;
+-- +goose StatementEnd
+
+-- ------------------------------------------------------------------ clearing
+-- Each posting on a clearing account, signed as the account's balance, with the provider's name for the payment that it is about.
+CREATE VIEW ledger.v_clearing AS
+SELECT t.id AS transfer, c.provider, t.currency, c.amount, t.order_id, t.day, t.effective_at, t.source,
+       CASE WHEN t.source LIKE 'settlement:%' THEN 'settlement' WHEN c.other = '5200' THEN 'dispute' WHEN c.other = '2500' THEN 'refund'
+            WHEN c.other = '2900' AND c.amount < 0 THEN 'refund' WHEN c.other IN ('1200', '2900') THEN 'charge' ELSE 'unknown' END AS kind,
+       coalesce(e.provider_ref, y.provider_ref, CASE WHEN t.source LIKE 'orphan:%' THEN substr(t.source, length('orphan:' || c.provider || ':') + 1) END) AS provider_ref,
+       (c.other = '2900' AND t.order_id IS NULL) AS orphan
+  FROM ledger.transfers t
+ CROSS JOIN LATERAL (SELECT substr(CASE WHEN t.debit LIKE '1100:%' THEN t.debit ELSE t.credit END, 6) AS provider,
+                            CASE WHEN t.debit LIKE '1100:%' THEN t.amount ELSE -t.amount END AS amount,
+                            CASE WHEN t.debit LIKE '1100:%' THEN t.credit ELSE t.debit END AS other) c
+  LEFT JOIN ledger.payment_events e ON t.source = 'payment_event:' || e.provider || ':' || e.event_id
+  LEFT JOIN ledger.refunds r ON t.source = 'refund:' || r.id::text
+  LEFT JOIN ledger.payments y ON y.id = r.payment
+ WHERE t.debit LIKE '1100:%' OR t.credit LIKE '1100:%';
+COMMENT ON VIEW ledger.v_clearing IS 'Postings on the clearing accounts of providers, each with the payment that it is about. amount is signed as the account: what the provider owes us is positive.';
+
+-- Each payment by what the ledger has and what its provider settled. A provider needs days to settle: until then a payment is in transit, and as
+-- long as no file of its provider was imported at all.
+CREATE VIEW ledger.v_settlement_breaks AS
+WITH led AS (
+    SELECT provider, provider_ref, currency, coalesce(sum(amount) FILTER (WHERE kind = 'charge'), 0)::bigint AS captured,
+           coalesce(-sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded, coalesce(-sum(amount) FILTER (WHERE kind = 'dispute'), 0)::bigint AS disputed,
+           max(effective_at) AS at, bool_or(orphan AND kind = 'charge') AS orphan, (array_agg(order_id) FILTER (WHERE order_id IS NOT NULL))[1] AS order_id
+      FROM ledger.v_clearing WHERE provider_ref IS NOT NULL AND kind IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
+stl AS (
+    SELECT provider, provider_ref, currency, sum(gross) FILTER (WHERE category = 'charge')::bigint AS captured,
+           coalesce(-sum(gross) FILTER (WHERE category = 'refund'), 0)::bigint AS refunded, coalesce(-sum(gross) FILTER (WHERE category = 'dispute'), 0)::bigint AS disputed,
+           count(*) FILTER (WHERE category = 'charge' AND gross > 0) AS charges, max(occurred_at) AS at
+      FROM ledger.settlement_lines WHERE category IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
+both_sides AS (
+    SELECT coalesce(l.provider, s.provider) AS provider, coalesce(l.provider_ref, s.provider_ref) AS provider_ref, coalesce(l.currency, s.currency) AS currency, l.order_id,
+           l.captured, s.captured AS settled, coalesce(l.refunded, 0) AS refunded, coalesce(s.refunded, 0) AS settled_refunded, coalesce(l.disputed, 0) AS disputed,
+           coalesce(s.disputed, 0) AS settled_disputed, coalesce(s.charges, 0) AS charges, coalesce(l.orphan, false) AS orphan, coalesce(l.at, s.at) AS at,
+           l.provider IS NULL AS unknown,
+           coalesce(l.at > clock_timestamp() - interval '7 days', false) OR NOT EXISTS (SELECT 1 FROM ledger.settlement_files f WHERE f.provider = l.provider) AS fresh
+      FROM led l FULL JOIN stl s ON s.provider = l.provider AND s.provider_ref = l.provider_ref AND s.currency = l.currency)
+SELECT provider, provider_ref, currency, order_id, captured, settled, refunded, settled_refunded, disputed, settled_disputed, at,
+       (coalesce(captured, 0) - refunded - disputed)::bigint AS ledger_net, (coalesce(settled, 0) - settled_refunded - settled_disputed)::bigint AS settled_net,
+       CASE WHEN unknown THEN 'missing_in_ledger'
+            WHEN settled IS NULL AND captured <> 0 THEN CASE WHEN fresh THEN 'in_transit' ELSE 'missing_in_settlement' END
+            WHEN charges > 1 THEN 'charged_twice'
+            WHEN captured <> coalesce(settled, 0) THEN 'amount_mismatch'
+            WHEN refunded <> settled_refunded THEN CASE WHEN fresh AND refunded > settled_refunded THEN 'in_transit' ELSE 'refund_mismatch' END
+            WHEN disputed <> settled_disputed THEN CASE WHEN fresh AND disputed > settled_disputed THEN 'in_transit' ELSE 'disputed' END
+            WHEN orphan AND captured <> refunded THEN 'orphan'
+            ELSE 'matched' END AS verdict
+  FROM both_sides;
+COMMENT ON VIEW ledger.v_settlement_breaks IS 'One row for each payment: what the ledger has captured, refunded and lost to disputes, what its provider settled, and the verdict. matched and in_transit are no breaks.';
+
+-- What is on each clearing account, explained: what the provider has not settled yet, and what it settled and has not paid out. unexplained is 0.
+CREATE VIEW ledger.v_clearing_accounts AS
+SELECT a.provider, a.currency, a.balance, coalesce(p.in_transit, 0)::bigint AS in_transit, coalesce(p.broken, 0)::bigint AS broken, coalesce(s.net, 0)::bigint AS at_provider,
+       (a.balance - coalesce(p.in_transit, 0) - coalesce(p.broken, 0) - coalesce(s.net, 0))::bigint AS unexplained
+  FROM (SELECT provider, currency, sum(amount)::bigint AS balance FROM ledger.v_clearing GROUP BY 1, 2) a
+  LEFT JOIN (SELECT provider, currency, sum(ledger_net - settled_net) FILTER (WHERE verdict = 'in_transit') AS in_transit,
+                    sum(ledger_net - settled_net) FILTER (WHERE verdict <> 'in_transit') AS broken FROM ledger.v_settlement_breaks GROUP BY 1, 2) p
+         ON p.provider = a.provider AND p.currency = a.currency
+  LEFT JOIN (SELECT provider, currency, sum(net) AS net FROM ledger.settlement_lines GROUP BY 1, 2) s ON s.provider = a.provider AND s.currency = a.currency;
+COMMENT ON VIEW ledger.v_clearing_accounts IS 'Balance of each clearing account = in_transit (not settled yet) + broken (breaks of v_settlement_breaks) + at_provider (settled, not paid out) + unexplained, which is 0.';
+
+-- +goose Down
+DROP VIEW ledger.v_clearing_accounts, ledger.v_settlement_breaks, ledger.v_clearing;
+DROP FUNCTION ledger.settlement_take, ledger.settlement_file;
+DROP TABLE ledger.settlement_lines, ledger.settlement_files;
