@@ -7,11 +7,9 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/lib/pq"
 )
 
 const OrphanRefunded = `-- name: OrphanRefunded :exec
@@ -35,107 +33,6 @@ func (q *Queries) OrphanRefunded(ctx context.Context, db DBTX, arg OrphanRefunde
 		arg.Now,
 	)
 	return err
-}
-
-const OutboxDone = `-- name: OutboxDone :exec
-UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE id = $2
-`
-
-type OutboxDoneParams struct {
-	Now time.Time
-	ID  int64
-}
-
-func (q *Queries) OutboxDone(ctx context.Context, db DBTX, arg OutboxDoneParams) error {
-	_, err := db.ExecContext(ctx, OutboxDone, arg.Now, arg.ID)
-	return err
-}
-
-const OutboxDoneByKey = `-- name: OutboxDoneByKey :exec
-UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE dedup = $2 AND done_at IS NULL
-`
-
-type OutboxDoneByKeyParams struct {
-	Now   time.Time
-	Dedup string
-}
-
-func (q *Queries) OutboxDoneByKey(ctx context.Context, db DBTX, arg OutboxDoneByKeyParams) error {
-	_, err := db.ExecContext(ctx, OutboxDoneByKey, arg.Now, arg.Dedup)
-	return err
-}
-
-const OutboxFailed = `-- name: OutboxFailed :exec
-UPDATE ledger.outbox SET last_error = $1::text, due_at = $2::timestamptz,
-       dead_at = CASE WHEN attempts >= $3::int THEN $4::timestamptz END WHERE id = $5
-`
-
-type OutboxFailedParams struct {
-	Error       string
-	Again       time.Time
-	MaxAttempts int32
-	Now         time.Time
-	ID          int64
-}
-
-func (q *Queries) OutboxFailed(ctx context.Context, db DBTX, arg OutboxFailedParams) error {
-	_, err := db.ExecContext(ctx, OutboxFailed,
-		arg.Error,
-		arg.Again,
-		arg.MaxAttempts,
-		arg.Now,
-		arg.ID,
-	)
-	return err
-}
-
-const OutboxTake = `-- name: OutboxTake :many
-UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = $1::timestamptz
-  FROM (SELECT id FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL AND due_at <= $2::timestamptz ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d
- WHERE x.id = d.id
-RETURNING x.id, x.topic, x.payload, x.attempts
-`
-
-type OutboxTakeParams struct {
-	Lease time.Time
-	Now   time.Time
-	Count int32
-}
-
-type OutboxTakeRow struct {
-	ID       int64
-	Topic    string
-	Payload  json.RawMessage
-	Attempts int32
-}
-
-// Takes what is due and puts it off for longer than a call may take, so that nobody else takes it meanwhile and a crash only delays it.
-func (q *Queries) OutboxTake(ctx context.Context, db DBTX, arg OutboxTakeParams) ([]OutboxTakeRow, error) {
-	rows, err := db.QueryContext(ctx, OutboxTake, arg.Lease, arg.Now, arg.Count)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []OutboxTakeRow{}
-	for rows.Next() {
-		var i OutboxTakeRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Topic,
-			&i.Payload,
-			&i.Attempts,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const PaymentByRef = `-- name: PaymentByRef :one
@@ -225,7 +122,7 @@ type PaymentInsertParams struct {
 	Currency    string
 }
 
-// Payments, what providers tell, and calls to make to them.
+// Payments, and what providers tell.
 func (q *Queries) PaymentInsert(ctx context.Context, db DBTX, arg PaymentInsertParams) error {
 	_, err := db.ExecContext(ctx, PaymentInsert,
 		arg.ID,
@@ -328,114 +225,4 @@ func (q *Queries) RefundSent(ctx context.Context, db DBTX, arg RefundSentParams)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
-}
-
-const SandboxDecide = `-- name: SandboxDecide :one
-WITH moved AS (
-    UPDATE ledger.sandbox_payments p SET state = $1, updated_at = clock_timestamp() WHERE p.ref = $2 AND p.state = 'created' RETURNING p.ref),
-told AS (
-    INSERT INTO ledger.outbox(dedup, topic, payload, due_at) SELECT $3::text, $4::text, $5::jsonb, $6::timestamptz FROM moved
-    ON CONFLICT DO NOTHING)
-SELECT count(*)::bigint FROM moved
-`
-
-type SandboxDecideParams struct {
-	ToState string
-	Ref     string
-	Dedup   string
-	Topic   string
-	Payload json.RawMessage
-	DueAt   time.Time
-}
-
-// What the buyer said, and the message about it, in one commit: the bank never forgets to tell.
-func (q *Queries) SandboxDecide(ctx context.Context, db DBTX, arg SandboxDecideParams) (int64, error) {
-	row := db.QueryRowContext(ctx, SandboxDecide,
-		arg.ToState,
-		arg.Ref,
-		arg.Dedup,
-		arg.Topic,
-		arg.Payload,
-		arg.DueAt,
-	)
-	var column_1 int64
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
-const SandboxGet = `-- name: SandboxGet :one
-SELECT ref, payment, order_id, amount, currency, return_url, webhook_url, state FROM ledger.sandbox_payments WHERE ref = $1
-`
-
-type SandboxGetRow struct {
-	Ref        string
-	Payment    uuid.UUID
-	OrderID    uuid.UUID
-	Amount     int64
-	Currency   string
-	ReturnUrl  string
-	WebhookUrl string
-	State      string
-}
-
-func (q *Queries) SandboxGet(ctx context.Context, db DBTX, ref string) (SandboxGetRow, error) {
-	row := db.QueryRowContext(ctx, SandboxGet, ref)
-	var i SandboxGetRow
-	err := row.Scan(
-		&i.Ref,
-		&i.Payment,
-		&i.OrderID,
-		&i.Amount,
-		&i.Currency,
-		&i.ReturnUrl,
-		&i.WebhookUrl,
-		&i.State,
-	)
-	return i, err
-}
-
-const SandboxInsert = `-- name: SandboxInsert :exec
-INSERT INTO ledger.sandbox_payments(ref, payment, order_id, amount, currency, return_url, webhook_url, state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 'created') ON CONFLICT DO NOTHING
-`
-
-type SandboxInsertParams struct {
-	Ref        string
-	Payment    uuid.UUID
-	OrderID    uuid.UUID
-	Amount     int64
-	Currency   string
-	ReturnUrl  string
-	WebhookUrl string
-}
-
-// The sandbox's own books.
-func (q *Queries) SandboxInsert(ctx context.Context, db DBTX, arg SandboxInsertParams) error {
-	_, err := db.ExecContext(ctx, SandboxInsert,
-		arg.Ref,
-		arg.Payment,
-		arg.OrderID,
-		arg.Amount,
-		arg.Currency,
-		arg.ReturnUrl,
-		arg.WebhookUrl,
-	)
-	return err
-}
-
-const SandboxMove = `-- name: SandboxMove :one
-UPDATE ledger.sandbox_payments SET state = $1, updated_at = clock_timestamp() WHERE ref = $2 AND state = ANY($3::text[]) RETURNING state
-`
-
-type SandboxMoveParams struct {
-	ToState    string
-	Ref        string
-	FromStates []string
-}
-
-func (q *Queries) SandboxMove(ctx context.Context, db DBTX, arg SandboxMoveParams) (string, error) {
-	row := db.QueryRowContext(ctx, SandboxMove, arg.ToState, arg.Ref, pq.Array(arg.FromStates))
-	var state string
-	err := row.Scan(&state)
-	return state, err
 }

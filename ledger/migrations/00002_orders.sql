@@ -151,9 +151,21 @@ CREATE TABLE ledger.sandbox_payments (
     currency    text NOT NULL,
     return_url  text NOT NULL,
     webhook_url text NOT NULL,
-    state       text NOT NULL CHECK (state IN ('created', 'authorized', 'captured', 'failed', 'voided', 'refunded')),
+    pay_by      timestamptz NOT NULL,                        -- until when the shop waits
+    -- pending: the buyer has paid, and the bank takes its time
+    state       text NOT NULL CHECK (state IN ('created', 'pending', 'authorized', 'captured', 'failed', 'voided', 'refunded')),
+    refunded    bigint NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND amount),
+    refunds     text NOT NULL DEFAULT 'send' CHECK (refunds IN ('send', 'refuse', 'fail')), -- what becomes of the next one
+    dispute     text NOT NULL DEFAULT '' CHECK (dispute IN ('', 'opened', 'won', 'lost')),
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE ledger.sandbox_refunds (
+    id     uuid PRIMARY KEY,                                 -- the shop's: asking twice is one refund
+    ref    text NOT NULL REFERENCES ledger.sandbox_payments,
+    amount bigint NOT NULL CHECK (amount > 0),
+    state  text NOT NULL CHECK (state IN ('sent', 'failed')),
+    tries  int NOT NULL DEFAULT 1
 );
 
 -- ------------------------------------------------------------------ tickets
@@ -220,7 +232,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.payment
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfers FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
 
 -- +goose Down
-DROP TABLE ledger.transfers, ledger.business_days, ledger.accounts, ledger.checkins, ledger.tickets, ledger.sandbox_payments, ledger.refunds,
+DROP TABLE ledger.transfers, ledger.business_days, ledger.accounts, ledger.checkins, ledger.tickets, ledger.sandbox_refunds, ledger.sandbox_payments, ledger.refunds,
     ledger.payment_event_results, ledger.payment_events, ledger.payments CASCADE;
 ALTER TABLE ledger.orders DROP CONSTRAINT orders_last_event;
 DROP TABLE ledger.order_events, ledger.order_lines, ledger.orders, ledger.order_transitions, ledger.order_states;

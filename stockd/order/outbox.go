@@ -27,11 +27,13 @@ const (
 
 // Topics of the outbox. The ledger's functions write them too.
 const (
-	topicVoid           = "void"   // an authorisation that pays nothing
-	topicRefund         = "refund" // captured money that pays nothing
-	topicOrphan         = "orphan" // money of a payment that we do not know
-	topicUnsell         = "unsell" // the seats of an order whose capture was refused
-	topicSandboxWebhook = "sandbox-webhook"
+	topicVoid   = "void"   // an authorisation that pays nothing
+	topicRefund = "refund" // captured money that pays nothing
+	topicOrphan = "orphan" // money of a payment that we do not know
+	topicUnsell = "unsell" // the seats of an order whose capture was refused
+	// Of the sandbox: a message to the shop, and a payment whose time comes.
+	topicSandboxWebhook   = "sandbox-webhook"
+	topicSandboxAuthorize = "sandbox-authorize"
 )
 
 // backJob is money to be given back.
@@ -126,15 +128,23 @@ func (s *Service) call(ctx context.Context, job ledger.OutboxJob) error {
 		return decoded(job.Payload, func(b backJob) error { return s.callOrphan(ctx, &b) })
 	case topicUnsell:
 		return decoded(job.Payload, func(u unsellJob) error { return s.unsell(ctx, u.Order) })
-	case topicSandboxWebhook:
-		sandbox, ok := s.providers[SandboxName].(*Sandbox)
-		if !ok {
-			return errors.New("the sandbox provider is not configured")
-		}
-		return decoded(job.Payload, func(w webhookJob) error { return sandbox.Send(ctx, sandbox.webhookURL, w.Body, s.config.Now()) })
+	case topicSandboxWebhook, topicSandboxAuthorize:
+		return s.callSandbox(ctx, job)
 	default:
 		return fmt.Errorf("nobody handles the outbox topic %q", job.Topic)
 	}
+}
+
+// callSandbox does what the sandbox has put off.
+func (s *Service) callSandbox(ctx context.Context, job ledger.OutboxJob) error {
+	sandbox, ok := s.providers[SandboxName].(*Sandbox)
+	if !ok {
+		return errors.New("the sandbox provider is not configured")
+	}
+	if job.Topic == topicSandboxAuthorize {
+		return decoded(job.Payload, func(a authorizeJob) error { return sandbox.authorize(ctx, a.Ref, s.config.Now()) })
+	}
+	return decoded(job.Payload, func(w webhookJob) error { return sandbox.Send(ctx, sandbox.webhookURL, w.Body, s.config.Now()) })
 }
 
 func decoded[T any](payload []byte, then func(T) error) error {

@@ -43,7 +43,8 @@ func (s *Service) StartPayment(ctx context.Context, id, key uuid.UUID, provider,
 		}
 		// Only the attempt after the one that was read: when another began and failed meanwhile, this call is a late one.
 		next := o.Attempt + 1
-		o.Attempt, err = s.ledger.PaymentBegin(ctx, id, min(s.config.Attempts, next), now.Add(s.config.PayFor), now)
+		o.PayingUntil = now.Add(s.config.PayFor)
+		o.Attempt, err = s.ledger.PaymentBegin(ctx, id, min(s.config.Attempts, next), o.PayingUntil, now)
 		switch {
 		case errors.Is(err, ledger.ErrOrderState), errors.Is(err, ledger.ErrTooManyAttempts) && next <= s.config.Attempts:
 			return p, false, ErrBusy // somebody was faster; the next call finds their payment
@@ -93,7 +94,7 @@ func (s *Service) create(ctx context.Context, from Provider, o *ledger.Order, ke
 		return ledger.Payment{}, errors.Join(&Refused{Answer: answer}, s.failAttempt(ctx, o, fmt.Sprintf("the seats could not be pinned (code %d)", answer.Code)))
 	}
 	pid := stock.NewCoordinatedID(stock.CoordinatorOf(o.ID), o.ID, attemptKey(o.Attempt), "payment/"+from.Name())
-	created, err := from.Create(ctx, Intent{ID: pid, Order: o.ID, Attempt: o.Attempt, Amount: o.Total, Currency: o.Currency, ReturnURL: returnURL})
+	created, err := from.Create(ctx, Intent{ID: pid, Order: o.ID, Attempt: o.Attempt, Amount: o.Total, Currency: o.Currency, ReturnURL: returnURL, PayBy: o.PayingUntil})
 	if err != nil {
 		err = fmt.Errorf("create the payment at %s: %w", from.Name(), err)
 		if _, other := paymentOf(o, ""); errors.Is(err, ErrDeclined) && !other {

@@ -26,7 +26,8 @@ type Intent struct {
 	Attempt   int32
 	Amount    int64 // minor units of Currency
 	Currency  string
-	ReturnURL string // where the buyer goes after paying
+	ReturnURL string    // where the buyer goes after paying
+	PayBy     time.Time // until when the order waits for this attempt; the same in each repetition
 }
 
 // Created is a payment at its provider.

@@ -1,7 +1,6 @@
 package order
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,17 +12,6 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/stockd/paypage"
 )
-
-// slowDelay is how long the action "slow" lets the shop wait.
-const slowDelay = 3 * time.Second
-
-// deliveryGrace is how long the outbox leaves a message to who is telling it at once.
-const deliveryGrace = 10 * time.Second
-
-// webhookJob is a message to be delivered later, by any node to itself: the one that was paid at may be gone.
-type webhookJob struct {
-	Body json.RawMessage `json:"body"`
-}
 
 // Handler serves the pay page: GET shows it, POST says what happens, by the form field or JSON member "action". A form is answered with a
 // redirect to the shop, JSON with the payment's state.
@@ -49,7 +37,8 @@ func (s *Sandbox) show(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Security-Policy", paypage.CSP)
 	_ = paypage.Render(w, paypage.Data{ // the client is gone: nobody is left to tell
-		Payment: p.Ref, Order: "ord_" + p.OrderID.String(), Amount: amount(p.Amount, p.Currency), Currency: p.Currency, ReturnURL: p.ReturnUrl, State: p.State,
+		Payment: p.Ref, Order: "ord_" + p.OrderID.String(), Amount: amount(p.Amount, p.Currency), Currency: p.Currency, ReturnURL: p.ReturnUrl, State: p.State, Dispute: p.Dispute, Refunds: p.Refunds,
+		Refunded: refundedText(p),
 	})
 }
 
@@ -71,7 +60,19 @@ func (s *Sandbox) act(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"payment": p.Ref, "state": p.State, "return_url": p.ReturnUrl})
 		return
 	}
+	if paypage.Bank(action) { // the shop has nothing to do with it: the visitor stays at the bank
+		http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, returnTo(p.ReturnUrl), http.StatusSeeOther)
+}
+
+// refundedText is what went back of a payment, empty when nothing did.
+func refundedText(p ledger.SandboxPayment) string {
+	if p.Refunded == 0 {
+		return ""
+	}
+	return amount(p.Refunded, p.Currency)
 }
 
 // returnTo is a path of our own site; anything else would be an open redirect.
@@ -93,70 +94,6 @@ func readAction(r *http.Request, asJSON bool) (string, error) {
 		return "", fmt.Errorf(`%w: the body is not {"action": "…"}: %w`, errAction, err)
 	}
 	return body.Action, nil
-}
-
-// errAction is told to the caller as it is.
-var errAction = errors.New("the action must be success, decline, slow, double or lost")
-
-// apply does what the buyer said and tells the shop.
-func (s *Sandbox) apply(ctx context.Context, ref, action string, now time.Time) (ledger.SandboxPayment, error) {
-	kind := PaymentAuthorized
-	switch action {
-	case paypage.ActionSuccess, paypage.ActionSlow, paypage.ActionDouble, paypage.ActionLost:
-	case paypage.ActionDecline:
-		kind = PaymentFailed
-	default:
-		return ledger.SandboxPayment{}, errAction
-	}
-	p, err := s.ledger.SandboxGet(ctx, ref)
-	if err != nil {
-		return p, err
-	}
-	body, err := message(p, kind, now)
-	if err != nil {
-		return p, err
-	}
-	// The message is told at once, and by the outbox when this process ends before it was told.
-	due := now.Add(deliveryGrace)
-	if action == paypage.ActionSlow {
-		due = now.Add(slowDelay)
-	}
-	dedup := topicSandboxWebhook + ":" + ref
-	first, err := s.ledger.SandboxDecide(ctx, ref, kind, dedup, topicSandboxWebhook, webhookJob{Body: body}, due)
-	if err != nil {
-		return p, err
-	}
-	if !first { // decided before: show how
-		return s.ledger.SandboxGet(ctx, ref)
-	}
-	p.State = kind
-	if s.deliver(ctx, action, body, now) {
-		return p, s.ledger.OutboxDoneByKey(ctx, dedup, now)
-	}
-	return p, nil
-}
-
-// deliver says whether the outbox has nothing left to tell: the shop took the message, or is never to hear of it.
-func (s *Sandbox) deliver(ctx context.Context, action string, body []byte, now time.Time) bool {
-	switch action {
-	case paypage.ActionSlow:
-		return false
-	case paypage.ActionLost:
-		return true
-	case paypage.ActionDouble:
-		for range 2 {
-			if !s.told(ctx, body, now) {
-				return false
-			}
-		}
-		return true
-	}
-	return s.told(ctx, body, now)
-}
-
-// told says whether the shop took a message; if not, the outbox tells it again.
-func (s *Sandbox) told(ctx context.Context, body []byte, now time.Time) bool {
-	return s.Send(ctx, s.webhookURL, body, now) == nil
 }
 
 // fail tells a person by a page and a program by a line of text what was wrong and what to do.

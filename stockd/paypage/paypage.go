@@ -29,10 +29,36 @@ var (
 const (
 	ActionSuccess = "success" // pays
 	ActionDecline = "decline" // refuses to pay
-	ActionSlow    = "slow"    // pays, but tells the shop some seconds later
-	ActionDouble  = "double"  // pays, and tells the shop twice
-	ActionLost    = "lost"    // pays, and never tells the shop, which has to ask
+	ActionSlow    = "slow"    // pays, and the bank takes some seconds
+	ActionLate    = "late"    // pays, and the bank takes until the shop does not wait any more
+	ActionDouble  = "double"  // pays, and the bank tells the shop twice
+	ActionTwice   = "twice"   // pays, and the bank takes the money a second time
+	ActionLost    = "lost"    // pays, and the bank never tells the shop, which has to ask
+
+	ActionAfterAll = "after-all" // pays what was declined before
+
+	ActionDispute       = "dispute"      // wants captured money back, by way of the cardholder's bank
+	ActionDisputeWon    = "dispute-won"  // ends that for the shop
+	ActionDisputeLost   = "dispute-lost" // ends that for the cardholder
+	ActionSendRefunds   = "send-refunds"
+	ActionRefuseRefunds = "refuse-refunds"
+	ActionFailRefunds   = "fail-refunds" // takes them, and says some seconds later that they failed
 )
+
+// Actions are all of them.
+var Actions = []string{
+	ActionSuccess, ActionDecline, ActionSlow, ActionLate, ActionDouble, ActionTwice, ActionLost, ActionAfterAll,
+	ActionDispute, ActionDisputeWon, ActionDisputeLost, ActionSendRefunds, ActionRefuseRefunds, ActionFailRefunds,
+}
+
+// Bank reports whether an action is about a payment that was made, so that its visitor stays at the bank.
+func Bank(action string) bool {
+	switch action {
+	case ActionDispute, ActionDisputeWon, ActionDisputeLost, ActionSendRefunds, ActionRefuseRefunds, ActionFailRefunds:
+		return true
+	}
+	return false
+}
 
 // Data is what the page shows.
 type Data struct {
@@ -46,16 +72,43 @@ type Data struct {
 	ReturnURL string
 	// State is "" or "created" while the payment is open; anything else is shown as already decided, without buttons.
 	State string
+	// Refunded is the formatted amount that went back so far; empty: nothing.
+	Refunded string
+	// Refunds says what becomes of the next refund: "send", "refuse" or "fail".
+	Refunds string
+	// Dispute is "", "opened", "won" (by the shop) or "lost".
+	Dispute string
 	// StylesheetURL is where Stylesheet is served; empty means "/sandbox/paypage.css".
 	StylesheetURL string
 }
 
 // Open reports whether the payment can still be decided.
-func (d Data) Open() bool { return d.State == "" || d.State == "created" || d.State == "pending" }
+func (d Data) Open() bool { return d.State == "" || d.State == "created" }
+
+// Disputed says in words how a dispute stands; empty without one.
+func (d Data) Disputed() string {
+	switch d.Dispute {
+	case "opened":
+		return "You have disputed this payment: the bank has taken the money from the shop until it is decided."
+	case "won":
+		return "The bank decided your dispute for the shop, which has the money again."
+	case "lost":
+		return "The bank decided your dispute for you: the money is yours, and the tickets are void."
+	}
+	return ""
+}
+
+// Taken reports whether the money was taken and has not all gone back, so that it can be disputed.
+func (d Data) Taken() bool { return d.State == "captured" }
+
+// Declined reports whether the payment was declined, so that it may succeed after all.
+func (d Data) Declined() bool { return d.State == "failed" }
 
 // Outcome says in words how a settled payment ended.
 func (d Data) Outcome() string {
 	switch d.State {
+	case "pending":
+		return "You have paid, and the bank takes its time. The shop hears of it when the bank is done."
 	case "authorized", "captured":
 		return "You have paid. The shop has your tickets, or is about to."
 	case "failed":
