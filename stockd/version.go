@@ -5,12 +5,19 @@ import (
 	"runtime/debug"
 
 	"ticketrush/stockd/api"
+	"ticketrush/stockd/paper"
 )
 
-type versionCommand struct{}
+type versionCommand struct {
+	Licences bool `help:"Print the licences of what is embedded and not code: the font of printed tickets."`
+}
 
 // Run prints what was built, from what and with what.
-func (*versionCommand) Run(con console) error {
+func (v *versionCommand) Run(con console) error {
+	if v.Licences {
+		_, err := fmt.Fprintln(con.out, "DejaVu Sans, the font of tickets and receipts as PDF:\n\n"+paper.FontLicence)
+		return err
+	}
 	fmt.Fprintln(con.out, "stockd "+version())
 	return nil
 }

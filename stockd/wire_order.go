@@ -181,12 +181,6 @@ func (p *orderPort) Ticket(ctx context.Context, id uuid.UUID) (api.Ticket, bool,
 	return ticketOf(&t), true, nil
 }
 
-// SVG draws a ticket's code.
-func (*orderPort) SVG(code string) ([]byte, error) { return order.SVG(code) }
-
-// PNG draws a ticket's code.
-func (*orderPort) PNG(code string) ([]byte, error) { return order.PNG(code) }
-
 // HoldToken is the bearer token of a hold.
 func (p *orderPort) HoldToken(hold uuid.UUID) string { return p.tokens.New(order.PurposeHold, hold) }
 

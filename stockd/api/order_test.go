@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -74,7 +75,7 @@ func TestTickets(t *testing.T) {
 	if ticket["seat"] != "N-1-1" || ticket["section"] != "N" {
 		t.Fatalf("%s", r.text)
 	}
-	for form, kind := range map[string]string{"svg": "image/svg+xml", "png": "image/png"} {
+	for form, kind := range map[string]string{"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "page": "text/html; charset=utf-8"} {
 		path := ticket[form].(string)
 		if r := w.do("GET", path, "", orderToken(o)).want(t, 200, ""); r.header.Get("Content-Type") != kind {
 			t.Errorf("%v", r.header)
@@ -82,7 +83,25 @@ func TestTickets(t *testing.T) {
 		w.do("GET", path, "", header("Cookie", "order_"+id.String()+"="+o.string("token"))).want(t, 200, "")
 		w.do("GET", path, "", orderToken(p)).want(t, 403, "hold-not-yours")
 		w.do("GET", path, "").want(t, 403, "hold-not-yours")
+		w.do("GET", path+"?code=aztec&tz=Europe/Berlin", "", orderToken(o)).want(t, 200, "")
+		w.do("GET", path+"?code=morse", "", orderToken(o)).want(t, 422, "invalid")
+		w.do("GET", path+"?tz=Local", "", orderToken(o)).want(t, 422, "invalid")
 	}
+	page := w.do("GET", r.string("page")+"?tz=Asia/Tokyo", "", orderToken(o)).want(t, 200, "")
+	for _, want := range []string{"Row 1, seat 1", "Friday, 11 December 2026, 18:00 JST", "/tickets.pdf?tz=Asia%2FTokyo", "<svg "} {
+		if !strings.Contains(string(page.text), want) {
+			t.Errorf("the page lacks %q: %s", want, page.text)
+		}
+	}
+	if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || page.header.Get("Cache-Control") != "private, no-store" {
+		t.Errorf("%v", page.header)
+	}
+	if pdf := w.do("GET", r.string("pdf"), "", orderToken(o)).want(t, 200, ""); !strings.HasPrefix(string(pdf.text), "%PDF-") {
+		t.Errorf("%.80s", pdf.text)
+	}
+	w.do("GET", r.string("pdf"), "", orderToken(p)).want(t, 403, "hold-not-yours")
+	w.do("GET", "/v1/tickets/tkt_1.svg", "").want(t, 404, "not-found")
+	w.do("GET", "/v1/tickets/"+ticket["id"].(string)+".gif", "", orderToken(o)).want(t, 404, "not-found")
 }
 
 func TestWebhook(t *testing.T) {

@@ -236,8 +236,6 @@ type Orders interface {
 	Webhook(ctx context.Context, provider string, body []byte, header http.Header) error
 	Tickets(ctx context.Context, order uuid.UUID) ([]Ticket, error)
 	Ticket(ctx context.Context, id uuid.UUID) (Ticket, bool, error)
-	SVG(code string) ([]byte, error)
-	PNG(code string) ([]byte, error)
 	// HoldToken and OrderToken give the bearer tokens; the others check them.
 	HoldToken(hold uuid.UUID) string
 	OrderToken(order uuid.UUID) string

@@ -402,7 +402,7 @@ func (o *stubOrders) Tickets(_ context.Context, id uuid.UUID) ([]Ticket, error) 
 	var tickets []Ticket
 	for i, l := range o.orders[id].Lines {
 		if o.orders[id].State == "issued" {
-			tickets = append(tickets, Ticket{ID: ticketID(id, i), Order: id, Seat: l.Seat, Type: l.Type, Code: "code", State: "valid"})
+			tickets = append(tickets, Ticket{ID: ticketID(id, i), Order: id, Event: o.orders[id].Event, Seat: l.Seat, Type: l.Type, Code: "code", State: "valid"})
 		}
 	}
 	return tickets, nil
@@ -421,9 +421,6 @@ func (o *stubOrders) Ticket(ctx context.Context, id uuid.UUID) (Ticket, bool, er
 	}
 	return Ticket{}, false, nil
 }
-
-func (o *stubOrders) SVG(code string) ([]byte, error) { return []byte("<svg>" + code + "</svg>"), nil }
-func (o *stubOrders) PNG(code string) ([]byte, error) { return []byte("png " + code), nil }
 
 func (o *stubOrders) HoldToken(id uuid.UUID) string  { return "sh1.1." + id.String() + ".mac" }
 func (o *stubOrders) OrderToken(id uuid.UUID) string { return "so1.1." + id.String() + ".mac" }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 )
 
@@ -15,15 +14,30 @@ type ticketDoc struct {
 	State   string `json:"state"`
 	SVG     string `json:"svg"`
 	PNG     string `json:"png"`
+	PDF     string `json:"pdf"`
+	Page    string `json:"page"`
 }
 
 type ticketsDoc struct {
 	State   string      `json:"state"`
+	Page    string      `json:"page"`
+	PDF     string      `json:"pdf"`
 	Tickets []ticketDoc `json:"tickets"`
 }
 
 // waitingStates are those of an order that may still get tickets.
 var waitingStates = []string{"pending_payment", "paying", "paid", "stuck"}
+
+func ticketOf(ev *Event, t *Ticket) ticketDoc {
+	id := prefixTicket + t.ID.String()
+	at := "/v1/tickets/" + id
+	doc := ticketDoc{ID: id, Seat: ev.label(t.Seat), Type: nameAt(ev.Types, t.Type), Code: t.Code, State: t.State,
+		SVG: at + ".svg", PNG: at + ".png", PDF: at + ".pdf", Page: at + ".html"}
+	if seg := ev.segment(t.Seat.Segment()); seg != nil {
+		doc.Section = seg.Section
+	}
+	return doc
+}
 
 func (s *server) getTickets(w http.ResponseWriter, r *http.Request) error {
 	order, ev, _, err := s.order(r)
@@ -34,15 +48,10 @@ func (s *server) getTickets(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc := ticketsDoc{State: order.State, Tickets: []ticketDoc{}}
-	for _, t := range tickets {
-		seg, id := ev.segment(t.Seat.Segment()), prefixTicket+t.ID.String()
-		one := ticketDoc{ID: id, Seat: ev.label(t.Seat), Type: nameAt(ev.Types, t.Type), Code: t.Code, State: t.State,
-			SVG: "/v1/tickets/" + id + ".svg", PNG: "/v1/tickets/" + id + ".png"}
-		if seg != nil {
-			one.Section = seg.Section
-		}
-		doc.Tickets = append(doc.Tickets, one)
+	at := "/v1/orders/" + prefixOrder + order.ID.String() + "/tickets"
+	doc := ticketsDoc{State: order.State, Page: at + ".html", PDF: at + ".pdf", Tickets: []ticketDoc{}}
+	for i := range tickets {
+		doc.Tickets = append(doc.Tickets, ticketOf(ev, &tickets[i]))
 	}
 	if len(tickets) == 0 && slices.Contains(waitingStates, order.State) {
 		w.Header().Set("Retry-After", "1")
@@ -51,40 +60,26 @@ func (s *server) getTickets(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, doc)
 }
 
-var ticketImage = regexp.MustCompile(`^(tkt_[0-9a-f-]{36})\.(svg|png)$`)
-
-func (s *server) getTicketImage(w http.ResponseWriter, r *http.Request) error {
-	m := ticketImage.FindStringSubmatch(r.PathValue("image"))
-	if m == nil {
-		return refuse(kindNotFound, "A ticket's picture is its id with .svg or .png.")
-	}
-	id, ok := parseID(m[1], prefixTicket)
+// ticket reads a ticket that the bearer of the request may see.
+func (s *server) ticket(r *http.Request, text string) (*Ticket, *Event, error) {
+	id, ok := parseID(text, prefixTicket)
 	if !ok {
-		return refuse(kindNotFound, "This is not the id of a ticket.")
+		return nil, nil, refuse(kindNotFound, "This is not the id of a ticket.")
 	}
 	ticket, found, err := s.Orders.Ticket(r.Context(), id)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	// Who has no token learns nothing about which tickets there are.
 	if !found {
-		return refuse(kindNotYours, "Send the token of the ticket's order: X-Order-Token.")
+		return nil, nil, refuse(kindNotYours, "Send the token of the ticket's order: X-Order-Token.")
 	}
 	if _, err := s.mayOrder(r, ticket.Order); err != nil {
-		return err
+		return nil, nil, err
 	}
-	draw, contentType := s.Orders.SVG, "image/svg+xml"
-	if m[2] == "png" {
-		draw, contentType = s.Orders.PNG, "image/png"
+	ev, ok := s.Node.EventByNumber(ticket.Event)
+	if !ok {
+		return nil, nil, ErrMoving
 	}
-	image, err := draw(ticket.Code)
-	if err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Cache-Control", "private, max-age=3600")
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	w.Write(image)
-	return nil
+	return &ticket, ev, nil
 }

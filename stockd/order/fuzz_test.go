@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
-	"image"
-	"image/png"
 	"net/http"
 	"strings"
 	"testing"
@@ -171,30 +169,4 @@ func FuzzSandboxWebhook(f *testing.F) {
 			t.Errorf("%q is taken with %q", body, signature)
 		}
 	})
-}
-
-func TestDrawings(t *testing.T) {
-	t.Parallel()
-	code := order.TicketCode{Ticket: uuid.New()}.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
-	svg, err := order.SVG(code)
-	if err != nil || !strings.HasPrefix(string(svg), "<svg ") {
-		t.Errorf("SVG: %v", err)
-	}
-	drawn, err := order.PNG(code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	picture, err := png.Decode(bytes.NewReader(drawn))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A reader finds the symbol by its quiet border and the corner marks.
-	light := func(p image.Point) bool { r, _, _, _ := picture.At(p.X, p.Y).RGBA(); return r > 0x8000 }
-	border := 4 * 8
-	if !light(image.Pt(border-1, border-1)) || light(image.Pt(border, border)) || light(image.Pt(border+7*8-1, border)) || !light(image.Pt(border+7*8, border)) {
-		t.Error("the PNG has no quiet border, or no corner mark in it")
-	}
-	if _, err := order.SVG(strings.Repeat("x", 5000)); err == nil {
-		t.Error("a text that no QR code can carry is drawn")
-	}
 }

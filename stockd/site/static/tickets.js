@@ -46,22 +46,31 @@ function buttons(list) {
     if (typeof action === 'string') e.href = action;
     else e.addEventListener('click', async () => {
       e.disabled = true;
-      try { await action(); } catch (problem) { $('lead').textContent = explain(problem); e.disabled = false; }
+      try { await action(); } catch (problem) { $('lead').textContent = explain(problem); }
+      e.disabled = false;
     });
     return e;
   }));
 }
 
-async function picture(ticket) {
-  // Fetched rather than linked, so that the order's token goes along where cookies are blocked.
+/** Something of the order's as an address. Fetched rather than linked, so that the order's token goes along where cookies are blocked. */
+async function fetched(path) {
   const headers = {};
   try {
     const token = sessionStorage.getItem(`token_${order}`);
     if (token) headers['X-Order-Token'] = token;
   } catch { /* cookies alone */ }
-  const answer = await fetch(ticket.svg ?? `/v1/tickets/${ticket.id}.svg`, {headers, credentials: 'same-origin'});
+  const answer = await fetch(path, {headers, credentials: 'same-origin'});
   if (!answer.ok) throw new Problem(answer.status);
   return URL.createObjectURL(await answer.blob());
+}
+
+const zone = encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'UTC');
+
+async function download(path, name) {
+  const href = await fetched(`${path}?tz=${zone}`);
+  Object.assign(document.createElement('a'), {href, download: name}).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
 async function ticketElement(ticket) {
@@ -79,7 +88,7 @@ async function ticketElement(ticket) {
   li.append(text, qr);
   try {
     const img = Object.assign(new Image(), {alt: `Code of the ticket for ${ticket.label ?? ticket.seat ?? ticket.section}`, width: 152, height: 152});
-    img.src = await picture(ticket);
+    img.src = await fetched(ticket.svg);
     qr.append(img);
   } catch {
     qr.append('The code could not be loaded. Reload the page.');
@@ -150,7 +159,11 @@ async function follow() {
     switch (current.state) {
       case 'issued':
         await showTickets();
-        return buttons([['Print', async () => { print(); $('buttons').querySelectorAll('button').forEach((b) => { b.disabled = false; }); }], ['Back to the event', '/', true]]);
+        return buttons([
+          ['Print', async () => print()],
+          ['Save as PDF', () => download(`/v1/orders/${order}/tickets.pdf`, 'tickets.pdf'), true],
+          ['Back to the event', '/', true],
+        ]);
       case 'paying': case 'paid': case 'stuck': case 'refunding':
         await sleep(Math.min(600 + round * 200, 5000) * (0.75 + Math.random() * 0.5));
         break;
