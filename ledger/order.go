@@ -57,12 +57,30 @@ func (o *Order) Wide() bool { return o.Segment == 0 }
 
 // Segments are the segments of the order's seats, in order.
 func (o *Order) Segments() []int32 {
-	if !o.Wide() {
-		return []int32{o.Segment}
+	seats := make([]int64, len(o.Lines))
+	for i, l := range o.Lines {
+		seats[i] = l.Seat
+	}
+	return segmentsOf(o.Segment, seats)
+}
+
+// Segments are the segments of the order's seats, in order.
+func (o *PaidOrder) Segments() []int32 {
+	seats := make([]int64, len(o.Lines))
+	for i, l := range o.Lines {
+		seats[i] = l.Seat
+	}
+	return segmentsOf(o.Segment, seats)
+}
+
+// segmentsOf are the segments of a hold's seats, which are in order; one is 0 where there are several.
+func segmentsOf(one int32, seats []int64) []int32 {
+	if one != 0 {
+		return []int32{one}
 	}
 	var segments []int32
-	for _, l := range o.Lines { // in order of seat
-		if no := int32(l.Seat >> 24); len(segments) == 0 || segments[len(segments)-1] != no {
+	for _, seat := range seats {
+		if no := int32(seat >> 24); len(segments) == 0 || segments[len(segments)-1] != no {
 			segments = append(segments, no)
 		}
 	}
@@ -128,6 +146,40 @@ func (l *DB) CaptureFail(ctx context.Context, order, payment uuid.UUID, reason s
 	return ended, explain(err)
 }
 
+// PaidOrder is what is to be known of a paid order to finish it.
+type PaidOrder struct {
+	ID         uuid.UUID
+	Event      int32
+	EventUID   uuid.UUID
+	StartsAt   time.Time
+	Hold       uuid.UUID
+	Segment    int32 // 0: its hold is over several segments
+	Attempt    int32
+	Payment    uuid.UUID // the one that pays it
+	Provider   string
+	PaymentRef string
+	Amount     int64 // minor units
+	Lines      []OrderLine
+}
+
+// OrdersPaid reads those of the orders that are paid and not issued; the others are left out. Of their lines only seat and type are read.
+func (l *DB) OrdersPaid(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]PaidOrder, error) {
+	rows, err := l.q.OrdersPaid(ctx, l.short, ids)
+	if err != nil {
+		return nil, explain(err)
+	}
+	orders := make(map[uuid.UUID]PaidOrder, len(rows))
+	for _, r := range rows {
+		o := PaidOrder{ID: r.ID, Event: r.Event, EventUID: r.Uid, StartsAt: r.StartsAt, Hold: r.Hold, Segment: r.Segment, Attempt: r.Attempt,
+			Payment: r.Payment, Provider: r.Provider, PaymentRef: r.ProviderRef, Amount: r.Amount}
+		for i := range r.Seats {
+			o.Lines = append(o.Lines, OrderLine{Seat: r.Seats[i], Type: int16(r.Types[i])})
+		}
+		orders[o.ID] = o
+	}
+	return orders, nil
+}
+
 // What Issue found.
 const (
 	IssuedNow     int32 = iota
@@ -143,16 +195,32 @@ type NewTicket struct {
 	Code string
 }
 
-// Issue keeps and posts the fact that the payment was captured, and issues an order's tickets, in one transaction.
-func (l *DB) Issue(ctx context.Context, order, payment uuid.UUID, tickets []NewTicket, now time.Time) (int32, error) {
-	p := db.IssueParams{ID: order, Payment: payment, Now: now}
-	for _, t := range tickets {
-		p.Tickets = append(p.Tickets, t.ID)
-		p.Seats = append(p.Seats, t.Seat)
-		p.Codes = append(p.Codes, t.Code)
+// NewIssue is an order to be issued, by the payment that paid it.
+type NewIssue struct {
+	Order   uuid.UUID
+	Payment uuid.UUID
+	Tickets []NewTicket // one for each seat of the order
+}
+
+// Issue keeps and posts the facts that payments were captured, and issues the tickets of their orders, all in one transaction. It says of each order
+// what it found. An error means that none was issued: one that the ledger refuses is found by issuing each by itself.
+func (l *DB) Issue(ctx context.Context, orders []NewIssue, now time.Time) ([]int32, error) {
+	p := db.IssueParams{Now: now}
+	for i, o := range orders {
+		p.Orders = append(p.Orders, o.Order)
+		p.Payments = append(p.Payments, o.Payment)
+		for _, t := range o.Tickets {
+			p.TicketOrders = append(p.TicketOrders, int32(i+1))
+			p.Tickets = append(p.Tickets, t.ID)
+			p.Seats = append(p.Seats, t.Seat)
+			p.Codes = append(p.Codes, t.Code)
+		}
 	}
-	out, err := l.q.Issue(ctx, l.short, p)
-	return out, explain(err)
+	found, err := l.q.Issue(ctx, l.short, p)
+	if err == nil && len(found) != len(orders) {
+		err = errors.New("the ledger answered about another number of orders than it was to issue")
+	}
+	return found, explain(err)
 }
 
 // OrdersToFollow are paid orders that were not issued although they were decided before the given time.

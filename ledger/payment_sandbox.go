@@ -53,6 +53,12 @@ func (l *DB) SandboxMove(ctx context.Context, ref, to string, from ...string) (b
 	return err == nil, explain(err)
 }
 
+// SandboxMoveMany moves payments of the sandbox from one of some states to another, in one commit, and names those that were in one of them.
+func (l *DB) SandboxMoveMany(ctx context.Context, refs []string, to string, from ...string) (moved []string, err error) {
+	moved, err = l.q.SandboxMoveMany(ctx, l.short, db.SandboxMoveManyParams{Refs: refs, ToState: to, FromStates: from})
+	return moved, explain(err)
+}
+
 // SandboxNote is something for the outbox that is committed with a change in the sandbox's books. Payload is written as JSON.
 type SandboxNote struct {
 	Dedup, Topic string

@@ -90,8 +90,8 @@ func (x *trade) issue(order, payment uuid.UUID, seats []int64) {
 	for _, s := range seats {
 		tickets = append(tickets, ledger.NewTicket{ID: uuid.New(), Seat: s, Code: uuid.NewString()})
 	}
-	if out, err := x.db.Issue(x.t.Context(), order, payment, tickets, x.now); err != nil || out != ledger.IssuedNow {
-		x.t.Fatalf("issue: %d, %v", out, err)
+	if out, err := x.db.Issue(x.t.Context(), []ledger.NewIssue{{Order: order, Payment: payment, Tickets: tickets}}, x.now); err != nil || out[0] != ledger.IssuedNow {
+		x.t.Fatalf("issue: %v, %v", out, err)
 	}
 }
 

@@ -34,7 +34,21 @@ SELECT ledger.payment_take(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], s
 SELECT ledger.capture_fail(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(reason)::text, sqlc.arg(now)::timestamptz)::boolean;
 
 -- name: Issue :one
-SELECT ledger.issue(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(tickets)::uuid[], sqlc.arg(seats)::bigint[], sqlc.arg(codes)::text[], sqlc.arg(now)::timestamptz)::int;
+SELECT ledger.issue(sqlc.arg(orders)::uuid[], sqlc.arg(payments)::uuid[], sqlc.arg(ticket_orders)::int[], sqlc.arg(tickets)::uuid[], sqlc.arg(seats)::bigint[], sqlc.arg(codes)::text[],
+       sqlc.arg(now)::timestamptz)::int[];
+
+-- What is to be known of paid orders to finish them, many in one round trip. OFFSET 0 keeps a look-up by key for each.
+-- name: OrdersPaid :many
+SELECT w.id::uuid AS id, o.event, o.hold, o.attempt, h.segment, e.uid, e.starts_at,
+       coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS payment, coalesce(p.provider, '')::text AS provider, coalesce(p.provider_ref, '')::text AS provider_ref,
+       coalesce(p.amount, 0)::bigint AS amount,
+       ARRAY(SELECT l.seat FROM ledger.order_lines l WHERE l.order_id = w.id ORDER BY l.seat)::bigint[] AS seats,
+       ARRAY(SELECT l.type FROM ledger.order_lines l WHERE l.order_id = w.id ORDER BY l.seat)::int[] AS types
+  FROM unnest(sqlc.arg(ids)::uuid[]) AS w(id),
+       LATERAL (SELECT x.event, x.hold, x.attempt FROM ledger.orders x WHERE x.id = w.id AND x.state = 3 OFFSET 0) o,
+       LATERAL (SELECT x.segment FROM ledger.holds x WHERE x.id = o.hold OFFSET 0) h,
+       LATERAL (SELECT x.uid, x.starts_at FROM ledger.events x WHERE x.id = o.event OFFSET 0) e
+  LEFT JOIN LATERAL (SELECT x.id, x.provider, x.provider_ref, x.amount FROM ledger.payments x WHERE x.order_id = w.id AND x.placed OFFSET 0) p ON true;
 
 -- Orders that are paid and not issued since a while: whoever should have followed has crashed, or is at it. In no order, so that those that
 -- cannot be finished do not bar the way.

@@ -27,6 +27,9 @@ SELECT ref, payment, order_id, amount, currency, return_url, webhook_url, pay_by
 -- name: SandboxMove :one
 UPDATE ledger.sandbox_payments SET state = sqlc.arg(to_state), updated_at = clock_timestamp() WHERE ref = sqlc.arg(ref) AND state = ANY(sqlc.arg(from_states)::text[]) RETURNING state;
 
+-- name: SandboxMoveMany :many
+UPDATE ledger.sandbox_payments SET state = sqlc.arg(to_state), updated_at = clock_timestamp() WHERE ref = ANY(sqlc.arg(refs)::text[]) AND state = ANY(sqlc.arg(from_states)::text[]) RETURNING ref;
+
 -- What the buyer said, and the message or the next step about it, in one commit: the bank never forgets to tell.
 -- name: SandboxDecide :one
 WITH moved AS (

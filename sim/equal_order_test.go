@@ -159,11 +159,11 @@ func (p *pair) issue(o *Order, now int64) {
 		tickets = append(tickets, ledger.NewTicket{ID: p.id(), Seat: int64(l.Seat), Code: "c"})
 	}
 	pay := p.placed(o)
-	theirs, err := p.db.Issue(p.ctx, o.ID, pay.ID, tickets, time.UnixMilli(now))
+	theirs, err := p.db.Issue(p.ctx, []ledger.NewIssue{{Order: o.ID, Payment: pay.ID, Tickets: tickets}}, time.UnixMilli(now))
 	p.must(err)
 	simulated, err := p.sim.Issue(o.ID, pay.ID, now)
 	p.must(err)
-	p.same("issue", theirs, simulated)
+	p.same("issue", theirs, []int32{simulated})
 	p.seen[fmt.Sprint("issued ", simulated)]++
 }
 

@@ -38,29 +38,32 @@ func (q *Queries) CaptureFail(ctx context.Context, db DBTX, arg CaptureFailParam
 }
 
 const Issue = `-- name: Issue :one
-SELECT ledger.issue($1::uuid, $2::uuid, $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz)::int
+SELECT ledger.issue($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::bigint[], $6::text[],
+       $7::timestamptz)::int[]
 `
 
 type IssueParams struct {
-	ID      uuid.UUID
-	Payment uuid.UUID
-	Tickets []uuid.UUID
-	Seats   []int64
-	Codes   []string
-	Now     time.Time
+	Orders       []uuid.UUID
+	Payments     []uuid.UUID
+	TicketOrders []int32
+	Tickets      []uuid.UUID
+	Seats        []int64
+	Codes        []string
+	Now          time.Time
 }
 
-func (q *Queries) Issue(ctx context.Context, db DBTX, arg IssueParams) (int32, error) {
+func (q *Queries) Issue(ctx context.Context, db DBTX, arg IssueParams) ([]int32, error) {
 	row := db.QueryRowContext(ctx, Issue,
-		arg.ID,
-		arg.Payment,
+		pq.Array(arg.Orders),
+		pq.Array(arg.Payments),
+		pq.Array(arg.TicketOrders),
 		pq.Array(arg.Tickets),
 		pq.Array(arg.Seats),
 		pq.Array(arg.Codes),
 		arg.Now,
 	)
-	var column_1 int32
-	err := row.Scan(&column_1)
+	var column_1 []int32
+	err := row.Scan(pq.Array(&column_1))
 	return column_1, err
 }
 
@@ -318,6 +321,73 @@ func (q *Queries) OrdersOverdue(ctx context.Context, db DBTX, arg OrdersOverdueP
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OrdersPaid = `-- name: OrdersPaid :many
+SELECT w.id::uuid AS id, o.event, o.hold, o.attempt, h.segment, e.uid, e.starts_at,
+       coalesce(p.id, '00000000-0000-0000-0000-000000000000')::uuid AS payment, coalesce(p.provider, '')::text AS provider, coalesce(p.provider_ref, '')::text AS provider_ref,
+       coalesce(p.amount, 0)::bigint AS amount,
+       ARRAY(SELECT l.seat FROM ledger.order_lines l WHERE l.order_id = w.id ORDER BY l.seat)::bigint[] AS seats,
+       ARRAY(SELECT l.type FROM ledger.order_lines l WHERE l.order_id = w.id ORDER BY l.seat)::int[] AS types
+  FROM unnest($1::uuid[]) AS w(id),
+       LATERAL (SELECT x.event, x.hold, x.attempt FROM ledger.orders x WHERE x.id = w.id AND x.state = 3 OFFSET 0) o,
+       LATERAL (SELECT x.segment FROM ledger.holds x WHERE x.id = o.hold OFFSET 0) h,
+       LATERAL (SELECT x.uid, x.starts_at FROM ledger.events x WHERE x.id = o.event OFFSET 0) e
+  LEFT JOIN LATERAL (SELECT x.id, x.provider, x.provider_ref, x.amount FROM ledger.payments x WHERE x.order_id = w.id AND x.placed OFFSET 0) p ON true
+`
+
+type OrdersPaidRow struct {
+	ID          uuid.UUID
+	Event       int32
+	Hold        uuid.UUID
+	Attempt     int32
+	Segment     int32
+	Uid         uuid.UUID
+	StartsAt    time.Time
+	Payment     uuid.UUID
+	Provider    string
+	ProviderRef string
+	Amount      int64
+	Seats       []int64
+	Types       []int32
+}
+
+// What is to be known of paid orders to finish them, many in one round trip. OFFSET 0 keeps a look-up by key for each.
+func (q *Queries) OrdersPaid(ctx context.Context, db DBTX, ids []uuid.UUID) ([]OrdersPaidRow, error) {
+	rows, err := db.QueryContext(ctx, OrdersPaid, pq.Array(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OrdersPaidRow{}
+	for rows.Next() {
+		var i OrdersPaidRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Event,
+			&i.Hold,
+			&i.Attempt,
+			&i.Segment,
+			&i.Uid,
+			&i.StartsAt,
+			&i.Payment,
+			&i.Provider,
+			&i.ProviderRef,
+			&i.Amount,
+			pq.Array(&i.Seats),
+			pq.Array(&i.Types),
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -276,6 +276,39 @@ func (q *Queries) SandboxMove(ctx context.Context, db DBTX, arg SandboxMoveParam
 	return state, err
 }
 
+const SandboxMoveMany = `-- name: SandboxMoveMany :many
+UPDATE ledger.sandbox_payments SET state = $1, updated_at = clock_timestamp() WHERE ref = ANY($2::text[]) AND state = ANY($3::text[]) RETURNING ref
+`
+
+type SandboxMoveManyParams struct {
+	ToState    string
+	Refs       []string
+	FromStates []string
+}
+
+func (q *Queries) SandboxMoveMany(ctx context.Context, db DBTX, arg SandboxMoveManyParams) ([]string, error) {
+	rows, err := db.QueryContext(ctx, SandboxMoveMany, arg.ToState, pq.Array(arg.Refs), pq.Array(arg.FromStates))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var ref string
+		if err := rows.Scan(&ref); err != nil {
+			return nil, err
+		}
+		items = append(items, ref)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SandboxRefund = `-- name: SandboxRefund :one
 SELECT ledger.sandbox_refund($1::text, $2::uuid, $3::bigint, $4::text, $5::jsonb, $6::jsonb, $7::timestamptz)::smallint
 `

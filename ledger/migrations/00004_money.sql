@@ -98,6 +98,60 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Decides at once those facts of a call for which ledger.decide would say "paid now", and nothing else is to be asked: a success of a known payment, not
+-- told before, of the right amount, the only fact about its order in the call. What it writes is what payment_take would write fact by fact; here each
+-- statement runs once for all of them. The orders are locked, the facts kept. Returns the numbers of the facts that it has decided.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.decide_together(e_provider text[], e_id text[], e_ref text[], e_kind text[], e_amount bigint[], e_currency text[], p_day date, p_now timestamptz)
+RETURNS int[] LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_facts int[];
+    v_orders uuid[];
+    v_payments uuid[];
+BEGIN
+    -- OFFSET 0 keeps a look-up by key for each, and the order of the questions: the cheap ones first.
+    SELECT array_agg(d.i), array_agg(d.order_id), array_agg(d.payment) INTO v_facts, v_orders, v_payments
+      FROM (SELECT f.i, f.order_id, f.payment, o.event, o.hold, o.attempt, count(*) OVER (PARTITION BY f.order_id) AS facts, f.fits AND o.state IN (2, 10) AND o.attempt = f.attempt AS fits
+              FROM (SELECT e.i::int AS i, p.id AS payment, p.order_id, p.attempt,
+                           e.kind IN ('authorized', 'captured') AND p.amount = e.amount AND p.currency = e.currency AND NOT p.placed AS fits
+                      FROM unnest(e_provider, e_ref, e_kind, e_amount, e_currency) WITH ORDINALITY e(provider, ref, kind, amount, currency, i),
+                           LATERAL (SELECT x.id, x.order_id, x.attempt, x.amount, x.currency, x.placed FROM ledger.payments x WHERE x.provider = e.provider AND x.provider_ref = e.ref OFFSET 0) p
+                    OFFSET 0) f,
+                   LATERAL (SELECT x.event, x.hold, x.state, x.attempt FROM ledger.orders x WHERE x.id = f.order_id OFFSET 0) o
+            OFFSET 0) d,
+           LATERAL (SELECT count(*) AS lines, count(s.seat) AS pinned FROM ledger.order_lines l
+                      LEFT JOIN LATERAL (SELECT x.seat FROM ledger.seats x WHERE x.event = d.event AND x.seat = l.seat AND x.state = 2 AND x.order_id = d.order_id AND x.attempt = d.attempt
+                                            AND x.hold = d.hold OFFSET 0) s ON true
+                     WHERE l.order_id = d.order_id) n,
+           LATERAL (SELECT h.quantity FROM ledger.holds h WHERE h.id = d.hold OFFSET 0) h
+     WHERE d.fits AND d.facts = 1 AND n.pinned = n.lines AND n.lines = h.quantity
+       AND NOT EXISTS (SELECT 1 FROM ledger.payments x WHERE x.order_id = d.order_id AND x.placed)
+       AND NOT EXISTS (SELECT 1 FROM ledger.payment_event_results x WHERE x.provider = e_provider[d.i] AND x.event_id = e_id[d.i]);
+    IF v_facts IS NULL THEN RETURN '{}'; END IF;
+
+    INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, reason, at)
+        SELECT o.id, o.ver + 1, o.ver, o.state, 3, 'pay_ok', o.attempt, '', p_now FROM ledger.orders o WHERE o.id = ANY (v_orders);
+    UPDATE ledger.orders SET ver = ver + 1, state = 3, paying_until = NULL, updated_at = p_now WHERE id = ANY (v_orders);
+    UPDATE ledger.payments SET placed = true, state = CASE WHEN state IN ('created', 'failed', 'voided') THEN 'authorized' ELSE state END, updated_at = p_now WHERE id = ANY (v_payments);
+    WITH legs AS MATERIALIZED (
+        SELECT o.id AS order_id, o.attempt, o.currency, x.leg, x.credit, x.amount
+          FROM ledger.orders o,
+               LATERAL (SELECT sum(l.face) AS face, sum(l.fee) AS fee, sum(l.tax) AS tax FROM ledger.order_lines l WHERE l.order_id = o.id) t,
+               LATERAL (VALUES (1::smallint, '2400:' || o.event, t.face), (2::smallint, '2410:' || o.event, t.fee), (3::smallint, '2300', t.tax)) x(leg, credit, amount)
+         WHERE o.id = ANY (v_orders) AND x.amount > 0),
+    opened AS (
+        INSERT INTO ledger.accounts(account, currency, name)
+            SELECT DISTINCT a.account, g.currency, split_part(a.account, ':', 1) FROM legs g, LATERAL (VALUES ('1200'), (g.credit)) a(account) ORDER BY 1, 2 ON CONFLICT DO NOTHING)
+    INSERT INTO ledger.transfers(source, leg, debit, credit, currency, amount, order_id, day, effective_at)
+        SELECT 'order:' || g.order_id || ':' || g.attempt, g.leg, '1200', g.credit, g.currency, g.amount, g.order_id, p_day, p_now FROM legs g
+        ON CONFLICT (source, leg) DO NOTHING;
+    INSERT INTO ledger.payment_event_results(provider, event_id, outcome, detail)
+        SELECT e_provider[i], e_id[i], 'applied', 'the order is paid' FROM unnest(v_facts) i;
+    RETURN v_facts;
+END $$;
+-- +goose StatementEnd
+
 -- Notes a call to give money back; what was given up before is taken up again.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.call_back(p_dedup text, p_topic text, p_payload jsonb, p_due timestamptz) RETURNS void LANGUAGE sql AS $$
@@ -195,7 +249,9 @@ DECLARE
     c_outcomes constant text[] := ARRAY['applied', 'ignored', 'conflict', 'conflict', 'conflict', 'applied', 'ignored', 'orphan', 'conflict'];
     c_details constant text[] := ARRAY['the order is paid', 'the order was paid by this payment before', 'a seat is not pinned', 'the order does not wait for this attempt',
         'another payment has paid the order', 'the attempt has failed', 'nothing follows', 'no payment has this reference', 'another amount or currency than the order''s'];
-    v_out bytea := '';
+    v_codes smallint[] := array_fill(0::smallint, ARRAY[cardinality(e_id)]);
+    v_orders uuid[] := array_fill('00000000-0000-0000-0000-000000000000'::uuid, ARRAY[cardinality(e_id)]);
+    v_paid int[];
     v_day date;
     v_source text;
     v smallint;
@@ -209,9 +265,12 @@ BEGIN
       ORDER BY id FOR NO KEY UPDATE;
     v_day := ledger.open_day();
     IF v_day IS NULL THEN RAISE EXCEPTION 'no business day is open' USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
+    v_paid := ledger.decide_together(e_provider, e_id, e_ref, e_kind, e_amount, e_currency, v_day, p_now);
     FOR r IN SELECT e.*, p.id AS payment, p.order_id
                FROM unnest(e_provider, e_id, e_ref, e_kind, e_amount, e_currency) WITH ORDINALITY e(provider, event, ref, kind, amount, currency, i)
                LEFT JOIN ledger.payments p ON p.provider = e.provider AND p.provider_ref = e.ref ORDER BY e.i LOOP
+        v_orders[r.i] := coalesce(r.order_id, v_orders[r.i]);
+        CONTINUE WHEN r.i = ANY (v_paid);
         v_source := 'payment_event:' || r.provider || ':' || r.event;
         SELECT array_position(c_details, x.detail) - 1 INTO v FROM ledger.payment_event_results x WHERE x.provider = r.provider AND x.event_id = r.event;
         IF FOUND THEN
@@ -232,9 +291,9 @@ BEGIN
             END IF;
             INSERT INTO ledger.payment_event_results(provider, event_id, outcome, detail) VALUES (r.provider, r.event, c_outcomes[v + 1], c_details[v + 1]);
         END IF;
-        v_out := v_out || set_byte('\x00'::bytea, 0, v) || uuid_send(coalesce(r.order_id, '00000000-0000-0000-0000-000000000000'));
+        v_codes[r.i] := v;
     END LOOP;
-    RETURN v_out;
+    RETURN (SELECT string_agg(set_byte('\x00'::bytea, 0, x.v) || uuid_send(x.id), ''::bytea ORDER BY x.i) FROM unnest(v_codes, v_orders) WITH ORDINALITY x(v, id, i));
 END $$;
 -- +goose StatementEnd
 
@@ -285,46 +344,66 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- What was captured, and the tickets of an order whose seats are all sold: paid → issued, in one transaction with the posting. Returns 0 done,
--- 1 was issued before, 2 a seat is not sold yet, 3 another state.
+-- What was captured, and the tickets of orders whose seats are all sold: paid → issued, in one transaction with the postings. Orders are locked by
+-- id and each is decided by itself. o_*: one entry per order; t_*: their tickets, t_o is the number of the order. Returns for each order 0 done,
+-- 1 was issued before, 2 a seat is not sold yet, 3 another state. Written for whole arrays: each statement runs once, not once for each order.
 -- +goose StatementBegin
-CREATE FUNCTION ledger.issue(p_order uuid, p_payment uuid, p_tickets uuid[], p_seats bigint[], p_codes text[], p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger.issue(o_order uuid[], o_payment uuid[], t_o int[], t_ticket uuid[], t_seat bigint[], t_code text[], p_now timestamptz)
+RETURNS smallint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    o record;
-    y record;
     v_day date;
-    v_fact text;
+    v_out smallint[];
+    v_orders uuid[];
+    v_payments uuid[];
     v_count bigint;
+    v_want bigint;
 BEGIN
-    SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RETURN 3; END IF;
-    IF o.state = 4 THEN RETURN 1; END IF;
-    IF o.state <> 3 THEN RETURN 3; END IF;
+    PERFORM 1 FROM ledger.orders x WHERE x.id = ANY (o_order) ORDER BY x.id FOR NO KEY UPDATE;
     v_day := ledger.open_day();
-    IF EXISTS (SELECT 1 FROM ledger.order_lines l LEFT JOIN LATERAL (SELECT x.seat FROM ledger.sales x WHERE x.event = o.event AND x.seat = l.seat AND x.ended_seq IS NULL
-                  AND x.order_id = p_order OFFSET 0) s ON true WHERE l.order_id = p_order AND s.seat IS NULL) THEN
-        RETURN 2;
-    END IF;
-    SELECT x.* INTO y FROM ledger.payments x WHERE x.id = p_payment AND x.placed FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RETURN 3; END IF;
-    UPDATE ledger.payments SET state = 'captured', captured = amount, updated_at = p_now WHERE id = p_payment;
-    v_fact := 'capture:' || y.provider_ref;
-    INSERT INTO ledger.payment_events(provider, event_id, provider_ref, kind, amount, currency, provider_at, payload_sha256)
-        VALUES (y.provider, v_fact, y.provider_ref, 'captured', y.amount, y.currency, p_now, sha256(''));
-    INSERT INTO ledger.payment_event_results(provider, event_id, outcome, detail) VALUES (y.provider, v_fact, 'applied', 'the order is issued');
-    PERFORM ledger.post('payment_event:' || y.provider || ':' || v_fact, 1::smallint, '1100:' || y.provider, '1200', o.currency, y.amount, p_order, v_day, p_now);
+    -- Read by a statement of its own, after the orders are locked. OFFSET 0 keeps a look-up by key for each.
+    SELECT array_agg(CASE WHEN x.state = 4 OR array_position(o_order, u.id) < u.i THEN 1
+                          WHEN x.state IS DISTINCT FROM 3 OR NOT coalesce(y.placed, false) THEN 3
+                          WHEN EXISTS (SELECT 1 FROM ledger.order_lines l
+                                         LEFT JOIN LATERAL (SELECT 1 AS sold FROM ledger.sales z WHERE z.event = x.event AND z.seat = l.seat AND z.ended_seq IS NULL AND z.order_id = u.id OFFSET 0) s ON true
+                                        WHERE l.order_id = u.id AND s.sold IS NULL) THEN 2
+                          ELSE 0 END ORDER BY u.i) INTO v_out
+      FROM unnest(o_order, o_payment) WITH ORDINALITY u(id, payment, i)
+      LEFT JOIN LATERAL (SELECT o.state, o.event FROM ledger.orders o WHERE o.id = u.id OFFSET 0) x ON true
+      LEFT JOIN LATERAL (SELECT p.placed FROM ledger.payments p WHERE p.id = u.payment AND p.order_id = u.id OFFSET 0) y ON true;
+    SELECT array_agg(u.id), array_agg(u.payment) INTO v_orders, v_payments
+      FROM unnest(o_order, o_payment) WITH ORDINALITY u(id, payment, i) WHERE v_out[u.i] = 0;
+    IF v_orders IS NULL THEN RETURN v_out; END IF;
+
+    UPDATE ledger.payments SET state = 'captured', captured = amount, updated_at = p_now WHERE id = ANY (v_payments);
+    WITH fact AS (
+        INSERT INTO ledger.payment_events(provider, event_id, provider_ref, kind, amount, currency, provider_at, payload_sha256)
+            SELECT y.provider, 'capture:' || y.provider_ref, y.provider_ref, 'captured', y.amount, y.currency, p_now, sha256('') FROM ledger.payments y WHERE y.id = ANY (v_payments)
+            RETURNING provider, event_id)
+    INSERT INTO ledger.payment_event_results(provider, event_id, outcome, detail) SELECT f.provider, f.event_id, 'applied', 'the order is issued' FROM fact f;
+    INSERT INTO ledger.accounts(account, currency, name)
+        SELECT DISTINCT '1100:' || y.provider, y.currency, '1100' FROM ledger.payments y WHERE y.id = ANY (v_payments) ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    INSERT INTO ledger.transfers(source, leg, debit, credit, currency, amount, order_id, day, effective_at)
+        SELECT 'payment_event:' || y.provider || ':capture:' || y.provider_ref, 1, '1100:' || y.provider, '1200', y.currency, y.amount, y.order_id, v_day, p_now
+          FROM ledger.payments y WHERE y.id = ANY (v_payments) AND y.amount > 0
+        ON CONFLICT (source, leg) DO NOTHING;
     INSERT INTO ledger.tickets(id, order_id, event, seat, sold_ver, type, code, issued_at)
-        SELECT t.id, p_order, o.event, t.seat, s.sold_ver, l.type, t.code, p_now
-          FROM unnest(p_tickets, p_seats, p_codes) t(id, seat, code),
-               LATERAL (SELECT x.sold_ver FROM ledger.sales x WHERE x.event = o.event AND x.seat = t.seat AND x.ended_seq IS NULL AND x.order_id = p_order OFFSET 0) s,
-               LATERAL (SELECT x.type FROM ledger.order_lines x WHERE x.order_id = p_order AND x.seat = t.seat OFFSET 0) l;
+        SELECT t.ticket, u.id, x.event, t.seat, s.sold_ver, l.type, t.code, p_now
+          FROM unnest(t_o, t_ticket, t_seat, t_code) t(o, ticket, seat, code),
+               LATERAL (SELECT o_order[t.o] AS id) u,
+               LATERAL (SELECT o.event FROM ledger.orders o WHERE o.id = u.id OFFSET 0) x,
+               LATERAL (SELECT z.sold_ver FROM ledger.sales z WHERE z.event = x.event AND z.seat = t.seat AND z.ended_seq IS NULL AND z.order_id = u.id OFFSET 0) s,
+               LATERAL (SELECT z.type FROM ledger.order_lines z WHERE z.order_id = u.id AND z.seat = t.seat OFFSET 0) l
+         WHERE v_out[t.o] = 0;
     GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count <> (SELECT count(*) FROM ledger.order_lines WHERE order_id = p_order) THEN
-        RAISE EXCEPTION 'order % got % tickets, it has another number of seats', p_order, v_count USING ERRCODE = 'integrity_constraint_violation';
+    SELECT count(*) INTO v_want FROM ledger.order_lines l WHERE l.order_id = ANY (v_orders);
+    IF v_count <> v_want THEN
+        RAISE EXCEPTION 'the orders got % tickets, they have % seats', v_count, v_want USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    PERFORM ledger.order_move(p_order, 3::smallint, 4::smallint, 'issue', o.attempt, '', NULL, p_now);
-    RETURN 0;
+    INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, reason, at)
+        SELECT o.id, o.ver + 1, o.ver, 3, 4, 'issue', o.attempt, '', p_now FROM ledger.orders o WHERE o.id = ANY (v_orders);
+    UPDATE ledger.orders SET ver = ver + 1, state = 4, paying_until = NULL, updated_at = p_now WHERE id = ANY (v_orders);
+    RETURN v_out;
 END $$;
 -- +goose StatementEnd
 
@@ -336,4 +415,4 @@ CREATE INDEX orders_stuck ON ledger.orders (paying_until) WHERE state = 10;
 -- +goose Down
 DROP INDEX ledger.holds_pinned, ledger.orders_stuck;
 DROP FUNCTION ledger.issue, ledger.capture_fail, ledger.orphan_refunded, ledger.refund_sent, ledger.payment_take, ledger.payment_apply, ledger.give_back,
-    ledger.order_expire, ledger.call_back, ledger.decide, ledger.open_day, ledger.post, ledger.payment_begin, ledger.order_move;
+    ledger.order_expire, ledger.call_back, ledger.decide_together, ledger.decide, ledger.open_day, ledger.post, ledger.payment_begin, ledger.order_move;

@@ -159,7 +159,7 @@ func TestTicketKeys(t *testing.T) {
 }
 
 func FuzzSandboxWebhook(f *testing.F) {
-	bank, err := order.NewSandbox(nil, []byte("a secret of the sandbox"), "")
+	bank, err := order.NewSandbox(nil, []byte(sandboxSecret), "")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -330,7 +330,7 @@ func TestSeveralFollowers(t *testing.T) {
 		orders = append(orders, o.ID)
 	}
 	services := []*order.Service{w.newService(), w.newService(), w.newService()}
-	w.parallel(len(services), len(services), func(i int) {
+	parallel(len(services), len(services), func(i int) {
 		for _, id := range orders {
 			if err := services[i].Follow(t.Context(), id); err != nil {
 				t.Error(err)

@@ -233,7 +233,7 @@ func (s *Service) unsell(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if left, err := s.soldSeats(ctx, &o); err != nil || left > 0 {
+	if left, err := s.soldSeats(ctx, o.Hold); err != nil || left > 0 {
 		return errors.Join(err, fmt.Errorf("%d seats of order %s are still sold (code %d)", left, id, answer.Code))
 	}
 	return nil

@@ -28,6 +28,7 @@ type Sandbox struct {
 	secrets    [][]byte // the first signs, all are accepted
 	webhookURL string
 	client     *http.Client
+	captured   batcher[string, bool] // says whether the payment of a reference is captured
 }
 
 // NewSandbox makes the provider. The secret signs its messages; previous ones are accepted as well, while nodes change over. webhookURL is
@@ -39,7 +40,9 @@ func NewSandbox(l *ledger.DB, secret []byte, webhookURL string, previous ...[]by
 			return nil, errors.New("the sandbox provider needs webhook secrets of at least 16 bytes")
 		}
 	}
-	return &Sandbox{ledger: l, secrets: secrets, webhookURL: webhookURL, client: &http.Client{Timeout: 5 * time.Second}}, nil
+	s := &Sandbox{ledger: l, secrets: secrets, webhookURL: webhookURL, client: &http.Client{Timeout: 5 * time.Second}}
+	s.captured.run, s.captured.max = s.captureAll, readMax
+	return s, nil
 }
 
 // Name is SandboxName.
@@ -56,7 +59,32 @@ func (s *Sandbox) Create(ctx context.Context, in Intent) (Created, error) {
 
 // Capture takes an authorised payment.
 func (s *Sandbox) Capture(ctx context.Context, ref string, _ int64) error {
-	return s.move(ctx, ref, PaymentCaptured, PaymentAuthorized, PaymentCaptured)
+	captured, err := s.captured.do(ctx, ref)
+	if err == nil && !captured {
+		err = notInState(ref, PaymentCaptured)
+	}
+	return err
+}
+
+// captureAll is what a bank does inside: many bookings in one commit.
+func (s *Sandbox) captureAll(ctx context.Context, refs []string) ([]bool, error) {
+	moved, err := s.ledger.SandboxMoveMany(ctx, refs, PaymentCaptured, PaymentAuthorized, PaymentCaptured)
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[string]bool, len(moved))
+	for _, ref := range moved {
+		set[ref] = true
+	}
+	out := make([]bool, len(refs))
+	for i, ref := range refs {
+		out[i] = set[ref]
+	}
+	return out, nil
+}
+
+func notInState(ref, to string) error {
+	return fmt.Errorf("%w: the sandbox payment %s is not in a state to become %s", ErrDeclined, ref, to)
 }
 
 // Void gives an authorisation back. While the bank is at it, as a slow or late one is, that cannot be: the shop asks again.
@@ -103,7 +131,7 @@ func (s *Sandbox) move(ctx context.Context, ref, to string, from ...string) erro
 		return err
 	}
 	if !moved {
-		return fmt.Errorf("%w: the sandbox payment %s is not in a state to become %s", ErrDeclined, ref, to)
+		return notInState(ref, to)
 	}
 	return nil
 }

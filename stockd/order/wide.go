@@ -11,12 +11,18 @@ import (
 // An order's seats may be in several segments, and so with several owners. The hold's row in the ledger, and the order's, decide; each segment is
 // asked for itself, and whatever a crash leaves out is done later.
 
-// doAll runs a command of a kind in each segment of the order's seats, one after the other. With until it ends at the first that refuses. It tells the
-// first refusal, or the first error, else the last answer.
-func (s *Service) doAll(ctx context.Context, kind stock.Kind, o *ledger.Order, attempt int32, until bool) (result stock.Answer, failed error) {
+// doAll runs a command of a kind in each segment of the order's seats.
+func (s *Service) doAll(ctx context.Context, kind stock.Kind, o *ledger.Order, attempt int32, until bool) (stock.Answer, error) {
+	return s.doEach(ctx, stock.Command{Kind: kind, Event: stock.EventID(o.Event), Hold: o.Hold, Order: o.ID, Attempt: attempt}, o.Segments(), until)
+}
+
+// doEach runs a command in each segment, one after the other. With until it ends at the first that refuses. It tells the first refusal, or the first
+// error, else the last answer.
+func (s *Service) doEach(ctx context.Context, cmd stock.Command, segments []int32, until bool) (result stock.Answer, failed error) {
 	refused := false
-	for _, no := range o.Segments() {
-		answer, err := s.do(ctx, stock.Command{Kind: kind, Event: stock.EventID(o.Event), Segment: stock.SegmentNo(no), Hold: o.Hold, Order: o.ID, Attempt: attempt})
+	for _, no := range segments {
+		cmd.Segment = stock.SegmentNo(no)
+		answer, err := s.do(ctx, cmd)
 		if err != nil {
 			failed = errors.Join(failed, err)
 		}

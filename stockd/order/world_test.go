@@ -31,6 +31,8 @@ const (
 	testRows  = 40
 )
 
+const sandboxSecret = "a secret of the sandbox"
+
 // world is a node, an event on sale, an order service and the sandbox bank: all real, on a Postgres of its own.
 type world struct {
 	t       testing.TB
@@ -48,6 +50,8 @@ type world struct {
 	limp  time.Duration // how much further it is each time that it is read
 	drop  bool          // webhooks get lost
 	log   []string      // what the shop answered to webhooks
+
+	onIssued func(uuid.UUID) // set before the first order is paid
 }
 
 func newWorld(t testing.TB) *world {
@@ -76,7 +80,7 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.ledger.Close() })
-	if w.bank, err = order.NewSandbox(w.ledger, []byte("a secret of the sandbox"), w.shop.URL); err != nil {
+	if w.bank, err = order.NewSandbox(w.ledger, []byte(sandboxSecret), w.shop.URL); err != nil {
 		t.Fatal(err)
 	}
 	w.service = w.newService()
@@ -88,12 +92,18 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 // newService is a service as it is after a start, without its workers.
 func (w *world) newService() *order.Service {
 	w.t.Helper()
-	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour}, w.ledger, w.node,
+	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour, Issued: w.isIssued}, w.ledger, w.node,
 		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return s
+}
+
+func (w *world) isIssued(id uuid.UUID) {
+	if w.onIssued != nil {
+		w.onIssued(id)
+	}
 }
 
 func (w *world) now() time.Time {

@@ -1,0 +1,95 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"ticketrush/ledger"
+)
+
+// batcher does in one call what is asked for at the same time: whatever has come while the last call was under way goes into the next. There is no
+// timer: alone, a question is asked at once. It has at most one goroutine, which ends when nothing is asked for.
+type batcher[A, R any] struct {
+	// run does a batch and answers each in its place. An error is about the batch.
+	run func(ctx context.Context, batch []A) ([]R, error)
+	// max bounds a batch.
+	max int
+
+	mu      sync.Mutex // guards what follows
+	waiting []question[A, R]
+	busy    bool
+}
+
+type question[A, R any] struct {
+	about  A
+	answer chan<- answered[R] // has room for one
+}
+
+type answered[R any] struct {
+	result R
+	err    error
+}
+
+// batchTimeout bounds one call. It does not end with those who asked: others may wait for the same batch.
+const batchTimeout = 10 * time.Second
+
+// do asks and waits for the answer. A context that ends ends the waiting, not the work.
+func (b *batcher[A, R]) do(ctx context.Context, about A) (result R, err error) {
+	answer := make(chan answered[R], 1)
+	b.mu.Lock()
+	b.waiting = append(b.waiting, question[A, R]{about: about, answer: answer})
+	begin := !b.busy
+	b.busy = true
+	b.mu.Unlock()
+	if begin {
+		go b.work()
+	}
+	select {
+	case a := <-answer:
+		return a.result, a.err
+	case <-ctx.Done():
+		return result, ctx.Err()
+	}
+}
+
+func (b *batcher[A, R]) work() {
+	for {
+		b.mu.Lock()
+		n := min(len(b.waiting), b.max)
+		batch := b.waiting[:n:n]
+		b.waiting = b.waiting[n:]
+		b.busy = n > 0
+		b.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		b.answer(batch)
+	}
+}
+
+// answer does a batch. When that fails each is tried by itself, so that one that the ledger refuses does not take others with it; not when the
+// ledger is away: then all would wait for each.
+func (b *batcher[A, R]) answer(batch []question[A, R]) {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	about := make([]A, len(batch))
+	for i, q := range batch {
+		about[i] = q.about
+	}
+	results, err := b.run(ctx, about)
+	if err != nil && len(batch) > 1 && !errors.Is(err, ledger.ErrUnavailable) && ctx.Err() == nil {
+		for i := range batch {
+			b.answer(batch[i : i+1])
+		}
+		return
+	}
+	for i, q := range batch {
+		a := answered[R]{err: err}
+		if err == nil {
+			a.result = results[i]
+		}
+		q.answer <- a
+	}
+}
