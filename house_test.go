@@ -47,6 +47,8 @@ var allowed = map[string][]string{
 	"stockd/order":          {"ledger", "stockd/stock", "stockd/paypage"},
 	"stockd/paypage":        {},
 	"stockd/paper":          {},
+	"stockd/stripe":         {"stockd/order"},
+	"stockd/stripe/fake":    {},
 	"stockd/site":           {},
 	"stockd/shed":           {},
 	"stockd/conns":          {},

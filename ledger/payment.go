@@ -71,6 +71,16 @@ func (l *DB) PaymentByRef(ctx context.Context, provider, ref string) (Payment, e
 	return Payment(r), explain(err)
 }
 
+// PaymentNamed finds a payment by any name that its provider has for it, or by our id, and gives the name under which it is kept. What it is told by the way,
+// which name belongs to which payment, it keeps. ErrNotFound when the payment is not ours.
+func (l *DB) PaymentNamed(ctx context.Context, provider, name, also string, payment uuid.UUID) (string, error) {
+	ref, err := l.q.PaymentNamed(ctx, l.short, db.PaymentNamedParams{Provider: provider, Name: name, Also: also, Payment: payment})
+	if err == nil && ref == "" {
+		err = ErrNotFound
+	}
+	return ref, explain(err)
+}
+
 // PaymentState sets the state of a payment that is not final yet.
 func (l *DB) PaymentState(ctx context.Context, id uuid.UUID, state string, now time.Time) error {
 	return explain(l.q.PaymentState(ctx, l.short, db.PaymentStateParams{ID: id, State: state, Now: now}))

@@ -17,6 +17,9 @@ UPDATE ledger.outbox SET done_at = sqlc.arg(now)::timestamptz, last_error = NULL
 UPDATE ledger.outbox SET last_error = sqlc.arg(error)::text, due_at = sqlc.arg(again)::timestamptz,
        dead_at = CASE WHEN attempts >= sqlc.arg(max_attempts)::int THEN sqlc.arg(now)::timestamptz END WHERE id = sqlc.arg(id);
 
+-- name: PaymentNamed :one
+SELECT coalesce(ledger.payment_named(sqlc.arg(provider)::text, sqlc.arg(name)::text, sqlc.arg(also)::text, sqlc.arg(payment)::uuid), '')::text;
+
 -- name: SandboxInsert :exec
 INSERT INTO ledger.sandbox_payments(ref, payment, order_id, amount, currency, return_url, webhook_url, pay_by, state)
 VALUES (sqlc.arg(ref), sqlc.arg(payment), sqlc.arg(order_id), sqlc.arg(amount), sqlc.arg(currency), sqlc.arg(return_url), sqlc.arg(webhook_url), sqlc.arg(pay_by), sqlc.arg(state)) ON CONFLICT DO NOTHING;

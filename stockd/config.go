@@ -58,6 +58,16 @@ type config struct {
 	Sandbox bool `toml:"sandbox"`
 	// SandboxURL is the base URL at which the sandbox sends its webhooks to this API. Default: http:// and APIAddr.
 	SandboxURL string `toml:"sandbox_url"`
+	// Stripe turns the payment provider Stripe on (docs/payments.md). It needs the three settings after it. Default: off.
+	Stripe bool `toml:"stripe"`
+	// StripeKeyFile has the secret key of the Stripe account, sk_… or a restricted one, rk_…; or STOCKD_STRIPE_KEY.
+	StripeKeyFile string `toml:"stripe_key_file"`
+	// StripeWebhookSecretsFile has the secrets of the webhook endpoint, whsec_…, one in a line: two while one is being rolled; or STOCKD_STRIPE_WEBHOOK_SECRETS.
+	StripeWebhookSecretsFile string `toml:"stripe_webhook_secrets_file"`
+	// StripeShopURL is the shop's own address, where buyers come back to from Stripe's page: https://shop.example.org.
+	StripeShopURL string `toml:"stripe_shop_url"`
+	// StripeURL is Stripe's API. Default: https://api.stripe.com.
+	StripeURL string `toml:"stripe_url"`
 	// PaymentDeadline is how long a payment may take before its provider is asked how it ended. Default: 15m.
 	PaymentDeadline duration `toml:"payment_deadline"`
 
@@ -144,6 +154,7 @@ func (c config) withDefaults(hostname string) config {
 	text(&c.Cluster, "ticketrush")
 	text(&c.AccountAudience, "ticketrush")
 	text(&c.SandboxURL, "http://"+c.APIAddr)
+	text(&c.StripeURL, "https://api.stripe.com")
 	text(&c.LogLevel, "info")
 	text(&c.LogFormat, "text")
 	c.SandboxURL = strings.TrimSuffix(c.SandboxURL, "/")

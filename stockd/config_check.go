@@ -43,9 +43,7 @@ func (c config) validate(environ []string) error {
 	}
 	c.checkSecrets(environ, bad)
 	c.checkLimits(bad)
-	if u, err := url.Parse(c.SandboxURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		bad("sandbox_url", "%q is not a URL such as http://127.0.0.1:7101", c.SandboxURL)
-	}
+	c.checkProviders(environ, bad)
 	for _, text := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(text); err != nil {
 			bad("trusted_proxies", "%q is not a network such as 10.0.0.0/8", text)
@@ -80,6 +78,32 @@ func (c config) checkSecrets(environ []string, bad func(setting, format string, 
 	}
 	if c.GossipKeyFile == "" && !inEnv(environ, "STOCKD_GOSSIP_KEY") && !isLoopback(c.GossipAddr) {
 		bad("gossip_key_file", "gossip_addr %s can be reached from other machines and needs a key; make one with `stockd keys gossip --out FILE`", c.GossipAddr)
+	}
+}
+
+// checkProviders wants what the payment providers that are on need.
+func (c config) checkProviders(environ []string, bad func(setting, format string, args ...any)) {
+	isURL := func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	}
+	if !isURL(c.SandboxURL) {
+		bad("sandbox_url", "%q is not a URL such as http://127.0.0.1:7101", c.SandboxURL)
+	}
+	if !isURL(c.StripeURL) {
+		bad("stripe_url", "%q is not a URL such as https://api.stripe.com", c.StripeURL)
+	}
+	if !c.Stripe {
+		return
+	}
+	if c.StripeKeyFile == "" && !inEnv(environ, "STOCKD_STRIPE_KEY") {
+		bad("stripe_key_file", "stripe is on and needs the secret key of its account; write it to a file that this setting names")
+	}
+	if c.StripeWebhookSecretsFile == "" && !inEnv(environ, "STOCKD_STRIPE_WEBHOOK_SECRETS") {
+		bad("stripe_webhook_secrets_file", "stripe is on and needs the secret of its webhook endpoint, whsec_…; write it to a file that this setting names")
+	}
+	if !isURL(c.StripeShopURL) {
+		bad("stripe_shop_url", "%q is not where buyers come back to from Stripe, such as https://shop.example.org", c.StripeShopURL)
 	}
 }
 
@@ -149,7 +173,7 @@ func secret(setting, path, variable string, environ []string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, missing(fmt.Errorf("%s: %w; make the file with `stockd keys`, or correct %s (%s)", setting, err, setting, envName(setting)))
+		return nil, missing(fmt.Errorf("%s: %w; make the file (`stockd keys` makes those of our own), or correct %s (%s)", setting, err, setting, envName(setting)))
 	}
 	if len(strings.TrimSpace(string(text))) == 0 {
 		return nil, misuse(fmt.Errorf("%s: %s is empty", setting, path))

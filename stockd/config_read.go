@@ -20,7 +20,7 @@ const envPrefix = "STOCKD_"
 
 // otherEnv are the variables with the prefix that are not settings: secrets, and what other commands read.
 var otherEnv = []string{
-	"STOCKD_ROOM_KEYS", "STOCKD_SECRETS", "STOCKD_INTERNAL_KEY", "STOCKD_GOSSIP_KEY", "STOCKD_ACCOUNT_KEYS",
+	"STOCKD_ROOM_KEYS", "STOCKD_SECRETS", "STOCKD_INTERNAL_KEY", "STOCKD_GOSSIP_KEY", "STOCKD_ACCOUNT_KEYS", "STOCKD_STRIPE_KEY", "STOCKD_STRIPE_WEBHOOK_SECRETS",
 	"STOCKD_CONFIG", "STOCKD_API_KEY", "STOCKD_URL", "STOCKD_NODES",
 }
 

@@ -20,6 +20,7 @@ import (
 	"ticketrush/pass"
 	"ticketrush/stockd/account"
 	"ticketrush/stockd/node"
+	"ticketrush/stockd/stripe"
 )
 
 type serveCommand struct {
@@ -29,7 +30,7 @@ type serveCommand struct {
 
 // Help lists the settings, below the flags.
 func (*serveCommand) Help() string {
-	return "Settings: " + strings.Join(settingNames(), ", ") + ".\n\nSecrets stand in the files that the settings name, or in STOCKD_ROOM_KEYS, STOCKD_SECRETS, STOCKD_ACCOUNT_KEYS, STOCKD_INTERNAL_KEY and STOCKD_GOSSIP_KEY."
+	return "Settings: " + strings.Join(settingNames(), ", ") + ".\n\nSecrets stand in the files that the settings name, or in STOCKD_ROOM_KEYS, STOCKD_SECRETS, STOCKD_ACCOUNT_KEYS, STOCKD_STRIPE_KEY, STOCKD_STRIPE_WEBHOOK_SECRETS, STOCKD_INTERNAL_KEY and STOCKD_GOSSIP_KEY."
 }
 
 // secrets are what a node must keep to itself.
@@ -40,6 +41,7 @@ type secrets struct {
 	accounts *account.Verifier // nil: none
 	internal string
 	gossip   []byte
+	stripe   *stripe.Provider // nil: off
 }
 
 // Run is a node's life: check, listen, start, serve until it is told to stop, hand over.
@@ -102,6 +104,9 @@ func (c config) secrets(environ []string) (s secrets, err error) {
 		if s.accounts, err = account.NewVerifier(accounts, c.AccountIssuer, c.AccountAudience); err != nil {
 			return s, misuse(fmt.Errorf("account_keys_file %s: %w", c.AccountKeysFile, err))
 		}
+	}
+	if s.stripe, err = c.stripe(environ); err != nil {
+		return s, err
 	}
 	internal, err := secret("internal_key_file", c.InternalKeyFile, "STOCKD_INTERNAL_KEY", environ)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
+	"ticketrush/stockd/stripe"
 )
 
 // keyID numbers the keys that are derived from the secrets file. There is one generation of them.
@@ -53,6 +54,9 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 			return nil, err
 		}
 		providers[sandbox.Name()], o.sandbox = sandbox, sandbox.Handler()
+	}
+	if s.stripe != nil {
+		providers[stripe.Name] = s.stripe
 	}
 	o.service, err = order.New(order.Config{
 		TicketKey: ticketKey(s.tokens), TicketKeyID: keyID,

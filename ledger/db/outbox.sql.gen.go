@@ -117,6 +117,29 @@ func (q *Queries) OutboxTake(ctx context.Context, db DBTX, arg OutboxTakeParams)
 	return items, nil
 }
 
+const PaymentNamed = `-- name: PaymentNamed :one
+SELECT coalesce(ledger.payment_named($1::text, $2::text, $3::text, $4::uuid), '')::text
+`
+
+type PaymentNamedParams struct {
+	Provider string
+	Name     string
+	Also     string
+	Payment  uuid.UUID
+}
+
+func (q *Queries) PaymentNamed(ctx context.Context, db DBTX, arg PaymentNamedParams) (string, error) {
+	row := db.QueryRowContext(ctx, PaymentNamed,
+		arg.Provider,
+		arg.Name,
+		arg.Also,
+		arg.Payment,
+	)
+	var column_1 string
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const SandboxDecide = `-- name: SandboxDecide :one
 WITH moved AS (
     UPDATE ledger.sandbox_payments p SET state = $1, updated_at = clock_timestamp() WHERE p.ref = $2 AND p.state = $3 RETURNING p.ref),

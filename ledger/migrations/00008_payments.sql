@@ -1,5 +1,35 @@
 -- +goose Up
--- What belongs to payment providers beside the orders: the sandbox's refunds.
+-- What belongs to payment providers beside the orders: other names of payments, the sandbox's refunds.
+
+-- Names that a provider has for a payment beside the one under which it is kept: Stripe tells of a PaymentIntent where we know a Checkout Session.
+CREATE TABLE ledger.payment_names (
+    provider text NOT NULL,
+    name     text NOT NULL,
+    payment  uuid NOT NULL REFERENCES ledger.payments,
+    PRIMARY KEY (provider, name)
+);
+
+-- The name under which a payment is kept, by any of its names or by its id; NULL: it is not ours. The names are kept.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.payment_named(p_provider text, p_name text, p_also text, p_payment uuid) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_payment uuid;
+    v_ref text;
+BEGIN
+    SELECT id, provider_ref INTO v_payment, v_ref FROM ledger.payments WHERE provider = p_provider AND provider_ref = p_name;
+    IF NOT FOUND THEN
+        SELECT id, provider_ref INTO v_payment, v_ref FROM ledger.payments WHERE id = p_payment AND provider = p_provider;
+    END IF;
+    IF NOT FOUND THEN
+        SELECT y.id, y.provider_ref INTO v_payment, v_ref FROM ledger.payment_names n JOIN ledger.payments y ON y.id = n.payment
+         WHERE n.provider = p_provider AND n.name IN (p_name, p_also) LIMIT 1;
+    END IF;
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    INSERT INTO ledger.payment_names(provider, name, payment) SELECT p_provider, n, v_payment FROM unnest(ARRAY[p_name, p_also]) n
+     WHERE n NOT IN ('', v_ref) ON CONFLICT DO NOTHING;
+    RETURN v_ref;
+END $$;
+-- +goose StatementEnd
 
 -- A refund at the sandbox: sent, or failed, as its page was told, with the message about it. One that failed may be asked for again. Returns 0 taken,
 -- 1 sent before, 2 refused, 3 the payment has not so much captured money left, 4 no such payment.
@@ -30,4 +60,5 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP FUNCTION ledger.sandbox_refund;
+DROP FUNCTION ledger.sandbox_refund, ledger.payment_named;
+DROP TABLE ledger.payment_names;

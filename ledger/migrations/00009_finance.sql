@@ -113,11 +113,12 @@ WITH led AS (
            coalesce(-sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded, coalesce(-sum(amount) FILTER (WHERE kind = 'dispute'), 0)::bigint AS disputed,
            max(effective_at) AS at, bool_or(orphan AND kind = 'charge') AS orphan, (array_agg(order_id) FILTER (WHERE order_id IS NOT NULL))[1] AS order_id
       FROM ledger.v_clearing WHERE provider_ref IS NOT NULL AND kind IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
-stl AS (
-    SELECT provider, provider_ref, currency, sum(gross) FILTER (WHERE category = 'charge')::bigint AS captured,
+stl AS ( -- a provider may settle a payment under another of its names than the one under which it is kept
+    SELECT s.provider, coalesce(y.provider_ref, s.provider_ref) AS provider_ref, s.currency, sum(gross) FILTER (WHERE category = 'charge')::bigint AS captured,
            coalesce(-sum(gross) FILTER (WHERE category = 'refund'), 0)::bigint AS refunded, coalesce(-sum(gross) FILTER (WHERE category = 'dispute'), 0)::bigint AS disputed,
            count(*) FILTER (WHERE category = 'charge' AND gross > 0) AS charges, max(occurred_at) AS at
-      FROM ledger.settlement_lines WHERE category IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
+      FROM ledger.settlement_lines s LEFT JOIN ledger.payment_names n ON n.provider = s.provider AND n.name = s.provider_ref LEFT JOIN ledger.payments y ON y.id = n.payment
+     WHERE category IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
 both_sides AS (
     SELECT coalesce(l.provider, s.provider) AS provider, coalesce(l.provider_ref, s.provider_ref) AS provider_ref, coalesce(l.currency, s.currency) AS currency, l.order_id,
            l.captured, s.captured AS settled, coalesce(l.refunded, 0) AS refunded, coalesce(s.refunded, 0) AS settled_refunded, coalesce(l.disputed, 0) AS disputed,

@@ -61,12 +61,16 @@ type Status struct {
 	State    string // PaymentCreated …
 	Amount   int64  // minor units of Currency
 	Currency string
+	Also     string // another name by which the provider tells of this payment; empty: none
 }
 
 // Message is one fact that a provider tells.
 type Message struct {
-	ID       string // unique at the provider
-	Ref      string
+	ID       string    // unique at the provider
+	Ref      string    // a name of the payment at the provider: Created.Ref, or another
+	Also     string    // one more name, which later messages may use; empty: none
+	Payment  uuid.UUID // our id of the payment, where the provider keeps it; else uuid.Nil
+	Shared   bool      // what names no payment of ours is somebody else's at the same account, and is left alone
 	Kind     string    // PaymentAuthorized … or RefundSent …
 	Refund   uuid.UUID // of RefundSent and RefundFailed: the refund that it is about; uuid.Nil when it was not made by us
 	Amount   int64     // minor units of Currency

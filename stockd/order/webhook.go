@@ -2,7 +2,10 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/google/uuid"
 
 	"ticketrush/ledger"
 )
@@ -19,6 +22,13 @@ func (s *Service) Webhook(ctx context.Context, provider string, body []byte, hea
 		return err
 	}
 	for _, m := range messages {
+		known, err := s.named(ctx, provider, &m)
+		if err != nil {
+			return err
+		}
+		if !known && m.Shared {
+			continue // somebody else's, at the same account
+		}
 		if _, err := s.take(ctx, ledger.PaymentFact{Provider: provider, ID: m.ID, Ref: m.Ref, Kind: m.Kind, Amount: m.Amount, Currency: m.Currency, At: m.At, Body: body}); err != nil {
 			return err
 		}
@@ -26,8 +36,28 @@ func (s *Service) Webhook(ctx context.Context, provider string, body []byte, hea
 	return nil
 }
 
+// named turns the name by which a message tells of a payment into ours, and keeps the others, where a provider has several. It says whether the payment
+// is ours; of a provider that has one name for each it does not ask.
+func (s *Service) named(ctx context.Context, provider string, m *Message) (known bool, err error) {
+	if m.Payment == uuid.Nil && m.Also == "" && !m.Shared {
+		return false, nil
+	}
+	ref, err := s.ledger.PaymentNamed(ctx, provider, m.Ref, m.Also, m.Payment)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	m.Ref = ref
+	return true, nil
+}
+
 // asked is the fact that a provider answered when it was asked for a payment's state.
 func (s *Service) asked(ctx context.Context, p *ledger.Payment, is Status) (ledger.FactVerdict, error) {
+	if _, err := s.named(ctx, p.Provider, &Message{Ref: p.ProviderRef, Also: is.Also}); err != nil {
+		return ledger.FactVerdict{}, err
+	}
 	return s.take(ctx, ledger.PaymentFact{
 		Provider: p.Provider, ID: fmt.Sprintf("asked:%s:%s", p.ProviderRef, is.State), Ref: p.ProviderRef, Kind: is.State, Amount: is.Amount, Currency: is.Currency,
 		At: s.config.Now(),

@@ -23,6 +23,8 @@ import (
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
+	"ticketrush/stockd/stripe"
+	"ticketrush/stockd/stripe/fake"
 )
 
 // The hall of the tests, one segment.
@@ -42,6 +44,8 @@ type world struct {
 	service *order.Service
 	bank    *order.Sandbox
 	card    *card
+	stripe  *stripe.Provider
+	bankS   *fake.Stripe     // where stripe asks
 	shop    *httptest.Server // where the bank's webhooks go
 	key     ed25519.PrivateKey
 
@@ -73,6 +77,7 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 	t.Helper()
 	w := &world{t: t, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	w.startNode(dsn, segments)
+	w.startStripe()
 	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
 	t.Cleanup(w.shop.Close)
 	var err error
@@ -93,7 +98,7 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 func (w *world) newService() *order.Service {
 	w.t.Helper()
 	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour, Issued: w.isIssued}, w.ledger, w.node,
-		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card}, slog.New(slog.DiscardHandler), nil)
+		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card, stripe.Name: w.stripe}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
