@@ -63,7 +63,7 @@ type check struct {
 }
 
 // checks are all checks, in the order in which they run and are reported.
-var checks = slices.Concat(stockChecks, moneyChecks, settlementChecks, roomChecks)
+var checks = slices.Concat(stockChecks, moneyChecks, settlementChecks, closingChecks, roomChecks)
 
 // reconciler is what a check works with: one snapshot, read only.
 type reconciler struct {

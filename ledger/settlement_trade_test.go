@@ -102,7 +102,9 @@ func (x *trade) late(n int, fee int64) (ref string) {
 	if ok, err := x.db.OrderExpire(x.t.Context(), order, ledger.OrderPaying, 1, "not paid in time", x.now); err != nil || !ok {
 		x.t.Fatalf("expire: %v, %v", ok, err)
 	}
-	x.want(x.flush(x.paid(unpin, hold, order, paying, available, seats...)), applied)
+	free := x.paid(unpin, hold, order, paying, available, seats...)
+	free.Free = true
+	x.want(x.flush(free), applied)
 	amount := int64(n) * 5300
 	x.take("captured", ref, "EUR", amount)
 	x.settled("charge", ref, "EUR", amount, fee)

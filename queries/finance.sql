@@ -44,3 +44,90 @@ SELECT transfer, provider::text AS provider, source, currency, amount::bigint AS
 
 -- name: SettlementLineCount :one
 SELECT count(*)::bigint FROM ledger.settlement_lines;
+
+-- Days, in order, with what is signed of them.
+-- name: BusinessDays :many
+SELECT d.day, d.opened_at, d.closed_at, (c.day IS NOT NULL)::boolean AS signed, coalesce(c.transfers, (SELECT count(*) FROM ledger.transfers t WHERE t.day = d.day))::bigint AS transfers,
+       coalesce(c.tree_size, 0)::bigint AS tree_size, coalesce(c.breaks, 0)::int AS breaks, coalesce(c.accepted, '')::text AS accepted, coalesce(c.checkpoint, '')::text AS checkpoint,
+       coalesce(c.signed_by, '')::text AS signed_by, c.signed_at
+  FROM ledger.business_days d LEFT JOIN ledger.day_closings c ON c.day = d.day ORDER BY d.day;
+
+-- name: CloseOpenDay :one
+SELECT ledger.close_open_day(sqlc.arg(day)::date, sqlc.arg(today)::date, sqlc.arg(now)::timestamptz)::boolean;
+
+-- Keeps two closings apart.
+-- name: ClosingLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('ticketrush/closing', 0));
+
+-- name: LastClosing :one
+SELECT day, tree_size, tree_root, checkpoint FROM ledger.day_closings ORDER BY day DESC LIMIT 1;
+
+-- name: ClosingGet :one
+SELECT day, transfers, tree_size, tree_root, breaks, coalesce(accepted, '')::text AS accepted, checkpoint, signed_by, signed_at FROM ledger.day_closings WHERE day = sqlc.arg(day);
+
+-- name: Closings :many
+SELECT day, transfers, tree_size, tree_root, checkpoint FROM ledger.day_closings ORDER BY day;
+
+-- Hashes of the leaves of a day, in order of id.
+-- name: TransferLeaves :many
+SELECT t.id, sha256('\x00'::bytea || ledger.transfer_leaf(t))::bytea AS hash FROM ledger.transfers t
+ WHERE t.day = sqlc.arg(day) AND t.id > sqlc.arg(after)::bigint ORDER BY t.id LIMIT sqlc.arg(count);
+
+-- name: MerkleInsert :exec
+INSERT INTO ledger.merkle_hashes(idx, hash) SELECT sqlc.arg(first)::bigint + h.i - 1, h.hash FROM unnest(sqlc.arg(hashes)::bytea[]) WITH ORDINALITY h(hash, i);
+
+-- name: MerkleGet :many
+SELECT idx, hash FROM ledger.merkle_hashes WHERE idx = ANY(sqlc.arg(indexes)::bigint[]);
+
+-- The balances of a day: what the accounts had after the last signed day, and what the day moved.
+-- name: BalancesInsert :exec
+INSERT INTO ledger.account_day_balances(day, account, currency, opening, debits, credits, closing)
+SELECT sqlc.arg(day)::date, coalesce(b.account, m.account), coalesce(b.currency, m.currency), coalesce(b.closing, 0), coalesce(m.debits, 0), coalesce(m.credits, 0),
+       coalesce(b.closing, 0) + coalesce(m.debits, 0) - coalesce(m.credits, 0)
+  FROM (SELECT account, currency, closing FROM ledger.account_day_balances WHERE day = (SELECT max(c.day) FROM ledger.day_closings c WHERE c.day < sqlc.arg(day)::date)) b
+  FULL JOIN (SELECT x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits
+               FROM (SELECT t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t WHERE t.day = sqlc.arg(day)::date
+                     UNION ALL SELECT t.credit, t.currency, 0, t.amount FROM ledger.transfers t WHERE t.day = sqlc.arg(day)::date) x GROUP BY 1, 2) m ON m.account = b.account AND m.currency = b.currency;
+
+-- name: Balances :many
+SELECT account, currency, opening, debits, credits, closing FROM ledger.account_day_balances WHERE day = sqlc.arg(day) ORDER BY account, currency;
+
+-- name: ClosingPartsInsert :one
+WITH p AS (INSERT INTO ledger.day_closing_parts(day, part, seq, head) SELECT sqlc.arg(day)::date, x.part, x.applied_seq, x.head_hash FROM ledger.part x WHERE x.applied_seq > 0 RETURNING part, seq, head)
+SELECT sha256(coalesce(string_agg(int4send(p.part) || int8send(p.seq) || p.head, ''::bytea ORDER BY p.part), ''::bytea))::bytea AS digest FROM p;
+
+-- name: ClosingInsert :exec
+INSERT INTO ledger.day_closings(day, transfers, tree_size, tree_root, breaks, accepted, report, checkpoint, signed_by, signed_at)
+VALUES (sqlc.arg(day), sqlc.arg(transfers), sqlc.arg(tree_size), sqlc.arg(tree_root), sqlc.arg(breaks), nullif(sqlc.arg(accepted)::text, ''), sqlc.arg(report), sqlc.arg(checkpoint), sqlc.arg(signed_by), sqlc.arg(signed_at));
+
+-- name: TransferGet :one
+SELECT id, source, leg, debit, credit, currency, amount, order_id, day, effective_at, coalesce(reverses, 0)::bigint AS reverses, recorded_at FROM ledger.transfers WHERE id = sqlc.arg(id);
+
+-- Where a transfer stands among those of its day, from 0.
+-- name: TransferPlace :one
+SELECT count(*)::bigint FROM ledger.transfers WHERE day = sqlc.arg(day) AND id < sqlc.arg(id);
+
+-- What closed days differ in from what was kept of each of their transfers: rows that were changed, added or taken away since.
+-- name: ClosedTransferBreaks :many
+SELECT coalesce(t.id, 0)::bigint AS id, coalesce(t.day, '1970-01-01'::date)::date AS day, coalesce(t.n, m.n)::bigint AS leaf
+  FROM (SELECT x.id, x.day, row_number() OVER (ORDER BY x.day, x.id) - 1 AS n, sha256('\x00'::bytea || ledger.transfer_leaf(x)) AS hash
+          FROM ledger.transfers x WHERE x.day IN (SELECT c.day FROM ledger.day_closings c)) t
+  FULL JOIN (SELECT g.n, h.hash FROM generate_series(0, (SELECT max(c.tree_size) FROM ledger.day_closings c) - 1) g(n)
+               JOIN ledger.merkle_hashes h ON h.idx = 2 * g.n - bit_count(g.n::bit(64))) m ON m.n = t.n
+ WHERE m.hash IS DISTINCT FROM t.hash ORDER BY 3 LIMIT sqlc.arg(count);
+
+-- Balances of closed days that are not the sums of the day's transfers.
+-- name: ClosedBalanceBreaks :many
+SELECT coalesce(b.day, m.day)::date AS day, coalesce(b.account, m.account)::text AS account, coalesce(b.currency, m.currency)::text AS currency,
+       coalesce(b.debits, 0)::bigint AS debits, coalesce(b.credits, 0)::bigint AS credits, coalesce(m.debits, 0)::bigint AS sum_debits, coalesce(m.credits, 0)::bigint AS sum_credits
+  FROM (SELECT y.day, y.account, y.currency, y.debits, y.credits FROM ledger.account_day_balances y) b
+  FULL JOIN (SELECT x.day, x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits
+               FROM (SELECT t.day, t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t
+                     UNION ALL SELECT t.day, t.credit, t.currency, 0, t.amount FROM ledger.transfers t) x
+              WHERE x.day IN (SELECT c.day FROM ledger.day_closings c) GROUP BY 1, 2, 3) m ON m.day = b.day AND m.account = b.account AND m.currency = b.currency
+ WHERE (coalesce(b.debits, 0), coalesce(b.credits, 0)) IS DISTINCT FROM (coalesce(m.debits, 0), coalesce(m.credits, 0)) ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
+
+-- Partitions whose chain is not the one that was signed at the last closing.
+-- name: ClosedPartBreaks :many
+SELECT p.day, p.part, p.seq FROM ledger.day_closing_parts p LEFT JOIN ledger.flush_batches f ON f.part = p.part AND f.seq = p.seq
+ WHERE p.day = (SELECT max(c.day) FROM ledger.day_closings c) AND f.hash IS DISTINCT FROM p.head ORDER BY 2 LIMIT sqlc.arg(count);

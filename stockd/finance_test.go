@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
@@ -45,4 +48,36 @@ func TestSettlementImport(t *testing.T) {
 	says(t, exitMisused, []string{"settlement", "import", "/nowhere.csv"}, "/nowhere.csv")
 	says(t, exitMisused, []string{"settlement", "import", june, "--provider", "paypal"}, "paypal")
 	says(t, exitFailed, []string{"reconcile"}, "payment sandbox pi_1: missing in ledger: the provider settled it, and the ledger knows no such payment")
+}
+
+func TestCloseDayAndProve(t *testing.T) {
+	financeLedger(t)
+	dir := t.TempDir()
+	key, file, proof := filepath.Join(dir, "closer.key"), filepath.Join(dir, "checkpoints.jsonl"), filepath.Join(dir, "proof.json")
+	says(t, exitDone, []string{"keys", "closer", "--out", key}, "closer.key; keep it secret", "closer.key.pub; give it to everybody")
+	says(t, exitMisused, []string{"keys", "closer", "--out", key + "2", "--name", "a b"}, "no spaces")
+	june := write(t, "june.csv", "txn,category,ref,gross,fee,currency,at\nt2,fee,,-1.50,0,EUR,2026-06-02\n")
+	says(t, exitDone, []string{"settlement", "import", june}, "1 of them new")
+	says(t, exitFailed, []string{"prove", "1"}, "transfer 1: its business day is not signed yet: run stockd close-day first")
+	today := time.Now().UTC().Format(time.DateOnly)
+	closing := []string{"close-day", "--key", key, "--publish", file}
+	says(t, exitMisused, closing, "has not ended", "--day "+today)
+	says(t, exitMisused, append(closing, "--day", "soon"), `--day "soon" is no date`)
+	says(t, exitMissing, []string{"close-day", "--key", "/nowhere", "--publish", file}, "stockd keys closer")
+	says(t, exitMisused, []string{"close-day", "--key", key + ".pub", "--publish", file}, "not the .pub")
+	says(t, exitDone, append(closing, "--day", today), "signed "+today+": 1 postings, 1 in the tree", "published 1 checkpoints", "ticketrush-ledger\n1\n", "breaks 0\n", "\u2014 ticketrush-ledger ")
+	says(t, exitDone, append(closing, "--day", today), "has it already")
+	out := says(t, exitDone, []string{"prove", "1"}, `"source": "settlement:sandbox:t2"`, `"amount": "1.50"`)
+	if err := os.WriteFile(proof, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says(t, exitDone, []string{"prove", "--published", file, "--key", key + ".pub"}, "the ledger is what was published: 1 checkpoints")
+	says(t, exitDone, []string{"prove", "--between", today + "," + today}, `"older"`)
+	t.Setenv("STOCKD_POSTGRES", "") // from here on nobody has a database
+	says(t, exitDone, []string{"prove", "--verify", proof, "--key", key + ".pub"}, "posting 1 (settlement:sandbox:t2, 1.50 EUR from 5100 to 1100:sandbox) is leaf 0 of the 1 that ticketrush-ledger signed with "+today)
+	forged := write(t, "forged.json", strings.Replace(out, `"5100"`, `"1000"`, 1))
+	says(t, exitFailed, []string{"prove", "--verify", forged, "--key", key + ".pub"}, "the proof does not hold")
+	says(t, exitMisused, []string{"prove", "--verify", june, "--key", key + ".pub"}, "not a proof as stockd prove prints it")
+	says(t, exitMisused, []string{"prove"}, "prove what?")
+	says(t, exitMisused, []string{"prove", "--verify", proof}, "need --key")
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"ticketrush/pass"
 )
 
@@ -15,6 +17,7 @@ type keysCommand struct {
 	New      keysNew      `cmd:"" help:"A keys file: for the passes of waiting rooms (room_keys_file), or for tokens and tickets (secrets_file)."`
 	Internal keysInternal `cmd:"" help:"The key of the internal listener (internal_key_file)."`
 	Gossip   keysGossip   `cmd:"" help:"The key of the gossip (gossip_key_file)."`
+	Closer   keysCloser   `cmd:"" help:"The key that signs closed days (stockd close-day), and beside it FILE.pub, which checks them."`
 }
 
 type outFile struct {
@@ -48,6 +51,30 @@ type keysGossip struct {
 
 // Run makes a shared key.
 func (k *keysGossip) Run(con console) error { return k.write(con, randomKey()) }
+
+type keysCloser struct {
+	outFile
+	Name string `default:"ticketrush-ledger" help:"Whose days are signed: it is the first line of each checkpoint. No spaces, no plus (${default})."`
+}
+
+// Run makes a pair of keys.
+func (k *keysCloser) Run(con console) error {
+	secret, public, err := note.GenerateKey(rand.Reader, k.Name)
+	if err == nil {
+		_, err = note.NewVerifier(public) // refuses a name that a note cannot have
+	}
+	if err != nil {
+		return misuse(fmt.Errorf("--name %q: %w; it may have no spaces and no plus", k.Name, err))
+	}
+	if err := k.write(con, []byte(secret+"\n")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(k.Out+".pub", []byte(public+"\n"), 0o644); err != nil { //nolint:gosec // everybody may read it
+		return missing(fmt.Errorf("write the public key: %w", err))
+	}
+	fmt.Fprintf(con.out, "wrote %s.pub; give it to everybody who checks closings\n", k.Out)
+	return nil
+}
 
 // randomKey is 32 random bytes as a line of base64.
 func randomKey() []byte {

@@ -7,10 +7,129 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/lib/pq"
 )
+
+const Balances = `-- name: Balances :many
+SELECT account, currency, opening, debits, credits, closing FROM ledger.account_day_balances WHERE day = $1 ORDER BY account, currency
+`
+
+type BalancesRow struct {
+	Account  string
+	Currency string
+	Opening  int64
+	Debits   int64
+	Credits  int64
+	Closing  int64
+}
+
+func (q *Queries) Balances(ctx context.Context, db DBTX, day time.Time) ([]BalancesRow, error) {
+	rows, err := db.QueryContext(ctx, Balances, day)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BalancesRow{}
+	for rows.Next() {
+		var i BalancesRow
+		if err := rows.Scan(
+			&i.Account,
+			&i.Currency,
+			&i.Opening,
+			&i.Debits,
+			&i.Credits,
+			&i.Closing,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const BalancesInsert = `-- name: BalancesInsert :exec
+INSERT INTO ledger.account_day_balances(day, account, currency, opening, debits, credits, closing)
+SELECT $1::date, coalesce(b.account, m.account), coalesce(b.currency, m.currency), coalesce(b.closing, 0), coalesce(m.debits, 0), coalesce(m.credits, 0),
+       coalesce(b.closing, 0) + coalesce(m.debits, 0) - coalesce(m.credits, 0)
+  FROM (SELECT account, currency, closing FROM ledger.account_day_balances WHERE day = (SELECT max(c.day) FROM ledger.day_closings c WHERE c.day < $1::date)) b
+  FULL JOIN (SELECT x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits
+               FROM (SELECT t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t WHERE t.day = $1::date
+                     UNION ALL SELECT t.credit, t.currency, 0, t.amount FROM ledger.transfers t WHERE t.day = $1::date) x GROUP BY 1, 2) m ON m.account = b.account AND m.currency = b.currency
+`
+
+// The balances of a day: what the accounts had after the last signed day, and what the day moved.
+func (q *Queries) BalancesInsert(ctx context.Context, db DBTX, day time.Time) error {
+	_, err := db.ExecContext(ctx, BalancesInsert, day)
+	return err
+}
+
+const BusinessDays = `-- name: BusinessDays :many
+SELECT d.day, d.opened_at, d.closed_at, (c.day IS NOT NULL)::boolean AS signed, coalesce(c.transfers, (SELECT count(*) FROM ledger.transfers t WHERE t.day = d.day))::bigint AS transfers,
+       coalesce(c.tree_size, 0)::bigint AS tree_size, coalesce(c.breaks, 0)::int AS breaks, coalesce(c.accepted, '')::text AS accepted, coalesce(c.checkpoint, '')::text AS checkpoint,
+       coalesce(c.signed_by, '')::text AS signed_by, c.signed_at
+  FROM ledger.business_days d LEFT JOIN ledger.day_closings c ON c.day = d.day ORDER BY d.day
+`
+
+type BusinessDaysRow struct {
+	Day        time.Time
+	OpenedAt   time.Time
+	ClosedAt   sql.NullTime
+	Signed     bool
+	Transfers  int64
+	TreeSize   int64
+	Breaks     int32
+	Accepted   string
+	Checkpoint string
+	SignedBy   string
+	SignedAt   sql.NullTime
+}
+
+// Days, in order, with what is signed of them.
+func (q *Queries) BusinessDays(ctx context.Context, db DBTX) ([]BusinessDaysRow, error) {
+	rows, err := db.QueryContext(ctx, BusinessDays)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BusinessDaysRow{}
+	for rows.Next() {
+		var i BusinessDaysRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.OpenedAt,
+			&i.ClosedAt,
+			&i.Signed,
+			&i.Transfers,
+			&i.TreeSize,
+			&i.Breaks,
+			&i.Accepted,
+			&i.Checkpoint,
+			&i.SignedBy,
+			&i.SignedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const ClearingAccounts = `-- name: ClearingAccounts :many
 SELECT provider::text AS provider, currency, balance, in_transit, broken, at_provider, unexplained FROM ledger.v_clearing_accounts ORDER BY 1, 2
@@ -98,6 +217,344 @@ func (q *Queries) ClearingUnknown(ctx context.Context, db DBTX, count int32) ([]
 		return nil, err
 	}
 	return items, nil
+}
+
+const CloseOpenDay = `-- name: CloseOpenDay :one
+SELECT ledger.close_open_day($1::date, $2::date, $3::timestamptz)::boolean
+`
+
+type CloseOpenDayParams struct {
+	Day   time.Time
+	Today time.Time
+	Now   time.Time
+}
+
+func (q *Queries) CloseOpenDay(ctx context.Context, db DBTX, arg CloseOpenDayParams) (bool, error) {
+	row := db.QueryRowContext(ctx, CloseOpenDay, arg.Day, arg.Today, arg.Now)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const ClosedBalanceBreaks = `-- name: ClosedBalanceBreaks :many
+SELECT coalesce(b.day, m.day)::date AS day, coalesce(b.account, m.account)::text AS account, coalesce(b.currency, m.currency)::text AS currency,
+       coalesce(b.debits, 0)::bigint AS debits, coalesce(b.credits, 0)::bigint AS credits, coalesce(m.debits, 0)::bigint AS sum_debits, coalesce(m.credits, 0)::bigint AS sum_credits
+  FROM (SELECT y.day, y.account, y.currency, y.debits, y.credits FROM ledger.account_day_balances y) b
+  FULL JOIN (SELECT x.day, x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits
+               FROM (SELECT t.day, t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t
+                     UNION ALL SELECT t.day, t.credit, t.currency, 0, t.amount FROM ledger.transfers t) x
+              WHERE x.day IN (SELECT c.day FROM ledger.day_closings c) GROUP BY 1, 2, 3) m ON m.day = b.day AND m.account = b.account AND m.currency = b.currency
+ WHERE (coalesce(b.debits, 0), coalesce(b.credits, 0)) IS DISTINCT FROM (coalesce(m.debits, 0), coalesce(m.credits, 0)) ORDER BY 1, 2, 3 LIMIT $1
+`
+
+type ClosedBalanceBreaksRow struct {
+	Day        time.Time
+	Account    string
+	Currency   string
+	Debits     int64
+	Credits    int64
+	SumDebits  int64
+	SumCredits int64
+}
+
+// Balances of closed days that are not the sums of the day's transfers.
+func (q *Queries) ClosedBalanceBreaks(ctx context.Context, db DBTX, count int32) ([]ClosedBalanceBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, ClosedBalanceBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ClosedBalanceBreaksRow{}
+	for rows.Next() {
+		var i ClosedBalanceBreaksRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.Account,
+			&i.Currency,
+			&i.Debits,
+			&i.Credits,
+			&i.SumDebits,
+			&i.SumCredits,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ClosedPartBreaks = `-- name: ClosedPartBreaks :many
+SELECT p.day, p.part, p.seq FROM ledger.day_closing_parts p LEFT JOIN ledger.flush_batches f ON f.part = p.part AND f.seq = p.seq
+ WHERE p.day = (SELECT max(c.day) FROM ledger.day_closings c) AND f.hash IS DISTINCT FROM p.head ORDER BY 2 LIMIT $1
+`
+
+type ClosedPartBreaksRow struct {
+	Day  time.Time
+	Part int32
+	Seq  int64
+}
+
+// Partitions whose chain is not the one that was signed at the last closing.
+func (q *Queries) ClosedPartBreaks(ctx context.Context, db DBTX, count int32) ([]ClosedPartBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, ClosedPartBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ClosedPartBreaksRow{}
+	for rows.Next() {
+		var i ClosedPartBreaksRow
+		if err := rows.Scan(&i.Day, &i.Part, &i.Seq); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ClosedTransferBreaks = `-- name: ClosedTransferBreaks :many
+SELECT coalesce(t.id, 0)::bigint AS id, coalesce(t.day, '1970-01-01'::date)::date AS day, coalesce(t.n, m.n)::bigint AS leaf
+  FROM (SELECT x.id, x.day, row_number() OVER (ORDER BY x.day, x.id) - 1 AS n, sha256('\x00'::bytea || ledger.transfer_leaf(x)) AS hash
+          FROM ledger.transfers x WHERE x.day IN (SELECT c.day FROM ledger.day_closings c)) t
+  FULL JOIN (SELECT g.n, h.hash FROM generate_series(0, (SELECT max(c.tree_size) FROM ledger.day_closings c) - 1) g(n)
+               JOIN ledger.merkle_hashes h ON h.idx = 2 * g.n - bit_count(g.n::bit(64))) m ON m.n = t.n
+ WHERE m.hash IS DISTINCT FROM t.hash ORDER BY 3 LIMIT $1
+`
+
+type ClosedTransferBreaksRow struct {
+	ID   int64
+	Day  time.Time
+	Leaf int64
+}
+
+// What closed days differ in from what was kept of each of their transfers: rows that were changed, added or taken away since.
+func (q *Queries) ClosedTransferBreaks(ctx context.Context, db DBTX, count int32) ([]ClosedTransferBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, ClosedTransferBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ClosedTransferBreaksRow{}
+	for rows.Next() {
+		var i ClosedTransferBreaksRow
+		if err := rows.Scan(&i.ID, &i.Day, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ClosingGet = `-- name: ClosingGet :one
+SELECT day, transfers, tree_size, tree_root, breaks, coalesce(accepted, '')::text AS accepted, checkpoint, signed_by, signed_at FROM ledger.day_closings WHERE day = $1
+`
+
+type ClosingGetRow struct {
+	Day        time.Time
+	Transfers  int64
+	TreeSize   int64
+	TreeRoot   []byte
+	Breaks     int32
+	Accepted   string
+	Checkpoint string
+	SignedBy   string
+	SignedAt   time.Time
+}
+
+func (q *Queries) ClosingGet(ctx context.Context, db DBTX, day time.Time) (ClosingGetRow, error) {
+	row := db.QueryRowContext(ctx, ClosingGet, day)
+	var i ClosingGetRow
+	err := row.Scan(
+		&i.Day,
+		&i.Transfers,
+		&i.TreeSize,
+		&i.TreeRoot,
+		&i.Breaks,
+		&i.Accepted,
+		&i.Checkpoint,
+		&i.SignedBy,
+		&i.SignedAt,
+	)
+	return i, err
+}
+
+const ClosingInsert = `-- name: ClosingInsert :exec
+INSERT INTO ledger.day_closings(day, transfers, tree_size, tree_root, breaks, accepted, report, checkpoint, signed_by, signed_at)
+VALUES ($1, $2, $3, $4, $5, nullif($6::text, ''), $7, $8, $9, $10)
+`
+
+type ClosingInsertParams struct {
+	Day        time.Time
+	Transfers  int64
+	TreeSize   int64
+	TreeRoot   []byte
+	Breaks     int32
+	Accepted   string
+	Report     json.RawMessage
+	Checkpoint string
+	SignedBy   string
+	SignedAt   time.Time
+}
+
+func (q *Queries) ClosingInsert(ctx context.Context, db DBTX, arg ClosingInsertParams) error {
+	_, err := db.ExecContext(ctx, ClosingInsert,
+		arg.Day,
+		arg.Transfers,
+		arg.TreeSize,
+		arg.TreeRoot,
+		arg.Breaks,
+		arg.Accepted,
+		arg.Report,
+		arg.Checkpoint,
+		arg.SignedBy,
+		arg.SignedAt,
+	)
+	return err
+}
+
+const ClosingLock = `-- name: ClosingLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended('ticketrush/closing', 0))
+`
+
+// Keeps two closings apart.
+func (q *Queries) ClosingLock(ctx context.Context, db DBTX) error {
+	_, err := db.ExecContext(ctx, ClosingLock)
+	return err
+}
+
+const ClosingPartsInsert = `-- name: ClosingPartsInsert :one
+WITH p AS (INSERT INTO ledger.day_closing_parts(day, part, seq, head) SELECT $1::date, x.part, x.applied_seq, x.head_hash FROM ledger.part x WHERE x.applied_seq > 0 RETURNING part, seq, head)
+SELECT sha256(coalesce(string_agg(int4send(p.part) || int8send(p.seq) || p.head, ''::bytea ORDER BY p.part), ''::bytea))::bytea AS digest FROM p
+`
+
+func (q *Queries) ClosingPartsInsert(ctx context.Context, db DBTX, day time.Time) ([]byte, error) {
+	row := db.QueryRowContext(ctx, ClosingPartsInsert, day)
+	var digest []byte
+	err := row.Scan(&digest)
+	return digest, err
+}
+
+const Closings = `-- name: Closings :many
+SELECT day, transfers, tree_size, tree_root, checkpoint FROM ledger.day_closings ORDER BY day
+`
+
+type ClosingsRow struct {
+	Day        time.Time
+	Transfers  int64
+	TreeSize   int64
+	TreeRoot   []byte
+	Checkpoint string
+}
+
+func (q *Queries) Closings(ctx context.Context, db DBTX) ([]ClosingsRow, error) {
+	rows, err := db.QueryContext(ctx, Closings)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ClosingsRow{}
+	for rows.Next() {
+		var i ClosingsRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.Transfers,
+			&i.TreeSize,
+			&i.TreeRoot,
+			&i.Checkpoint,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LastClosing = `-- name: LastClosing :one
+SELECT day, tree_size, tree_root, checkpoint FROM ledger.day_closings ORDER BY day DESC LIMIT 1
+`
+
+type LastClosingRow struct {
+	Day        time.Time
+	TreeSize   int64
+	TreeRoot   []byte
+	Checkpoint string
+}
+
+func (q *Queries) LastClosing(ctx context.Context, db DBTX) (LastClosingRow, error) {
+	row := db.QueryRowContext(ctx, LastClosing)
+	var i LastClosingRow
+	err := row.Scan(
+		&i.Day,
+		&i.TreeSize,
+		&i.TreeRoot,
+		&i.Checkpoint,
+	)
+	return i, err
+}
+
+const MerkleGet = `-- name: MerkleGet :many
+SELECT idx, hash FROM ledger.merkle_hashes WHERE idx = ANY($1::bigint[])
+`
+
+func (q *Queries) MerkleGet(ctx context.Context, db DBTX, indexes []int64) ([]LedgerMerkleHash, error) {
+	rows, err := db.QueryContext(ctx, MerkleGet, pq.Array(indexes))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LedgerMerkleHash{}
+	for rows.Next() {
+		var i LedgerMerkleHash
+		if err := rows.Scan(&i.Idx, &i.Hash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const MerkleInsert = `-- name: MerkleInsert :exec
+INSERT INTO ledger.merkle_hashes(idx, hash) SELECT $1::bigint + h.i - 1, h.hash FROM unnest($2::bytea[]) WITH ORDINALITY h(hash, i)
+`
+
+type MerkleInsertParams struct {
+	First  int64
+	Hashes [][]byte
+}
+
+func (q *Queries) MerkleInsert(ctx context.Context, db DBTX, arg MerkleInsertParams) error {
+	_, err := db.ExecContext(ctx, MerkleInsert, arg.First, pq.Array(arg.Hashes))
+	return err
 }
 
 const PayoutBreaks = `-- name: PayoutBreaks :many
@@ -411,4 +868,100 @@ func (q *Queries) SettlementVerdicts(ctx context.Context, db DBTX) ([]Settlement
 		return nil, err
 	}
 	return items, nil
+}
+
+const TransferGet = `-- name: TransferGet :one
+SELECT id, source, leg, debit, credit, currency, amount, order_id, day, effective_at, coalesce(reverses, 0)::bigint AS reverses, recorded_at FROM ledger.transfers WHERE id = $1
+`
+
+type TransferGetRow struct {
+	ID          int64
+	Source      string
+	Leg         int16
+	Debit       string
+	Credit      string
+	Currency    string
+	Amount      int64
+	OrderID     uuid.NullUUID
+	Day         time.Time
+	EffectiveAt time.Time
+	Reverses    int64
+	RecordedAt  time.Time
+}
+
+func (q *Queries) TransferGet(ctx context.Context, db DBTX, id int64) (TransferGetRow, error) {
+	row := db.QueryRowContext(ctx, TransferGet, id)
+	var i TransferGetRow
+	err := row.Scan(
+		&i.ID,
+		&i.Source,
+		&i.Leg,
+		&i.Debit,
+		&i.Credit,
+		&i.Currency,
+		&i.Amount,
+		&i.OrderID,
+		&i.Day,
+		&i.EffectiveAt,
+		&i.Reverses,
+		&i.RecordedAt,
+	)
+	return i, err
+}
+
+const TransferLeaves = `-- name: TransferLeaves :many
+SELECT t.id, sha256('\x00'::bytea || ledger.transfer_leaf(t))::bytea AS hash FROM ledger.transfers t
+ WHERE t.day = $1 AND t.id > $2::bigint ORDER BY t.id LIMIT $3
+`
+
+type TransferLeavesParams struct {
+	Day   time.Time
+	After int64
+	Count int32
+}
+
+type TransferLeavesRow struct {
+	ID   int64
+	Hash []byte
+}
+
+// Hashes of the leaves of a day, in order of id.
+func (q *Queries) TransferLeaves(ctx context.Context, db DBTX, arg TransferLeavesParams) ([]TransferLeavesRow, error) {
+	rows, err := db.QueryContext(ctx, TransferLeaves, arg.Day, arg.After, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TransferLeavesRow{}
+	for rows.Next() {
+		var i TransferLeavesRow
+		if err := rows.Scan(&i.ID, &i.Hash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TransferPlace = `-- name: TransferPlace :one
+SELECT count(*)::bigint FROM ledger.transfers WHERE day = $1 AND id < $2
+`
+
+type TransferPlaceParams struct {
+	Day time.Time
+	ID  int64
+}
+
+// Where a transfer stands among those of its day, from 0.
+func (q *Queries) TransferPlace(ctx context.Context, db DBTX, arg TransferPlaceParams) (int64, error) {
+	row := db.QueryRowContext(ctx, TransferPlace, arg.Day, arg.ID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }

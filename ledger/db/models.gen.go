@@ -33,6 +33,11 @@ type LedgerHold struct {
 	Attempt      int32
 }
 
+type LedgerMerkleHash struct {
+	Idx  int64
+	Hash []byte
+}
+
 type LedgerOrderTransition struct {
 	FromState int16
 	Event     string

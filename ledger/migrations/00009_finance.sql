@@ -150,7 +150,103 @@ SELECT a.provider, a.currency, a.balance, coalesce(p.in_transit, 0)::bigint AS i
   LEFT JOIN (SELECT provider, currency, sum(net) AS net FROM ledger.settlement_lines GROUP BY 1, 2) s ON s.provider = a.provider AND s.currency = a.currency;
 COMMENT ON VIEW ledger.v_clearing_accounts IS 'Balance of each clearing account = in_transit (not settled yet) + broken (breaks of v_settlement_breaks) + at_provider (settled, not paid out) + unexplained, which is 0.';
 
+-- ------------------------------------------------------------------ closed days
+-- A transfer lands in an open day, and a closed day stays closed: whoever closes locks the table, waits for all that asked for the open day, and lets
+-- nobody in meanwhile. With the row lock alone, shared locks are granted past the one who waits: with 20 writers it took 250 to 660 ms, with this 50 to 85.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.only_open_day() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM ledger.business_days WHERE day = NEW.day AND closed_at IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'ledger: the business day % is closed or unknown, nothing can be posted to it', NEW.day USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER only_open_day BEFORE INSERT ON ledger.transfers FOR EACH ROW EXECUTE FUNCTION ledger.only_open_day();
+CREATE TRIGGER closed_once BEFORE UPDATE ON ledger.business_days FOR EACH ROW WHEN (OLD.closed_at IS NOT NULL) EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON ledger.business_days FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE INDEX transfers_day ON ledger.transfers (day, id);
+
+-- Closes the open day, when it is this one, and opens the next: today, or the day after where that is later. False: another day is open.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.close_open_day(p_day date, p_today date, p_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+    v_day date;
+BEGIN
+    LOCK TABLE ledger.business_days IN EXCLUSIVE MODE;
+    SELECT day INTO v_day FROM ledger.business_days WHERE closed_at IS NULL FOR UPDATE;
+    IF v_day IS DISTINCT FROM p_day THEN RETURN false; END IF;
+    UPDATE ledger.business_days SET closed_at = p_now WHERE day = p_day;
+    INSERT INTO ledger.business_days(day, opened_at) VALUES (greatest(p_day + 1, p_today), p_now);
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
+-- What is signed about a transfer: the leaf of the Merkle tree. ledger/finance/leaf.go has the same for those who have no database.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.transfer_leaf(t ledger.transfers) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT '\x7469636b6574727573682f7472616e736665722f763100'::bytea -- ticketrush/transfer/v1 and a zero
+        || int8send(t.id) || int4send(t.day - '1970-01-01'::date) || int2send(t.leg)
+        || sha256(convert_to(t.source, 'UTF8')) || sha256(convert_to(t.debit, 'UTF8')) || sha256(convert_to(t.credit, 'UTF8')) || convert_to(t.currency, 'UTF8')
+        || int8send(t.amount) || uuid_send(coalesce(t.order_id, '00000000-0000-0000-0000-000000000000'::uuid))
+        || int8send((extract(epoch FROM t.effective_at) * 1000000)::bigint) || int8send((extract(epoch FROM t.recorded_at) * 1000000)::bigint)
+        || int8send(coalesce(t.reverses, 0))
+$$;
+-- +goose StatementEnd
+
+-- The hashes of the Merkle tree of RFC 6962 over all transfers of signed days, in order of (day, id), as golang.org/x/mod/sumdb/tlog numbers them.
+CREATE TABLE ledger.merkle_hashes (
+    idx  bigint PRIMARY KEY,
+    hash bytea NOT NULL CHECK (length(hash) = 32)
+);
+CREATE TABLE ledger.day_closings (
+    day        date PRIMARY KEY REFERENCES ledger.business_days,
+    transfers  bigint NOT NULL CHECK (transfers >= 0),       -- of this day
+    tree_size  bigint NOT NULL,                              -- of this day and all before
+    tree_root  bytea NOT NULL CHECK (length(tree_root) = 32),
+    breaks     int NOT NULL,
+    accepted   text,                                         -- why it was signed although there were breaks
+    report     jsonb NOT NULL,                               -- of reconcile, as it was signed
+    checkpoint text NOT NULL,                                -- the signed note
+    signed_by  text NOT NULL,
+    signed_at  timestamptz NOT NULL,
+    CHECK ((breaks = 0) OR (accepted <> ''))
+);
+CREATE TABLE ledger.account_day_balances (
+    day      date NOT NULL REFERENCES ledger.day_closings DEFERRABLE INITIALLY DEFERRED,
+    account  text NOT NULL,
+    currency text NOT NULL,
+    opening  bigint NOT NULL,
+    debits   bigint NOT NULL,
+    credits  bigint NOT NULL,
+    closing  bigint NOT NULL,                                -- debits less credits, of all days so far
+    PRIMARY KEY (day, account, currency),
+    FOREIGN KEY (account, currency) REFERENCES ledger.accounts (account, currency),
+    CHECK (closing = opening + debits - credits)
+);
+-- How far the journal of stock was, and the head of each partition's chain: the checkpoint signs them too.
+CREATE TABLE ledger.day_closing_parts (
+    day  date NOT NULL REFERENCES ledger.day_closings DEFERRABLE INITIALLY DEFERRED,
+    part int NOT NULL,
+    seq  bigint NOT NULL,
+    head bytea NOT NULL CHECK (length(head) = 32),
+    PRIMARY KEY (day, part)
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.merkle_hashes FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.day_closings FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.account_day_balances FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.day_closing_parts FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+
 -- +goose Down
+DROP TABLE ledger.day_closing_parts, ledger.account_day_balances, ledger.day_closings, ledger.merkle_hashes;
+DROP FUNCTION ledger.transfer_leaf(ledger.transfers), ledger.close_open_day;
+DROP INDEX ledger.transfers_day;
+DROP TRIGGER append_only ON ledger.business_days;
+DROP TRIGGER closed_once ON ledger.business_days;
+DROP TRIGGER only_open_day ON ledger.transfers;
+DROP FUNCTION ledger.only_open_day;
 DROP VIEW ledger.v_clearing_accounts, ledger.v_settlement_breaks, ledger.v_clearing;
 DROP FUNCTION ledger.settlement_take, ledger.settlement_file;
 DROP TABLE ledger.settlement_lines, ledger.settlement_files;
