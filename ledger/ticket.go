@@ -21,13 +21,22 @@ type Ticket struct {
 	Code        string
 	IssuedAt    time.Time
 	VoidedAt    time.Time // zero while it is valid
+	VoidReason  string    // refunded, reissued, transferred, charged_back, cancelled; empty while it is valid
+	Transferred bool      // it belongs to who accepted it, and no longer to its order's bearer
+	Owner       string    // a pseudonym of their account; empty where there is none
 	Label       string
 	Category    int16
 	Section     string
 	SectionName string
+	Named       bool   // it was bound to somebody
+	Holder      string // to whom; empty when they were erased
+	Document    []byte // a keyed hash of their document; nil: none
+	Salt        []byte // what the code's hash of them begins with; nil when they were erased
+	Offer       uuid.UUID
+	OfferEnds   time.Time // of the offer that is open; zero without one
 }
 
-// TicketsOfOrder are the tickets of an order; none before it is issued.
+// TicketsOfOrder are the tickets of an order, void ones among them, in order of seat and time; none before it is issued.
 func (l *DB) TicketsOfOrder(ctx context.Context, order uuid.UUID) ([]Ticket, error) {
 	rows, err := l.q.TicketsOfOrder(ctx, l.short, order)
 	if err != nil {
@@ -51,7 +60,8 @@ func (l *DB) TicketGet(ctx context.Context, id uuid.UUID) (Ticket, error) {
 
 func ticket(r db.TicketGetRow) Ticket {
 	return Ticket{ID: r.ID, OrderID: r.OrderID, Event: r.Event, Seat: r.Seat, Type: r.Type, Code: r.Code, IssuedAt: r.IssuedAt, VoidedAt: r.VoidedAt.Time,
-		Label: r.Label, Category: r.Category, Section: r.Section, SectionName: r.SectionName}
+		VoidReason: r.VoidReason, Transferred: r.Transferred, Owner: r.OwnerRef, Label: r.Label, Category: r.Category, Section: r.Section,
+		SectionName: r.SectionName, Named: r.Named, Holder: r.Holder, Document: r.Document, Salt: r.Salt, Offer: r.Offer.UUID, OfferEnds: r.OfferExpiresAt.Time}
 }
 
 // EventForTickets is what a ticket's code says of its event.

@@ -1,18 +1,80 @@
 -- Tickets: what lets somebody into an event.
 
 -- name: TicketsOfOrder :many
-SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, s.label, s.category, g.section, g.name AS section_name
-  FROM ledger.tickets t, LATERAL (SELECT x.label, x.category, x.segment FROM ledger.seats x WHERE x.event = t.event AND x.seat = t.seat OFFSET 0) s,
+SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, coalesce(t.void_reason, '')::text AS void_reason, t.transferred, t.owner_ref,
+       s.label, s.category, g.section, g.name AS section_name, (h.ticket IS NOT NULL)::boolean AS named, coalesce(h.name, '')::text AS holder, h.document, h.salt,
+       f.id AS offer, f.expires_at AS offer_expires_at
+  FROM ledger.tickets t
+  LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id
+  LEFT JOIN ledger.ticket_offers f ON f.ticket = t.id AND f.state = 'open',
+       LATERAL (SELECT x.label, x.category, x.segment FROM ledger.seats x WHERE x.event = t.event AND x.seat = t.seat OFFSET 0) s,
        LATERAL (SELECT x.section, x.name FROM ledger.segments x WHERE x.event = t.event AND x.segment = s.segment OFFSET 0) g
- WHERE t.order_id = sqlc.arg(order_id) ORDER BY t.seat;
+ WHERE t.order_id = sqlc.arg(order_id) ORDER BY t.seat, t.issued_at;
 
 -- name: TicketGet :one
-SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, s.label, s.category, g.section, g.name AS section_name
-  FROM ledger.tickets t JOIN ledger.seats s ON s.event = t.event AND s.seat = t.seat JOIN ledger.segments g ON g.event = s.event AND g.segment = s.segment
+SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, coalesce(t.void_reason, '')::text AS void_reason, t.transferred, t.owner_ref,
+       s.label, s.category, g.section, g.name AS section_name, (h.ticket IS NOT NULL)::boolean AS named, coalesce(h.name, '')::text AS holder, h.document, h.salt,
+       f.id AS offer, f.expires_at AS offer_expires_at
+  FROM ledger.tickets t
+  LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id
+  LEFT JOIN ledger.ticket_offers f ON f.ticket = t.id AND f.state = 'open'
+  JOIN ledger.seats s ON s.event = t.event AND s.seat = t.seat JOIN ledger.segments g ON g.event = s.event AND g.segment = s.segment
  WHERE t.id = sqlc.arg(id);
 
 -- name: EventForTickets :one
 SELECT uid, starts_at FROM ledger.events WHERE id = sqlc.arg(id);
+
+-- name: TicketRulesGet :one
+SELECT coalesce(r.names, 'none')::text AS names, coalesce(r.name_changes, 3)::int AS name_changes, coalesce(r.transfers, 3)::int AS transfers, coalesce(r.changes_end_s, 0)::int AS changes_end_s
+  FROM ledger.events e LEFT JOIN ledger.ticket_rules r ON r.event = e.id WHERE e.id = sqlc.arg(event);
+
+-- name: TicketRulesSet :exec
+INSERT INTO ledger.ticket_rules(event, names, name_changes, transfers, changes_end_s, updated_at)
+VALUES (sqlc.arg(event), sqlc.arg(names), sqlc.arg(name_changes), sqlc.arg(transfers), sqlc.arg(changes_end_s), sqlc.arg(now))
+    ON CONFLICT (event) DO UPDATE SET names = excluded.names, name_changes = excluded.name_changes, transfers = excluded.transfers, changes_end_s = excluded.changes_end_s,
+       updated_at = excluded.updated_at;
+
+-- How often each line of an order was renamed and changed hands.
+-- name: TicketChangesOfOrder :many
+SELECT seat, count(*) FILTER (WHERE kind = 'renamed')::int AS renamed, count(*) FILTER (WHERE kind = 'transferred')::int AS transferred
+  FROM ledger.ticket_transfers WHERE order_id = sqlc.arg(order_id) GROUP BY seat;
+
+-- The ticket that is live in the place of one, however often it was replaced.
+-- name: TicketSuccessor :one
+WITH RECURSIVE chain AS (
+    SELECT t.id, 0 AS n FROM ledger.tickets t WHERE t.id = sqlc.arg(id)
+    UNION ALL
+    SELECT x.to_ticket, c.n + 1 FROM chain c JOIN ledger.ticket_transfers x ON x.from_ticket = c.id)
+SELECT id FROM chain ORDER BY n DESC LIMIT 1;
+
+-- name: TicketName :one
+SELECT ledger.ticket_name(sqlc.arg(ticket)::uuid, sqlc.arg(new_id)::uuid, sqlc.arg(code)::text, sqlc.arg(name)::text, sqlc.narg(document)::bytea, sqlc.arg(salt)::bytea,
+    sqlc.arg(document_max)::int, sqlc.arg(force)::boolean, sqlc.arg(fingerprint)::uuid, sqlc.arg(now)::timestamptz)::int AS outcome;
+
+-- name: TicketOfferInsert :one
+SELECT ledger.ticket_offer(sqlc.arg(ticket)::uuid, sqlc.arg(offer)::uuid, sqlc.arg(code_hash)::bytea, sqlc.arg(expires_at)::timestamptz, sqlc.arg(now)::timestamptz)::int AS outcome;
+
+-- name: TicketOfferCancel :one
+SELECT ledger.ticket_offer_cancel(sqlc.arg(ticket)::uuid, sqlc.arg(offer)::uuid, sqlc.arg(now)::timestamptz)::int AS outcome;
+
+-- name: TicketOfferByCode :one
+SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket
+ WHERE f.code_hash = sqlc.arg(code_hash)::bytea;
+
+-- name: TicketOfferGet :one
+SELECT id, ticket, state, expires_at FROM ledger.ticket_offers WHERE id = sqlc.arg(id);
+
+-- name: TicketAccept :one
+SELECT ledger.ticket_accept(sqlc.arg(offer)::uuid, sqlc.arg(new_id)::uuid, sqlc.arg(code)::text, sqlc.arg(owner)::text, sqlc.arg(request)::uuid, sqlc.arg(now)::timestamptz)::int AS outcome;
+
+-- name: HoldersErase :one
+SELECT ledger.holders_erase(sqlc.arg(order_id)::uuid, sqlc.arg(now)::timestamptz)::bigint AS erased;
+
+-- name: HolderErase :one
+SELECT ledger.holder_erase(sqlc.arg(ticket)::uuid, sqlc.arg(now)::timestamptz)::bigint AS erased;
+
+-- name: HoldersExpire :one
+SELECT ledger.holders_expire(sqlc.arg(before)::timestamptz, sqlc.arg(count)::int, sqlc.arg(now)::timestamptz)::bigint AS erased;
 
 -- Tickets that people hold, beside what the ledger has of them and of their seats.
 -- name: TicketsOutside :many

@@ -77,6 +77,7 @@ type orderPort struct {
 func orderError(err error) error {
 	var illegal *order.IllegalTransition
 	var refused *order.Refused
+	var ticket *order.TicketRefused
 	wrap := func(known error) error { return fmt.Errorf("%w: %w", known, err) }
 	switch {
 	case err == nil:
@@ -86,6 +87,8 @@ func orderError(err error) error {
 	case errors.As(err, &refused):
 		// The seats could not be pinned: the hold has ended, and the order with it.
 		return &api.IllegalTransition{From: order.Expired.String(), Event: order.EventPayStart, Allowed: []string{}}
+	case errors.As(err, &ticket):
+		return ticketRefused(ticket)
 	case errors.Is(err, order.ErrNotFound):
 		return wrap(api.ErrNotFound)
 	case errors.Is(err, order.ErrNoProvider):
@@ -164,27 +167,6 @@ func (p *orderPort) Webhook(ctx context.Context, provider string, body []byte, h
 	return orderError(p.Service.Webhook(ctx, provider, body, header))
 }
 
-// Tickets are the tickets of an order.
-func (p *orderPort) Tickets(ctx context.Context, id uuid.UUID) (out []api.Ticket, err error) {
-	list, err := p.Service.Tickets(ctx, id)
-	for i := range list {
-		out = append(out, ticketOf(&list[i]))
-	}
-	return out, orderError(err)
-}
-
-// Ticket reads one ticket.
-func (p *orderPort) Ticket(ctx context.Context, id uuid.UUID) (api.Ticket, bool, error) {
-	t, err := p.Service.Ticket(ctx, id)
-	if errors.Is(err, order.ErrNotFound) {
-		return api.Ticket{}, false, nil
-	}
-	if err != nil {
-		return api.Ticket{}, false, orderError(err)
-	}
-	return ticketOf(&t), true, nil
-}
-
 // HoldToken is the bearer token of a hold.
 func (p *orderPort) HoldToken(hold uuid.UUID) string { return p.tokens.New(order.PurposeHold, hold) }
 
@@ -217,12 +199,4 @@ func orderOf(o *ledger.Order) api.Order {
 
 func paymentOf(p *ledger.Payment) api.Payment {
 	return api.Payment{ID: p.ID, Provider: p.Provider, State: p.State, Attempt: p.Attempt, PayURL: p.PayUrl}
-}
-
-func ticketOf(t *ledger.Ticket) api.Ticket {
-	state := "valid"
-	if !t.VoidedAt.IsZero() {
-		state = "void"
-	}
-	return api.Ticket{ID: t.ID, Order: t.OrderID, Event: stock.EventID(t.Event), Seat: stock.SeatID(t.Seat), Type: t.Type, Code: t.Code, State: state}
 }

@@ -30,25 +30,150 @@ func (q *Queries) EventForTickets(ctx context.Context, db DBTX, id int32) (Event
 	return i, err
 }
 
+const HolderErase = `-- name: HolderErase :one
+SELECT ledger.holder_erase($1::uuid, $2::timestamptz)::bigint AS erased
+`
+
+type HolderEraseParams struct {
+	Ticket uuid.UUID
+	Now    time.Time
+}
+
+func (q *Queries) HolderErase(ctx context.Context, db DBTX, arg HolderEraseParams) (int64, error) {
+	row := db.QueryRowContext(ctx, HolderErase, arg.Ticket, arg.Now)
+	var erased int64
+	err := row.Scan(&erased)
+	return erased, err
+}
+
+const HoldersErase = `-- name: HoldersErase :one
+SELECT ledger.holders_erase($1::uuid, $2::timestamptz)::bigint AS erased
+`
+
+type HoldersEraseParams struct {
+	OrderID uuid.UUID
+	Now     time.Time
+}
+
+func (q *Queries) HoldersErase(ctx context.Context, db DBTX, arg HoldersEraseParams) (int64, error) {
+	row := db.QueryRowContext(ctx, HoldersErase, arg.OrderID, arg.Now)
+	var erased int64
+	err := row.Scan(&erased)
+	return erased, err
+}
+
+const HoldersExpire = `-- name: HoldersExpire :one
+SELECT ledger.holders_expire($1::timestamptz, $2::int, $3::timestamptz)::bigint AS erased
+`
+
+type HoldersExpireParams struct {
+	Before time.Time
+	Count  int32
+	Now    time.Time
+}
+
+func (q *Queries) HoldersExpire(ctx context.Context, db DBTX, arg HoldersExpireParams) (int64, error) {
+	row := db.QueryRowContext(ctx, HoldersExpire, arg.Before, arg.Count, arg.Now)
+	var erased int64
+	err := row.Scan(&erased)
+	return erased, err
+}
+
+const TicketAccept = `-- name: TicketAccept :one
+SELECT ledger.ticket_accept($1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::timestamptz)::int AS outcome
+`
+
+type TicketAcceptParams struct {
+	Offer   uuid.UUID
+	NewID   uuid.UUID
+	Code    string
+	Owner   string
+	Request uuid.UUID
+	Now     time.Time
+}
+
+func (q *Queries) TicketAccept(ctx context.Context, db DBTX, arg TicketAcceptParams) (int32, error) {
+	row := db.QueryRowContext(ctx, TicketAccept,
+		arg.Offer,
+		arg.NewID,
+		arg.Code,
+		arg.Owner,
+		arg.Request,
+		arg.Now,
+	)
+	var outcome int32
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const TicketChangesOfOrder = `-- name: TicketChangesOfOrder :many
+SELECT seat, count(*) FILTER (WHERE kind = 'renamed')::int AS renamed, count(*) FILTER (WHERE kind = 'transferred')::int AS transferred
+  FROM ledger.ticket_transfers WHERE order_id = $1 GROUP BY seat
+`
+
+type TicketChangesOfOrderRow struct {
+	Seat        int64
+	Renamed     int32
+	Transferred int32
+}
+
+// How often each line of an order was renamed and changed hands.
+func (q *Queries) TicketChangesOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID) ([]TicketChangesOfOrderRow, error) {
+	rows, err := db.QueryContext(ctx, TicketChangesOfOrder, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TicketChangesOfOrderRow{}
+	for rows.Next() {
+		var i TicketChangesOfOrderRow
+		if err := rows.Scan(&i.Seat, &i.Renamed, &i.Transferred); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const TicketGet = `-- name: TicketGet :one
-SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, s.label, s.category, g.section, g.name AS section_name
-  FROM ledger.tickets t JOIN ledger.seats s ON s.event = t.event AND s.seat = t.seat JOIN ledger.segments g ON g.event = s.event AND g.segment = s.segment
+SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, coalesce(t.void_reason, '')::text AS void_reason, t.transferred, t.owner_ref,
+       s.label, s.category, g.section, g.name AS section_name, (h.ticket IS NOT NULL)::boolean AS named, coalesce(h.name, '')::text AS holder, h.document, h.salt,
+       f.id AS offer, f.expires_at AS offer_expires_at
+  FROM ledger.tickets t
+  LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id
+  LEFT JOIN ledger.ticket_offers f ON f.ticket = t.id AND f.state = 'open'
+  JOIN ledger.seats s ON s.event = t.event AND s.seat = t.seat JOIN ledger.segments g ON g.event = s.event AND g.segment = s.segment
  WHERE t.id = $1
 `
 
 type TicketGetRow struct {
-	ID          uuid.UUID
-	OrderID     uuid.UUID
-	Event       int32
-	Seat        int64
-	Type        int16
-	Code        string
-	IssuedAt    time.Time
-	VoidedAt    sql.NullTime
-	Label       string
-	Category    int16
-	Section     string
-	SectionName string
+	ID             uuid.UUID
+	OrderID        uuid.UUID
+	Event          int32
+	Seat           int64
+	Type           int16
+	Code           string
+	IssuedAt       time.Time
+	VoidedAt       sql.NullTime
+	VoidReason     string
+	Transferred    bool
+	OwnerRef       string
+	Label          string
+	Category       int16
+	Section        string
+	SectionName    string
+	Named          bool
+	Holder         string
+	Document       []byte
+	Salt           []byte
+	Offer          uuid.NullUUID
+	OfferExpiresAt sql.NullTime
 }
 
 func (q *Queries) TicketGet(ctx context.Context, db DBTX, id uuid.UUID) (TicketGetRow, error) {
@@ -63,35 +188,259 @@ func (q *Queries) TicketGet(ctx context.Context, db DBTX, id uuid.UUID) (TicketG
 		&i.Code,
 		&i.IssuedAt,
 		&i.VoidedAt,
+		&i.VoidReason,
+		&i.Transferred,
+		&i.OwnerRef,
 		&i.Label,
 		&i.Category,
 		&i.Section,
 		&i.SectionName,
+		&i.Named,
+		&i.Holder,
+		&i.Document,
+		&i.Salt,
+		&i.Offer,
+		&i.OfferExpiresAt,
 	)
 	return i, err
 }
 
+const TicketName = `-- name: TicketName :one
+SELECT ledger.ticket_name($1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::bytea,
+    $7::int, $8::boolean, $9::uuid, $10::timestamptz)::int AS outcome
+`
+
+type TicketNameParams struct {
+	Ticket      uuid.UUID
+	NewID       uuid.UUID
+	Code        string
+	Name        string
+	Document    []byte
+	Salt        []byte
+	DocumentMax int32
+	Force       bool
+	Fingerprint uuid.UUID
+	Now         time.Time
+}
+
+func (q *Queries) TicketName(ctx context.Context, db DBTX, arg TicketNameParams) (int32, error) {
+	row := db.QueryRowContext(ctx, TicketName,
+		arg.Ticket,
+		arg.NewID,
+		arg.Code,
+		arg.Name,
+		arg.Document,
+		arg.Salt,
+		arg.DocumentMax,
+		arg.Force,
+		arg.Fingerprint,
+		arg.Now,
+	)
+	var outcome int32
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const TicketOfferByCode = `-- name: TicketOfferByCode :one
+SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket
+ WHERE f.code_hash = $1::bytea
+`
+
+type TicketOfferByCodeRow struct {
+	ID        uuid.UUID
+	Ticket    uuid.UUID
+	State     string
+	ExpiresAt time.Time
+	OrderID   uuid.UUID
+	Event     int32
+	Seat      int64
+	Type      int16
+}
+
+func (q *Queries) TicketOfferByCode(ctx context.Context, db DBTX, codeHash []byte) (TicketOfferByCodeRow, error) {
+	row := db.QueryRowContext(ctx, TicketOfferByCode, codeHash)
+	var i TicketOfferByCodeRow
+	err := row.Scan(
+		&i.ID,
+		&i.Ticket,
+		&i.State,
+		&i.ExpiresAt,
+		&i.OrderID,
+		&i.Event,
+		&i.Seat,
+		&i.Type,
+	)
+	return i, err
+}
+
+const TicketOfferCancel = `-- name: TicketOfferCancel :one
+SELECT ledger.ticket_offer_cancel($1::uuid, $2::uuid, $3::timestamptz)::int AS outcome
+`
+
+type TicketOfferCancelParams struct {
+	Ticket uuid.UUID
+	Offer  uuid.UUID
+	Now    time.Time
+}
+
+func (q *Queries) TicketOfferCancel(ctx context.Context, db DBTX, arg TicketOfferCancelParams) (int32, error) {
+	row := db.QueryRowContext(ctx, TicketOfferCancel, arg.Ticket, arg.Offer, arg.Now)
+	var outcome int32
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const TicketOfferGet = `-- name: TicketOfferGet :one
+SELECT id, ticket, state, expires_at FROM ledger.ticket_offers WHERE id = $1
+`
+
+type TicketOfferGetRow struct {
+	ID        uuid.UUID
+	Ticket    uuid.UUID
+	State     string
+	ExpiresAt time.Time
+}
+
+func (q *Queries) TicketOfferGet(ctx context.Context, db DBTX, id uuid.UUID) (TicketOfferGetRow, error) {
+	row := db.QueryRowContext(ctx, TicketOfferGet, id)
+	var i TicketOfferGetRow
+	err := row.Scan(
+		&i.ID,
+		&i.Ticket,
+		&i.State,
+		&i.ExpiresAt,
+	)
+	return i, err
+}
+
+const TicketOfferInsert = `-- name: TicketOfferInsert :one
+SELECT ledger.ticket_offer($1::uuid, $2::uuid, $3::bytea, $4::timestamptz, $5::timestamptz)::int AS outcome
+`
+
+type TicketOfferInsertParams struct {
+	Ticket    uuid.UUID
+	Offer     uuid.UUID
+	CodeHash  []byte
+	ExpiresAt time.Time
+	Now       time.Time
+}
+
+func (q *Queries) TicketOfferInsert(ctx context.Context, db DBTX, arg TicketOfferInsertParams) (int32, error) {
+	row := db.QueryRowContext(ctx, TicketOfferInsert,
+		arg.Ticket,
+		arg.Offer,
+		arg.CodeHash,
+		arg.ExpiresAt,
+		arg.Now,
+	)
+	var outcome int32
+	err := row.Scan(&outcome)
+	return outcome, err
+}
+
+const TicketRulesGet = `-- name: TicketRulesGet :one
+SELECT coalesce(r.names, 'none')::text AS names, coalesce(r.name_changes, 3)::int AS name_changes, coalesce(r.transfers, 3)::int AS transfers, coalesce(r.changes_end_s, 0)::int AS changes_end_s
+  FROM ledger.events e LEFT JOIN ledger.ticket_rules r ON r.event = e.id WHERE e.id = $1
+`
+
+type TicketRulesGetRow struct {
+	Names       string
+	NameChanges int32
+	Transfers   int32
+	ChangesEndS int32
+}
+
+func (q *Queries) TicketRulesGet(ctx context.Context, db DBTX, event int32) (TicketRulesGetRow, error) {
+	row := db.QueryRowContext(ctx, TicketRulesGet, event)
+	var i TicketRulesGetRow
+	err := row.Scan(
+		&i.Names,
+		&i.NameChanges,
+		&i.Transfers,
+		&i.ChangesEndS,
+	)
+	return i, err
+}
+
+const TicketRulesSet = `-- name: TicketRulesSet :exec
+INSERT INTO ledger.ticket_rules(event, names, name_changes, transfers, changes_end_s, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (event) DO UPDATE SET names = excluded.names, name_changes = excluded.name_changes, transfers = excluded.transfers, changes_end_s = excluded.changes_end_s,
+       updated_at = excluded.updated_at
+`
+
+type TicketRulesSetParams struct {
+	Event       int32
+	Names       string
+	NameChanges int32
+	Transfers   int32
+	ChangesEndS int32
+	Now         time.Time
+}
+
+func (q *Queries) TicketRulesSet(ctx context.Context, db DBTX, arg TicketRulesSetParams) error {
+	_, err := db.ExecContext(ctx, TicketRulesSet,
+		arg.Event,
+		arg.Names,
+		arg.NameChanges,
+		arg.Transfers,
+		arg.ChangesEndS,
+		arg.Now,
+	)
+	return err
+}
+
+const TicketSuccessor = `-- name: TicketSuccessor :one
+WITH RECURSIVE chain AS (
+    SELECT t.id, 0 AS n FROM ledger.tickets t WHERE t.id = $1
+    UNION ALL
+    SELECT x.to_ticket, c.n + 1 FROM chain c JOIN ledger.ticket_transfers x ON x.from_ticket = c.id)
+SELECT id FROM chain ORDER BY n DESC LIMIT 1
+`
+
+// The ticket that is live in the place of one, however often it was replaced.
+func (q *Queries) TicketSuccessor(ctx context.Context, db DBTX, id uuid.UUID) (uuid.UUID, error) {
+	row := db.QueryRowContext(ctx, TicketSuccessor, id)
+	var id_2 uuid.UUID
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
 const TicketsOfOrder = `-- name: TicketsOfOrder :many
 
-SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, s.label, s.category, g.section, g.name AS section_name
-  FROM ledger.tickets t, LATERAL (SELECT x.label, x.category, x.segment FROM ledger.seats x WHERE x.event = t.event AND x.seat = t.seat OFFSET 0) s,
+SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, coalesce(t.void_reason, '')::text AS void_reason, t.transferred, t.owner_ref,
+       s.label, s.category, g.section, g.name AS section_name, (h.ticket IS NOT NULL)::boolean AS named, coalesce(h.name, '')::text AS holder, h.document, h.salt,
+       f.id AS offer, f.expires_at AS offer_expires_at
+  FROM ledger.tickets t
+  LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id
+  LEFT JOIN ledger.ticket_offers f ON f.ticket = t.id AND f.state = 'open',
+       LATERAL (SELECT x.label, x.category, x.segment FROM ledger.seats x WHERE x.event = t.event AND x.seat = t.seat OFFSET 0) s,
        LATERAL (SELECT x.section, x.name FROM ledger.segments x WHERE x.event = t.event AND x.segment = s.segment OFFSET 0) g
- WHERE t.order_id = $1 ORDER BY t.seat
+ WHERE t.order_id = $1 ORDER BY t.seat, t.issued_at
 `
 
 type TicketsOfOrderRow struct {
-	ID          uuid.UUID
-	OrderID     uuid.UUID
-	Event       int32
-	Seat        int64
-	Type        int16
-	Code        string
-	IssuedAt    time.Time
-	VoidedAt    sql.NullTime
-	Label       string
-	Category    int16
-	Section     string
-	SectionName string
+	ID             uuid.UUID
+	OrderID        uuid.UUID
+	Event          int32
+	Seat           int64
+	Type           int16
+	Code           string
+	IssuedAt       time.Time
+	VoidedAt       sql.NullTime
+	VoidReason     string
+	Transferred    bool
+	OwnerRef       string
+	Label          string
+	Category       int16
+	Section        string
+	SectionName    string
+	Named          bool
+	Holder         string
+	Document       []byte
+	Salt           []byte
+	Offer          uuid.NullUUID
+	OfferExpiresAt sql.NullTime
 }
 
 // Tickets: what lets somebody into an event.
@@ -113,10 +462,19 @@ func (q *Queries) TicketsOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID
 			&i.Code,
 			&i.IssuedAt,
 			&i.VoidedAt,
+			&i.VoidReason,
+			&i.Transferred,
+			&i.OwnerRef,
 			&i.Label,
 			&i.Category,
 			&i.Section,
 			&i.SectionName,
+			&i.Named,
+			&i.Holder,
+			&i.Document,
+			&i.Salt,
+			&i.Offer,
+			&i.OfferExpiresAt,
 		); err != nil {
 			return nil, err
 		}

@@ -179,6 +179,8 @@ CREATE TABLE ledger.tickets (
     code      text NOT NULL,
     issued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     voided_at timestamptz,
+    void_reason text CHECK (void_reason IN ('refunded', 'reissued', 'transferred', 'charged_back', 'cancelled')),
+    CHECK ((voided_at IS NULL) = (void_reason IS NULL)),
     FOREIGN KEY (event, seat, sold_ver) REFERENCES ledger.sales
 );
 CREATE UNIQUE INDEX tickets_one_live_per_seat ON ledger.tickets (event, seat) WHERE voided_at IS NULL;

@@ -26,6 +26,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("pause", func(t *testing.T) { pause(t, c, ev) })
 	t.Run("over several segments", func(t *testing.T) { wideSale(t, c) })
 	t.Run("over several segments, by name", func(t *testing.T) { wideByName(t, c) })
+	t.Run("tickets by name", func(t *testing.T) { ticketsByName(t, c) })
 	c.reconcile()
 	t.Run("fight", func(t *testing.T) { fight(t, c) })
 }

@@ -14,6 +14,7 @@ const (
 	prefixOrder   = "ord_"
 	prefixPayment = "pay_"
 	prefixTicket  = "tkt_"
+	prefixOffer   = "off_"
 )
 
 // parseID reads an id in its one form: prefix, lower case, dashes.

@@ -234,8 +234,7 @@ type Orders interface {
 	Cancel(ctx context.Context, id uuid.UUID, req stock.Request) (Order, error)
 	StartPayment(ctx context.Context, id uuid.UUID, req stock.Request, provider, returnURL string) (pay Payment, again bool, err error)
 	Webhook(ctx context.Context, provider string, body []byte, header http.Header) error
-	Tickets(ctx context.Context, order uuid.UUID) ([]Ticket, error)
-	Ticket(ctx context.Context, id uuid.UUID) (Ticket, bool, error)
+	Tickets
 	// HoldToken and OrderToken give the bearer tokens; the others check them.
 	HoldToken(hold uuid.UUID) string
 	OrderToken(order uuid.UUID) string
@@ -292,13 +291,4 @@ type Payment struct {
 	Provider, State string
 	Attempt         int32
 	PayURL          string
-}
-
-// Ticket is a ticket with its code.
-type Ticket struct {
-	ID, Order   uuid.UUID
-	Event       stock.EventID
-	Seat        stock.SeatID
-	Type        int16
-	Code, State string
 }

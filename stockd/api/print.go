@@ -13,8 +13,8 @@ import (
 // kinds of codes that a client may ask for.
 var symbologies = []paper.Symbology{paper.QR, paper.Aztec}
 
-// ticketFile is the last part of the path of a ticket's picture or document.
-var ticketFile = regexp.MustCompile(`^(tkt_[0-9a-f-]{36})\.(svg|png|pdf|html)$`)
+// ticketFile is the last part of the path of a ticket, its picture or its document.
+var ticketFile = regexp.MustCompile(`^(tkt_[0-9a-f-]{36})(?:\.(svg|png|pdf|html))?$`)
 
 // printing is how a document is wanted.
 type printing struct {
@@ -58,9 +58,25 @@ func (s *server) getTicketFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ticket, ev, err := s.ticket(r, m[1])
+	ticket, ev, _, err := s.ticket(r, m[1])
 	if err != nil {
 		return err
+	}
+	if m[2] == "" {
+		return s.answerTicket(w, r, ev, ticket, http.StatusOK)
+	}
+	rules, err := s.Orders.TicketRules(r.Context(), ev.Number)
+	if err != nil {
+		return err
+	}
+	if m[2] == "pdf" || m[2] == "html" {
+		return s.printTickets(w, m[2], "/v1/tickets/"+m[1], p, ev, rules, []Ticket{*ticket})
+	}
+	if ticket.State != ticketValid {
+		return refuse(kindTicketRefused, ticketReasons[TicketVoid]).with("reason", string(TicketVoid))
+	}
+	if rules.needsName(ticket) {
+		return refuse(kindNameMissing, "Tickets of this event are bound to a person. Give the name first: PUT /v1/tickets/"+m[1]+"/holder.")
 	}
 	var body []byte
 	contentType := "image/" + m[2]
@@ -68,10 +84,8 @@ func (s *server) getTicketFile(w http.ResponseWriter, r *http.Request) error {
 	case "svg":
 		contentType = "image/svg+xml"
 		body, err = paper.SVG(p.code, ticket.Code)
-	case "png":
-		body, err = paper.PNG(p.code, ticket.Code)
 	default:
-		return s.printTickets(w, m[2], "/v1/tickets/"+m[1], p, ev, []Ticket{*ticket})
+		body, err = paper.PNG(p.code, ticket.Code)
 	}
 	if err != nil {
 		return err
@@ -101,21 +115,22 @@ func (s *server) printOrder(w http.ResponseWriter, r *http.Request, form string)
 	if err != nil {
 		return err
 	}
-	tickets, err := s.Orders.Tickets(r.Context(), order.ID)
+	tickets, err := s.ticketsOf(r, order.ID)
+	if err != nil {
+		return err
+	}
+	rules, err := s.Orders.TicketRules(r.Context(), ev.Number)
 	if err != nil {
 		return err
 	}
 	tickets = slices.DeleteFunc(tickets, func(t Ticket) bool { return t.State != ticketValid })
-	return s.printTickets(w, form, "/v1/orders/"+prefixOrder+order.ID.String()+"/tickets", p, ev, tickets)
+	return s.printTickets(w, form, "/v1/orders/"+prefixOrder+order.ID.String()+"/tickets", p, ev, rules, tickets)
 }
 
-// ticketValid is the state of a ticket that lets somebody in.
-const ticketValid = "valid"
-
-func (s *server) printTickets(w http.ResponseWriter, form, at string, p printing, ev *Event, tickets []Ticket) error {
+func (s *server) printTickets(w http.ResponseWriter, form, at string, p printing, ev *Event, rules TicketRules, tickets []Ticket) error {
 	doc := paper.Tickets{Title: ev.Name, Kind: p.code, PDFAt: at + ".pdf" + p.as}
 	for i := range tickets {
-		doc.Tickets = append(doc.Tickets, printed(ev, &tickets[i], p.zone))
+		doc.Tickets = append(doc.Tickets, printed(ev, rules, &tickets[i], p.zone))
 	}
 	if form == "pdf" {
 		body, err := doc.PDF(s.Now())
@@ -143,16 +158,19 @@ func document(w http.ResponseWriter, contentType, name string, body []byte, err 
 }
 
 // printed is what stands on a ticket.
-func printed(ev *Event, t *Ticket, zone *time.Location) paper.Ticket {
+func printed(ev *Event, rules TicketRules, t *Ticket, zone *time.Location) paper.Ticket {
 	out := paper.Ticket{
 		ID: prefixTicket + t.ID.String(), Event: ev.Name, Venue: ev.Venue, When: ev.StartsAt.In(zone).Format("Monday, 2 January 2006, 15:04 MST"),
-		Seat: seatWords(ev.label(t.Seat)), Type: nameAt(ev.Types, t.Type), Code: t.Code,
+		Seat: seatWords(ev.label(t.Seat)), Type: nameAt(ev.Types, t.Type), Holder: t.Holder, Code: t.Code,
 	}
 	if seg := ev.segment(t.Seat.Segment()); seg != nil && !seg.Area {
 		out.Section = "Section " + seg.Section
 	}
-	if t.State != ticketValid {
+	switch {
+	case t.State != ticketValid:
 		out.Code, out.Note = "", "This ticket is void. It lets nobody in."
+	case rules.needsName(t):
+		out.Code, out.Note = "", "Give the name of whoever comes with this ticket. It has no code before that."
 	}
 	return out
 }

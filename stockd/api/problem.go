@@ -37,6 +37,8 @@ var (
 	kindNotOnSale       = kind{"not-on-sale", http.StatusConflict, "The event is not on sale"}
 	kindSlugTaken       = kind{"slug-taken", http.StatusConflict, "The slug is another event's"}
 	kindPaymentMismatch = kind{"payment-mismatch", http.StatusConflict, "The payment does not fit the order"}
+	kindTicketRefused   = kind{"ticket-refused", http.StatusConflict, "The ticket stays as it is"}
+	kindNameMissing     = kind{"name-missing", http.StatusConflict, "The ticket needs a name first"}
 	kindKeyInFlight     = kind{"key-in-flight", http.StatusConflict, "The first request with this key is still running"}
 	kindExpired         = kind{"hold-expired", http.StatusGone, "The hold has expired"}
 	kindStaleVersion    = kind{"stale-version", http.StatusPreconditionFailed, "It has changed since"}
@@ -57,7 +59,7 @@ var (
 var kinds = []kind{
 	kindMalformed, kindInvalid, kindKeyMissing, kindUnauthorized, kindAccountToken, kindForbidden, kindAdmission, kindNotYours, kindNotFound, kindMethod,
 	kindNotAcceptable, kindSeatTaken, kindAllHeld, kindSoldOut, kindNotTogether, kindWouldOrphan, kindLimitReached, kindIllegal, kindNotOnSale,
-	kindSlugTaken, kindPaymentMismatch, kindKeyInFlight, kindExpired, kindStaleVersion, kindTooLarge, kindMediaType, kindWrongNode,
+	kindSlugTaken, kindPaymentMismatch, kindTicketRefused, kindNameMissing, kindKeyInFlight, kindExpired, kindStaleVersion, kindTooLarge, kindMediaType, kindWrongNode,
 	kindKeyReused, kindPrecondition, kindRateLimited, kindInternal, kindMoving, kindLedgerAway, kindOverloaded, kindLimitBusy,
 }
 

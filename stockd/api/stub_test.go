@@ -324,6 +324,8 @@ func (n *stubNode) ID() string                          { return "stub" }
 
 // stubOrders opens and cancels orders on the engine; payments and tickets are tested against the real service.
 type stubOrders struct {
+	stubTickets
+
 	node   *stubNode
 	mu     sync.Mutex
 	orders map[uuid.UUID]Order
@@ -331,7 +333,7 @@ type stubOrders struct {
 }
 
 func newStubOrders(n *stubNode) *stubOrders {
-	return &stubOrders{node: n, orders: map[uuid.UUID]Order{}}
+	return &stubOrders{node: n, orders: map[uuid.UUID]Order{}, stubTickets: stubTickets{rules: TicketRules{Names: namesNone, NameChanges: 3, Transfers: 3}}}
 }
 
 func (o *stubOrders) Open(ctx context.Context, req OpenOrder) (Order, stock.Answer, error) {
@@ -402,8 +404,11 @@ func (o *stubOrders) Tickets(_ context.Context, id uuid.UUID) ([]Ticket, error) 
 	var tickets []Ticket
 	for i, l := range o.orders[id].Lines {
 		if o.orders[id].State == "issued" {
-			tickets = append(tickets, Ticket{ID: ticketID(id, i), Order: id, Event: o.orders[id].Event, Seat: l.Seat, Type: l.Type, Code: "code", State: "valid"})
+			tickets = append(tickets, Ticket{ID: ticketID(id, i), Order: id, Event: o.orders[id].Event, Seat: l.Seat, Type: l.Type, Code: "code", State: ticketValid})
 		}
+	}
+	if o.given != nil && o.given.Order == id {
+		tickets = append(tickets, *o.given)
 	}
 	return tickets, nil
 }

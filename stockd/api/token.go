@@ -18,7 +18,7 @@ func tokenOf(r *http.Request, header, id string) string {
 	return cookie.Value
 }
 
-// cookieName is hold_<uuid> or order_<uuid>.
+// cookieName is hold_<uuid>, order_<uuid> or tkt_<uuid>.
 func cookieName(id string) string {
 	if rest, ok := strings.CutPrefix(id, prefixOrder); ok {
 		return "order_" + rest

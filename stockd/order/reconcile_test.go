@@ -24,7 +24,7 @@ func TestReconcileFindsEachBreak(t *testing.T) {
 	}{
 		"a sold seat of an order that is not paid": {"orders", `UPDATE ledger.sales SET order_id = $1 WHERE order_id = $2`, `UPDATE ledger.sales SET order_id = $2 WHERE order_id = $1`, []any{open.ID, o.ID}},
 		"an issued order whose seat is free":       {"orders", `UPDATE ledger.seats SET order_id = $1 WHERE order_id = $2`, `UPDATE ledger.seats SET order_id = $2 WHERE order_id = $1 AND state = 3`, []any{open.ID, o.ID}},
-		"a void ticket of an issued order":         {"tickets", `UPDATE ledger.tickets SET voided_at = now() WHERE order_id = $1`, `UPDATE ledger.tickets SET voided_at = NULL WHERE order_id = $1`, []any{o.ID}},
+		"a void ticket of an issued order":         {"tickets", `UPDATE ledger.tickets SET voided_at = now(), void_reason = 'refunded' WHERE order_id = $1`, `UPDATE ledger.tickets SET voided_at = NULL, void_reason = NULL WHERE order_id = $1`, []any{o.ID}},
 		"a ticket of another order":                {"tickets", `UPDATE ledger.tickets SET order_id = $1 WHERE order_id = $2`, `UPDATE ledger.tickets SET order_id = $2 WHERE order_id = $1`, []any{open.ID, o.ID}},
 		"a line that costs more":                   {"totals", `UPDATE ledger.order_lines SET fee = fee + 1 WHERE order_id = $1`, `UPDATE ledger.order_lines SET fee = fee - 1 WHERE order_id = $1`, []any{o.ID}},
 		"an issued order that is not captured":     {"totals", `UPDATE ledger.payments SET captured = 0 WHERE id = $1`, `UPDATE ledger.payments SET captured = amount WHERE id = $1`, []any{p.ID}},

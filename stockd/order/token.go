@@ -21,8 +21,9 @@ const tokenVersion = "sh1"
 
 // Purposes of a token: one for each kind of thing, so that a hold's token never opens an order.
 const (
-	PurposeHold  = "hold"
-	PurposeOrder = "order"
+	PurposeHold   = "hold"
+	PurposeOrder  = "order"
+	PurposeTicket = "ticket" // of a ticket that changed hands: its order's token does not open it
 )
 
 // Tokens makes and checks the bearer tokens of holds and orders: `sh1.kid.payload.mac`. A token proves that its bearer made the thing; it

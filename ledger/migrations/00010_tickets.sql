@@ -1,0 +1,243 @@
+-- +goose Up
+-- Tickets after they were issued: names, reissues, transfers. A ticket never changes; it is voided, and another one is issued for the same line of the
+-- same order, so that whatever ends the line finds the ticket that is live. Lock order: the order, then its tickets, then an offer.
+
+-- What holds for the tickets of an event. Without a row: no names, three transfers, until the start.
+CREATE TABLE ledger.ticket_rules (
+    event         int PRIMARY KEY REFERENCES ledger.events,
+    names         text NOT NULL CHECK (names IN ('none', 'optional', 'required')),
+    name_changes  int NOT NULL CHECK (name_changes >= 0),    -- of each line, after the first name
+    transfers     int NOT NULL CHECK (transfers >= 0),       -- of each line
+    changes_end_s int NOT NULL CHECK (changes_end_s >= 0),   -- so long before the start no name changes and no ticket changes hands
+    updated_at    timestamptz NOT NULL
+);
+CREATE FUNCTION ledger.ticket_rules_of(p_event int) RETURNS TABLE (names text, name_changes int, transfers int, ends_at timestamptz) LANGUAGE sql STABLE AS $$
+    SELECT coalesce(r.names, 'none'), coalesce(r.name_changes, 3), coalesce(r.transfers, 3), e.starts_at - make_interval(secs => coalesce(r.changes_end_s, 0))
+      FROM ledger.events e LEFT JOIN ledger.ticket_rules r ON r.event = e.id WHERE e.id = p_event
+$$;
+
+-- transferred: it belongs to who accepted it, and the order's bearer does not see it. owner_ref: a pseudonym of their account; empty where there is none.
+ALTER TABLE ledger.tickets ADD COLUMN transferred boolean NOT NULL DEFAULT false, ADD COLUMN owner_ref text NOT NULL DEFAULT '';
+CREATE INDEX tickets_voided ON ledger.tickets (event, voided_at, id) WHERE voided_at IS NOT NULL;
+
+-- Whom a ticket is bound to. Personal data stand here and nowhere else; all three are taken away by erasure. The ticket's code has a hash over them, which
+-- says nothing to anybody once the salt is gone.
+CREATE TABLE ledger.ticket_holders (
+    ticket    uuid PRIMARY KEY REFERENCES ledger.tickets,
+    name      text CHECK (length(name) BETWEEN 1 AND 200),
+    document  bytea CHECK (length(document) = 16),           -- a keyed hash; null: none was asked for
+    salt      bytea CHECK (length(salt) = 16),
+    set_at    timestamptz NOT NULL,
+    erased_at timestamptz,
+    CHECK ((name IS NULL) = (erased_at IS NOT NULL)),
+    CHECK ((salt IS NULL) = (erased_at IS NOT NULL)),
+    CHECK (erased_at IS NULL OR document IS NULL)
+);
+CREATE INDEX ticket_holders_document ON ledger.ticket_holders (document) WHERE document IS NOT NULL;
+
+-- An offer of a ticket to whoever has the code, of which only the hash is kept.
+CREATE TABLE ledger.ticket_offers (
+    id          uuid PRIMARY KEY,
+    ticket      uuid NOT NULL REFERENCES ledger.tickets,
+    code_hash   bytea NOT NULL UNIQUE CHECK (length(code_hash) = 32),
+    state       text NOT NULL CHECK (state IN ('open', 'accepted', 'cancelled')),
+    expires_at  timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL,
+    ended_at    timestamptz,
+    accepted_by uuid,                                        -- the request that accepted it: the same one again is answered again
+    CHECK ((state = 'open') = (ended_at IS NULL)),
+    CHECK ((state = 'accepted') = (accepted_by IS NOT NULL))
+);
+CREATE UNIQUE INDEX ticket_offers_one_open ON ledger.ticket_offers (ticket) WHERE state = 'open';
+
+-- Every ticket that took the place of another. Append-only.
+CREATE TABLE ledger.ticket_transfers (
+    to_ticket   uuid PRIMARY KEY REFERENCES ledger.tickets,
+    from_ticket uuid NOT NULL UNIQUE REFERENCES ledger.tickets,
+    order_id    uuid NOT NULL,
+    seat        bigint NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('named', 'renamed', 'transferred')),
+    offer       uuid UNIQUE REFERENCES ledger.ticket_offers,
+    from_ref    text NOT NULL,
+    to_ref      text NOT NULL,
+    fingerprint uuid NOT NULL,                               -- of the request
+    at          timestamptz NOT NULL,
+    CHECK ((kind = 'transferred') = (offer IS NOT NULL))
+);
+CREATE INDEX ticket_transfers_line ON ledger.ticket_transfers (order_id, seat);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.ticket_transfers FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+
+-- Locks a ticket's order and says whether the ticket may change now: 0 yes, -1 there is none, 2 it is void, 3 its order is under dispute, or ended.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_lock(p_ticket uuid) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    v_state smallint;
+BEGIN
+    SELECT o.state INTO v_state FROM ledger.orders o WHERE o.id = (SELECT t.order_id FROM ledger.tickets t WHERE t.id = p_ticket) FOR NO KEY UPDATE;
+    IF NOT FOUND THEN RETURN -1; END IF;
+    IF EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.id = p_ticket AND t.voided_at IS NOT NULL) THEN RETURN 2; END IF;
+    RETURN CASE WHEN v_state IN (4, 7) THEN 0 ELSE 3 END; -- refunding: another part of it
+END $$;
+-- +goose StatementEnd
+
+-- Voids a ticket and issues another one in its place. An offer of the old one ends.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_replace(p_ticket uuid, p_new uuid, p_code text, p_kind text, p_offer uuid, p_owner text, p_fingerprint uuid, p_now timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t ledger.tickets;
+BEGIN
+    UPDATE ledger.tickets x SET voided_at = p_now, void_reason = CASE WHEN p_kind = 'transferred' THEN 'transferred' ELSE 'reissued' END WHERE x.id = p_ticket RETURNING x.* INTO t;
+    UPDATE ledger.ticket_offers SET state = 'cancelled', ended_at = p_now WHERE ticket = p_ticket AND state = 'open';
+    INSERT INTO ledger.tickets(id, order_id, event, seat, sold_ver, type, code, issued_at, transferred, owner_ref)
+        VALUES (p_new, t.order_id, t.event, t.seat, t.sold_ver, t.type, p_code, p_now, t.transferred OR p_kind = 'transferred',
+                CASE WHEN p_kind = 'transferred' THEN p_owner ELSE t.owner_ref END);
+    INSERT INTO ledger.ticket_transfers(to_ticket, from_ticket, order_id, seat, kind, offer, from_ref, to_ref, fingerprint, at)
+        VALUES (p_new, p_ticket, t.order_id, t.seat, p_kind, p_offer, t.owner_ref, CASE WHEN p_kind = 'transferred' THEN p_owner ELSE t.owner_ref END, p_fingerprint, p_now);
+END $$;
+-- +goose StatementEnd
+
+-- Binds a ticket to somebody. p_new and p_code are the ticket that takes its place. p_force leaves out deadline and limits. Returns 0 done, 1 done before
+-- under this id, 8 the ticket is this person's already, -1, 2, 3 as ticket_lock, 4 the event's tickets have no names, 5 too late, 6 changed too often,
+-- 7 the id was used for another wish, 9 the document has as many tickets as it may.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_name(p_ticket uuid, p_new uuid, p_code text, p_name text, p_document bytea, p_salt bytea, p_document_max int, p_force boolean, p_fingerprint uuid,
+    p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_lock int := ledger.ticket_lock(p_ticket);
+    t record;
+    r record;
+    h record;
+    v_named boolean;
+    v_before uuid;
+BEGIN
+    SELECT x.fingerprint INTO v_before FROM ledger.ticket_transfers x WHERE x.to_ticket = p_new;
+    IF FOUND THEN RETURN CASE WHEN v_before = p_fingerprint THEN 1 ELSE 7 END; END IF;
+    IF v_lock <> 0 THEN RETURN v_lock; END IF;
+    SELECT x.* INTO t FROM ledger.tickets x WHERE x.id = p_ticket;
+    SELECT x.* INTO r FROM ledger.ticket_rules_of(t.event) x;
+    IF r.names = 'none' THEN RETURN 4; END IF;
+    SELECT x.name, x.document, x.erased_at INTO h FROM ledger.ticket_holders x WHERE x.ticket = p_ticket;
+    v_named := FOUND; -- also when it was erased since
+    IF h.name = p_name AND h.document IS NOT DISTINCT FROM p_document THEN RETURN 8; END IF;
+    IF NOT p_force THEN
+        IF p_now > r.ends_at THEN RETURN 5; END IF;
+        IF v_named AND (SELECT count(*) FROM ledger.ticket_transfers x WHERE x.order_id = t.order_id AND x.seat = t.seat AND x.kind = 'renamed') >= r.name_changes THEN RETURN 6; END IF;
+    END IF;
+    IF p_document_max > 0 AND p_document IS NOT NULL THEN
+        -- Two tickets for one document at once are counted one after the other.
+        PERFORM pg_advisory_xact_lock(('x' || encode(substr(p_document, 1, 8), 'hex'))::bit(64)::bigint);
+        IF (SELECT count(*) FROM ledger.ticket_holders x JOIN ledger.tickets y ON y.id = x.ticket
+             WHERE x.document = p_document AND y.event = t.event AND y.voided_at IS NULL AND y.id <> p_ticket) >= p_document_max THEN RETURN 9; END IF;
+    END IF;
+    PERFORM ledger.ticket_replace(p_ticket, p_new, p_code, CASE WHEN v_named THEN 'renamed' ELSE 'named' END, NULL, '', p_fingerprint, p_now);
+    INSERT INTO ledger.ticket_holders(ticket, name, document, salt, set_at) VALUES (p_new, p_name, p_document, p_salt, p_now);
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Offers a ticket to whoever has the code. Returns 0 done, 1 done before under this id, -1, 2, 3 as ticket_lock, 5 too late, 6 changed hands too often,
+-- 7 the id was used for another ticket, 10 another offer is open.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_offer(p_ticket uuid, p_offer uuid, p_code_hash bytea, p_expires timestamptz, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_lock int := ledger.ticket_lock(p_ticket);
+    t record;
+    r record;
+    v_ticket uuid;
+BEGIN
+    SELECT x.ticket INTO v_ticket FROM ledger.ticket_offers x WHERE x.id = p_offer;
+    IF FOUND THEN RETURN CASE WHEN v_ticket = p_ticket THEN 1 ELSE 7 END; END IF;
+    IF v_lock <> 0 THEN RETURN v_lock; END IF;
+    SELECT x.* INTO t FROM ledger.tickets x WHERE x.id = p_ticket;
+    SELECT x.* INTO r FROM ledger.ticket_rules_of(t.event) x;
+    IF p_now > r.ends_at THEN RETURN 5; END IF;
+    IF (SELECT count(*) FROM ledger.ticket_transfers x WHERE x.order_id = t.order_id AND x.seat = t.seat AND x.kind = 'transferred') >= r.transfers THEN RETURN 6; END IF;
+    UPDATE ledger.ticket_offers SET state = 'cancelled', ended_at = p_now WHERE ticket = p_ticket AND state = 'open' AND expires_at <= p_now;
+    IF EXISTS (SELECT 1 FROM ledger.ticket_offers x WHERE x.ticket = p_ticket AND x.state = 'open') THEN RETURN 10; END IF;
+    INSERT INTO ledger.ticket_offers(id, ticket, code_hash, state, expires_at, created_at) VALUES (p_offer, p_ticket, p_code_hash, 'open', least(p_expires, r.ends_at), p_now);
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Takes an offer back. Returns 0 done, 1 it had ended before, -1 there is none of this ticket, 11 it was accepted.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_offer_cancel(p_ticket uuid, p_offer uuid, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_state text;
+BEGIN
+    PERFORM ledger.ticket_lock(p_ticket);
+    SELECT x.state INTO v_state FROM ledger.ticket_offers x WHERE x.id = p_offer AND x.ticket = p_ticket FOR UPDATE;
+    IF NOT FOUND THEN RETURN -1; END IF;
+    IF v_state = 'accepted' THEN RETURN 11; END IF;
+    IF v_state = 'cancelled' THEN RETURN 1; END IF;
+    UPDATE ledger.ticket_offers SET state = 'cancelled', ended_at = p_now WHERE id = p_offer;
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Accepts an offer: the ticket is void and its successor is the recipient's. p_request names who accepts and by which request. Returns 0 done, 1 done
+-- before by this request, -1 there is no such offer, 2, 3 as ticket_lock, 5 too late, 11 it was accepted by another request, 12 it has ended.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_accept(p_offer uuid, p_new uuid, p_code text, p_owner text, p_request uuid, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_lock int;
+    f ledger.ticket_offers;
+BEGIN
+    v_lock := ledger.ticket_lock((SELECT x.ticket FROM ledger.ticket_offers x WHERE x.id = p_offer));
+    SELECT x.* INTO f FROM ledger.ticket_offers x WHERE x.id = p_offer FOR UPDATE;
+    IF NOT FOUND THEN RETURN -1; END IF;
+    IF f.state = 'accepted' THEN RETURN CASE WHEN f.accepted_by = p_request THEN 1 ELSE 11 END; END IF;
+    IF f.state = 'cancelled' OR f.expires_at <= p_now THEN RETURN 12; END IF;
+    IF v_lock <> 0 THEN RETURN v_lock; END IF;
+    UPDATE ledger.ticket_offers SET state = 'accepted', ended_at = p_now, accepted_by = p_request WHERE id = p_offer;
+    PERFORM ledger.ticket_replace(f.ticket, p_new, p_code, 'transferred', p_offer, p_owner, p_request, p_now);
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Erases whom an order's tickets are, or were, bound to; those that changed hands are their new owner's, and stay. Returns how many it erased.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.holders_erase(p_order uuid, p_now timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    WITH gone AS (
+        UPDATE ledger.ticket_holders h SET name = NULL, document = NULL, salt = NULL, erased_at = p_now
+          FROM ledger.tickets t WHERE t.id = h.ticket AND t.order_id = p_order AND NOT t.transferred AND h.erased_at IS NULL RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+-- +goose StatementEnd
+
+-- Erases whom a ticket, and those that it took the place of, are or were bound to, as far as they are of the same owner.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.holder_erase(p_ticket uuid, p_now timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    WITH RECURSIVE chain AS (
+        SELECT p_ticket AS ticket
+        UNION ALL
+        SELECT x.from_ticket FROM chain c JOIN ledger.ticket_transfers x ON x.to_ticket = c.ticket WHERE x.kind <> 'transferred'),
+    gone AS (
+        UPDATE ledger.ticket_holders h SET name = NULL, document = NULL, salt = NULL, erased_at = p_now FROM chain c WHERE h.ticket = c.ticket AND h.erased_at IS NULL RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+-- +goose StatementEnd
+
+-- Erases whom the tickets of events that began before a time were bound to, some at a time.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.holders_expire(p_before timestamptz, p_count int, p_now timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    WITH old AS (
+        SELECT h.ticket FROM ledger.ticket_holders h JOIN ledger.tickets t ON t.id = h.ticket JOIN ledger.events e ON e.id = t.event
+         WHERE h.erased_at IS NULL AND e.starts_at < p_before LIMIT p_count FOR UPDATE OF h SKIP LOCKED),
+    gone AS (
+        UPDATE ledger.ticket_holders h SET name = NULL, document = NULL, salt = NULL, erased_at = p_now FROM old o WHERE h.ticket = o.ticket RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+-- +goose StatementEnd
+
+-- +goose Down
+DROP FUNCTION ledger.holders_expire, ledger.holder_erase, ledger.holders_erase, ledger.ticket_accept, ledger.ticket_offer_cancel, ledger.ticket_offer, ledger.ticket_name,
+    ledger.ticket_replace, ledger.ticket_lock, ledger.ticket_rules_of;
+DROP TABLE ledger.ticket_transfers, ledger.ticket_offers, ledger.ticket_holders, ledger.ticket_rules;
+DROP INDEX ledger.tickets_voided;
+ALTER TABLE ledger.tickets DROP COLUMN transferred, DROP COLUMN owner_ref;
