@@ -20,8 +20,11 @@ type PaymentFact struct {
 	Amount   int64
 	Currency string
 	At       time.Time
-	Body     []byte // as it was received; only its hash is kept here
+	Body     []byte // as it was received; its hash is kept for ever, itself for bodyLife
 }
+
+// bodyLife is how long the bytes of a webhook are kept: longer than a refund or a first look at a dispute takes.
+const bodyLife = 90 * 24 * time.Hour
 
 // What became of a fact.
 const (
@@ -49,7 +52,7 @@ type FactVerdict struct {
 // PaymentTake keeps facts and applies each once, by itself, all in one transaction: it is the commit point of sales. Of what does not pay its
 // order, the call that gives the money back is committed with it.
 func (l *DB) PaymentTake(ctx context.Context, facts []PaymentFact, now time.Time) ([]FactVerdict, error) {
-	p := db.PaymentTakeParams{Now: now}
+	p := db.PaymentTakeParams{Now: now, DeleteAfter: now.Add(bodyLife)}
 	for _, f := range facts {
 		sum := sha256.Sum256(f.Body)
 		if f.At.IsZero() {
@@ -63,6 +66,7 @@ func (l *DB) PaymentTake(ctx context.Context, facts []PaymentFact, now time.Time
 		p.Currencies = append(p.Currencies, f.Currency)
 		p.Moments = append(p.Moments, f.At)
 		p.Digests = append(p.Digests, sum[:])
+		p.Bodies = append(p.Bodies, append([]byte{}, f.Body...)) // never nil: an array has no NULLs here
 	}
 	out, err := l.q.PaymentTake(ctx, l.short, p)
 	if err != nil {

@@ -456,33 +456,39 @@ func (q *Queries) PaymentBegin(ctx context.Context, db DBTX, arg PaymentBeginPar
 }
 
 const PaymentTake = `-- name: PaymentTake :one
-SELECT ledger.payment_take($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
-       $7::timestamptz[], $8::bytea[], $9::timestamptz)::bytea
+SELECT (ledger.payment_bodies($1::text[], $2::text[], $3::bytea[], $4::timestamptz, $5::timestamptz) ||
+       ledger.payment_take($1::text[], $2::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+       $10::timestamptz[], $11::bytea[], $5::timestamptz))::bytea
 `
 
 type PaymentTakeParams struct {
-	Providers  []string
-	Ids        []string
-	Refs       []string
-	Kinds      []string
-	Amounts    []int64
-	Currencies []string
-	Moments    []time.Time
-	Digests    [][]byte
-	Now        time.Time
+	Providers   []string
+	Ids         []string
+	Bodies      [][]byte
+	DeleteAfter time.Time
+	Now         time.Time
+	Refs        []string
+	Kinds       []string
+	Amounts     []int64
+	Currencies  []string
+	Moments     []time.Time
+	Digests     [][]byte
 }
 
+// The bodies are kept in the same commit, apart from what is hashed, because they hold personal data and have an end. Keeping them adds nothing to the answer.
 func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParams) ([]byte, error) {
 	row := db.QueryRowContext(ctx, PaymentTake,
 		pq.Array(arg.Providers),
 		pq.Array(arg.Ids),
+		pq.Array(arg.Bodies),
+		arg.DeleteAfter,
+		arg.Now,
 		pq.Array(arg.Refs),
 		pq.Array(arg.Kinds),
 		pq.Array(arg.Amounts),
 		pq.Array(arg.Currencies),
 		pq.Array(arg.Moments),
 		pq.Array(arg.Digests),
-		arg.Now,
 	)
 	var column_1 []byte
 	err := row.Scan(&column_1)

@@ -1,5 +1,26 @@
 -- +goose Up
--- What belongs to payment providers beside the orders: other names of payments, the sandbox's refunds.
+-- What belongs to payment providers beside the orders: what they sent, other names of payments, the sandbox's refunds.
+
+-- What providers sent, byte by byte, for people who must look into a payment. It holds personal data: payment_events has its hash, and lives on without it.
+CREATE TABLE ledger.payment_event_bodies (
+    provider     text NOT NULL,
+    event_id     text NOT NULL,
+    body         bytea NOT NULL,
+    received_at  timestamptz NOT NULL,
+    delete_after timestamptz NOT NULL,
+    PRIMARY KEY (provider, event_id)
+);
+CREATE INDEX payment_event_bodies_end ON ledger.payment_event_bodies (delete_after);
+
+-- Keeps the bodies of facts that have one. Returns nothing, zero bytes, so that it can stand in one expression with payment_take.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.payment_bodies(e_provider text[], e_id text[], e_body bytea[], p_delete_after timestamptz, p_now timestamptz) RETURNS bytea LANGUAGE sql AS $$
+    INSERT INTO ledger.payment_event_bodies(provider, event_id, body, received_at, delete_after)
+        SELECT b.provider, b.id, b.body, p_now, p_delete_after FROM unnest(e_provider, e_id, e_body) b(provider, id, body) WHERE length(b.body) > 0
+         ORDER BY b.provider, b.id ON CONFLICT DO NOTHING;
+    SELECT ''::bytea
+$$;
+-- +goose StatementEnd
 
 -- Names that a provider has for a payment beside the one under which it is kept: Stripe tells of a PaymentIntent where we know a Checkout Session.
 CREATE TABLE ledger.payment_names (
@@ -60,5 +81,5 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP FUNCTION ledger.sandbox_refund, ledger.payment_named;
-DROP TABLE ledger.payment_names;
+DROP FUNCTION ledger.sandbox_refund, ledger.payment_named, ledger.payment_bodies;
+DROP TABLE ledger.payment_names, ledger.payment_event_bodies;
