@@ -26,26 +26,30 @@ type Chart struct {
 
 // Event is one performance on sale.
 type Event struct {
-	ID          int32
-	UID         uuid.UUID
-	Slug        string
-	Name        string
-	Chart       int32
-	State       string // draft, on_sale, paused, closed
-	Ver         int32
-	OpensAt     time.Time // zero: as soon as State is on_sale
-	StartsAt    time.Time
-	Venue       string
-	Currency    string
-	Room        string // "": no pass is needed
-	HoldTTL     time.Duration
-	MaxHoldTTL  time.Duration
-	LimitTid    int32 // 0: no limit
-	LimitAcct   int32
-	LimitDoc    int32
-	Tiers       []Tier
-	Segments    []SegmentInfo
-	SectionName map[string]string // for EventInsert: section id to name
+	ID           int32
+	UID          uuid.UUID
+	Slug         string
+	Name         string
+	Chart        int32
+	State        string // draft, on_sale, paused, closed
+	Ver          int32
+	OpensAt      time.Time // zero: as soon as State is on_sale
+	StartsAt     time.Time
+	Venue        string
+	Currency     string
+	Room         string // "": no pass is needed
+	HoldTTL      time.Duration
+	MaxHoldTTL   time.Duration
+	LimitTid     int32 // 0: no limit
+	LimitAcct    int32
+	LimitDoc     int32
+	RefundsUntil time.Time // until when a buyer may ask for their money by themselves; zero: never
+	Organiser    string    // whom the revenue is for once the event took place; "": the house
+	CancelledAt  time.Time // zero unless it does not take place
+	RecognisedAt time.Time // zero until its revenue was recognised
+	Tiers        []Tier
+	Segments     []SegmentInfo
+	SectionName  map[string]string // for EventInsert: section id to name
 	// PartOf, for EventInsert, gives each segment its partition, which depends on the number that the event gets. nil: Segments have theirs.
 	PartOf func(event, segment int32) int32
 }
@@ -120,7 +124,7 @@ func (l *DB) EventInsert(ctx context.Context, e Event, seats []SeatInfo) (id int
 		if id, err = l.q.EventInsert(ctx, tx, db.EventInsertParams{
 			Uid: e.UID, Slug: e.Slug, Name: e.Name, Chart: e.Chart, State: e.State, OpensAt: nullTime(e.OpensAt), StartsAt: e.StartsAt, Venue: e.Venue,
 			Currency: e.Currency, Room: e.Room, HoldTtlS: int32(e.HoldTTL / time.Second), MaxHoldTtlS: int32(e.MaxHoldTTL / time.Second),
-			LimitTid: e.LimitTid, LimitAccount: e.LimitAcct, LimitDocument: e.LimitDoc,
+			LimitTid: e.LimitTid, LimitAccount: e.LimitAcct, LimitDocument: e.LimitDoc, RefundsUntil: nullTime(e.RefundsUntil), Organiser: e.Organiser,
 		}); err != nil {
 			return err
 		}
@@ -234,7 +238,8 @@ func (l *DB) Events(ctx context.Context) ([]Event, error) {
 		events = append(events, Event{
 			ID: r.ID, UID: r.Uid, Slug: r.Slug, Name: r.Name, Chart: r.Chart, State: r.State, Ver: r.Ver, OpensAt: r.OpensAt.Time, StartsAt: r.StartsAt,
 			Venue: r.Venue, Currency: r.Currency, Room: r.Room, HoldTTL: time.Duration(r.HoldTtlS) * time.Second, MaxHoldTTL: time.Duration(r.MaxHoldTtlS) * time.Second,
-			LimitTid: r.LimitTid, LimitAcct: r.LimitAccount, LimitDoc: r.LimitDocument,
+			LimitTid: r.LimitTid, LimitAcct: r.LimitAccount, LimitDoc: r.LimitDocument, RefundsUntil: r.RefundsUntil.Time, Organiser: r.Organiser,
+			CancelledAt: r.CancelledAt.Time, RecognisedAt: r.RecognisedAt.Time,
 		})
 	}
 	tiers, err := l.q.TierList(ctx, l.short)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 
 	"ticketrush/ledger"
 )
@@ -208,12 +209,21 @@ func (b *bench) exec(sql string, args ...any) {
 	}
 }
 
-// orderTo moves an order by hand, with its event, as the order service does.
+// orderTo moves an order by hand, with its event, as the order service does. When its money goes back, all of its lines end.
 func (b *bench) orderTo(id uuid.UUID, event string, state, attempt int) {
 	b.t.Helper()
 	b.exec(`WITH o AS (SELECT * FROM ledger.orders WHERE id = $1), e AS (
 		INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, at) SELECT id, ver+1, ver, state, $2, $3, $4, now() FROM o)
 		UPDATE ledger.orders x SET state = $2, ver = x.ver+1, attempt = $4 FROM o WHERE x.id = o.id`, id, state, event, attempt)
+	if state == 7 {
+		b.endLines(id)
+	}
+}
+
+// endLines ends the lines of an order for some of its seats, or all.
+func (b *bench) endLines(id uuid.UUID, seats ...int64) {
+	b.t.Helper()
+	b.exec(`UPDATE ledger.order_lines SET refund = gen_random_uuid() WHERE order_id = $1 AND (seat = ANY ($2) OR cardinality($2::bigint[]) = 0)`, id, pq.Array(append([]int64{}, seats...)))
 }
 
 func (b *bench) number(sql string, args ...any) (n int) {

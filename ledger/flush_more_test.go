@@ -34,7 +34,7 @@ func TestFlushAsksTheOrder(t *testing.T) {
 		5:  {orderNo, applied, applied, orderNo}, // expired
 		6:  {orderNo, applied, applied, orderNo}, // cancelled
 		7:  {orderNo, applied, applied, orderNo}, // refunding
-		9:  {orderNo, orderNo, orderNo, orderNo}, // disputed
+		9:  {orderNo, orderNo, orderNo, applied}, // disputed
 		10: {orderNo, orderNo, orderNo, orderNo}, // stuck
 	} {
 		for kind, outcome := range map[int16]int16{pin: want.pin, unpin: want.unpin, -unpin: want.free, sell: want.sell} {
@@ -116,7 +116,10 @@ func TestFlushRefund(t *testing.T) {
 	id, orderID := b.sold(buyer, seatID(0), seatID(1))
 	back := limited(b.paid(refund, id, orderID, sold, available, seatID(0)), buyer, 4)
 	b.want(b.flush(back), orderNo) // the order is paid
-	b.orderTo(orderID, "cancel", 7, 1)
+	b.orderTo(orderID, "issue", 4, 1)
+	b.want(b.flush(back), orderNo) // the line is live
+	b.endLines(orderID, seatID(0))
+	b.want(b.flush(limited(b.paid(refund, id, orderID, sold, available, seatID(0), seatID(1)), buyer, 4)), orderNo) // one of them is
 	b.want(b.flush(back), applied)
 	if n := b.number(`SELECT count(*) FROM ledger.sales WHERE ended_seq IS NULL`); n != 1 {
 		t.Errorf("%d live sales, want 1", n)

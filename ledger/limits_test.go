@@ -209,6 +209,7 @@ func (m *counters) back(kind int16, id uuid.UUID, marks []mark, from int16) {
 	if kind == refund {
 		o.Order, o.Attempt = m.orders[id], 1
 		m.force(m.orders[id], 7, 1)
+		m.endLines(m.orders[id])
 	}
 	o.Quotas = []ledger.Quota{{Dimension: 1, Key: marks[0].keys[0]}, {Dimension: 2, Key: marks[0].keys[1]}}
 	for _, k := range marks {

@@ -48,6 +48,7 @@ type Order struct {
 // Line is one seat of an order with its price, and how people call the seat.
 type Line struct {
 	OrderLine
+	Refund   uuid.UUID // zero while it is live: then the refund, or the dispute, that has ended it
 	Label    string
 	Category int16
 }
@@ -105,7 +106,9 @@ func (l *DB) OrderGet(ctx context.Context, id uuid.UUID) (Order, error) {
 		return Order{}, explain(err)
 	}
 	for _, x := range lines {
-		o.Lines = append(o.Lines, Line{OrderLine: OrderLine{Seat: x.Seat, Type: x.Type, Face: x.Face, Fee: x.Fee, Tax: x.Tax}, Label: x.Label, Category: x.Category})
+		o.Lines = append(o.Lines, Line{
+			OrderLine: OrderLine{Seat: x.Seat, Type: x.Type, Face: x.Face, Fee: x.Fee, Tax: x.Tax}, Refund: x.Refund.UUID, Label: x.Label, Category: x.Category,
+		})
 	}
 	payments, err := l.q.PaymentsOfOrder(ctx, l.short, id)
 	if err != nil {

@@ -95,12 +95,6 @@ func (l *DB) PaymentEventOutcome(ctx context.Context, provider, eventID string) 
 	return r.Outcome, r.Detail, explain(err)
 }
 
-// RefundSent writes down that a refund was sent by its provider, with its posting. It says false when that was known.
-func (l *DB) RefundSent(ctx context.Context, refund uuid.UUID, now time.Time) (bool, error) {
-	sent, err := l.q.RefundSent(ctx, l.short, db.RefundSentParams{ID: refund, Now: now})
-	return sent, explain(err)
-}
-
 // OrphanRefunded posts that the captured money of a payment that we never knew went back.
 func (l *DB) OrphanRefunded(ctx context.Context, provider, ref string, amount int64, currency string, now time.Time) error {
 	return explain(l.q.OrphanRefunded(ctx, l.short, db.OrphanRefundedParams{Provider: provider, Ref: ref, Amount: amount, Currency: currency, Now: now}))

@@ -16,8 +16,11 @@ type PaymentFact struct {
 	Provider string
 	ID       string // unique at the provider
 	Ref      string // the provider's name for the payment
-	Kind     string // authorized, captured, failed, voided, refunded
-	Amount   int64
+	// Kind is of the payment (authorized, captured, failed, voided; refunded: all of it has gone back, however that came), of one refund (refund_sent,
+	// refund_failed), or of a dispute (dispute_opened, dispute_won, dispute_lost).
+	Kind     string
+	Refund   uuid.UUID // which refund of ours it is about: its id, or the key that it was sent with; else zero
+	Amount   int64     // minor units of Currency: the payment's, the refund's, or what is disputed
 	Currency string
 	At       time.Time
 	Body     []byte // as it was received; its hash is kept for ever, itself for bodyLife
@@ -28,15 +31,21 @@ const bodyLife = 90 * 24 * time.Hour
 
 // What became of a fact.
 const (
-	FactPaid      int16 = iota // the order is paid, now
-	FactAlready                // the order was paid by this payment
-	FactNotPinned              // a seat is not pinned to this attempt; the money goes back
-	FactNotPaying              // the order does not wait for this attempt; the money goes back
-	FactOther                  // another payment paid the order; the money goes back
-	FactFailed                 // the attempt has failed: the order waits for another, or has expired with its hold
-	FactNothing                // nothing follows
-	FactOrphan                 // no payment of ours has this reference; the money goes back
-	FactMismatch               // another amount or currency than the order's; the money goes back
+	FactPaid          int16 = iota // the order is paid, now
+	FactAlready                    // the order was paid by this payment
+	FactNotPinned                  // a seat is not pinned to this attempt; the money goes back
+	FactNotPaying                  // the order does not wait for this attempt; the money goes back
+	FactOther                      // another payment paid the order; the money goes back
+	FactFailed                     // the attempt has failed: the order waits for another, or has expired with its hold
+	FactNothing                    // nothing follows
+	FactOrphan                     // no payment of ours has this reference; the money goes back
+	FactMismatch                   // another amount or currency than the order's; the money goes back
+	FactRefundFailed               // a refund has failed: an alarm; it is sent again
+	FactDisputed                   // a dispute was opened
+	FactDisputeWon                 // the money is back
+	FactDisputeLost                // the money is gone, the tickets are void
+	FactRefundSent                 // a refund was sent
+	FactRefundUnknown              // a refund that we did not decide: an alarm; its money is in suspense until people say what it was for
 )
 
 // factAgain is added to the verdict of a fact that was told and applied before.
@@ -67,6 +76,7 @@ func (l *DB) PaymentTake(ctx context.Context, facts []PaymentFact, now time.Time
 		p.Moments = append(p.Moments, f.At)
 		p.Digests = append(p.Digests, sum[:])
 		p.Bodies = append(p.Bodies, append([]byte{}, f.Body...)) // never nil: an array has no NULLs here
+		p.Refunds = append(p.Refunds, f.Refund)
 	}
 	out, err := l.q.PaymentTake(ctx, l.short, p)
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 
 // moneyChecks compare seats, orders, tickets, payments and postings with each other.
 var moneyChecks = []check{
-	{"orders", "sold seats are those of paid orders, and a paid order's seats are sold, or pinned for seconds at most", checkOrders},
-	{"tickets", "a live ticket for each seat of an issued order, and no other", checkTickets},
+	{"orders", "sold seats are those of the live lines of paid orders, and a paid order's seats are sold, or pinned for seconds at most", checkOrders},
+	{"tickets", "a live ticket for each live line of an issued order, and no other", checkTickets},
 	{"totals", "an order's total is its lines, and what was paid and captured for it", checkTotals},
 	{"postings", "what was posted for an order is its total and what was captured", checkPostings},
+	{"refunds", "a refund's amount is its lines', and one that is not sent is on its way", checkRefunds},
 	{"loose money", "money that pays nothing is on its way back", checkLooseMoney},
 	{"suspense", "what is owed for refunds is what is on its way, to the last unit", checkSuspense},
 	{"trial balance", "each account's postings add up, debits and credits to the same sum", checkTrialBalance},
@@ -97,7 +98,16 @@ func checkPostings(ctx context.Context, r *reconciler) error {
 	r.rows(totals.PaidOrders)
 	rows, err := r.q.BreaksOfPostings(ctx, r.tx, r.event)
 	for _, o := range rows {
-		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; %d was posted as owed and %d as settled, %d was captured", orderState(o.State), o.Total, o.Recognised, o.Settled, o.Captured)
+		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; %d was posted as owed and %d as settled, %d was captured; %d was posted as owed back, its refunded lines are %d",
+			orderState(o.State), o.Total, o.Recognised, o.Settled, o.Captured, o.Returned, o.Refunded)
+	}
+	return err
+}
+
+func checkRefunds(ctx context.Context, r *reconciler) error {
+	rows, err := r.q.BreaksOfRefunds(ctx, r.tx, r.event)
+	for _, x := range rows {
+		r.broken("refunds "+x.ID.String(), "it is %s with %d; its lines are %d, its order %s is %s, and a call must be under way for what is not sent", x.State, x.Amount, x.Lines, x.OrderID, orderState(x.OrderState))
 	}
 	return err
 }

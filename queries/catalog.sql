@@ -16,15 +16,16 @@ SELECT id, uid, name, digest, body FROM ledger.charts WHERE id = @id;
 SELECT id, uid, name, digest, body FROM ledger.charts WHERE uid = @uid;
 
 -- name: EventInsert :one
-INSERT INTO ledger.events(uid, slug, name, chart, state, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document)
-VALUES (@uid, @slug, @name, @chart, @state, sqlc.narg(opens_at), @starts_at, @venue, @currency, @room, @hold_ttl_s, @max_hold_ttl_s, @limit_tid, @limit_account, @limit_document)
+INSERT INTO ledger.events(uid, slug, name, chart, state, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document, refunds_until, organiser)
+VALUES (@uid, @slug, @name, @chart, @state, sqlc.narg(opens_at), @starts_at, @venue, @currency, @room, @hold_ttl_s, @max_hold_ttl_s, @limit_tid, @limit_account, @limit_document, sqlc.narg(refunds_until), nullif(@organiser::text, ''))
 RETURNING id;
 
 -- name: EventUpdate :one
 UPDATE ledger.events SET state = @state, name = @name, opens_at = sqlc.narg(opens_at), ver = ver + 1 WHERE id = @id AND ver = @ver RETURNING ver;
 
 -- name: EventList :many
-SELECT id, uid, slug, name, chart, state, ver, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document FROM ledger.events ORDER BY id;
+SELECT id, uid, slug, name, chart, state, ver, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document, refunds_until,
+       coalesce(organiser, '')::text AS organiser, cancelled_at, recognised_at FROM ledger.events ORDER BY id;
 
 -- name: SectionInsert :exec
 INSERT INTO ledger.sections(event, section, name) SELECT @event::int, unnest(@sections::text[]), unnest(@names::text[]);

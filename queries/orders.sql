@@ -7,7 +7,7 @@ SELECT o.id, o.event, o.hold, o.state, o.ver, o.attempt, o.buyer_ref, o.total, o
 -- The lines of an order with their seats' labels. OFFSET 0 keeps a look-up by key for each line: a planner that does not know the tables yet
 -- would rather read the event's whole hall.
 -- name: OrderLines :many
-SELECT l.seat, l.type, l.face, l.fee, l.tax, s.label, s.category
+SELECT l.seat, l.type, l.face, l.fee, l.tax, l.refund, s.label, s.category
   FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = sqlc.arg(event) AND x.seat = l.seat OFFSET 0) s
  WHERE l.order_id = sqlc.arg(id) ORDER BY l.seat;
 
@@ -30,7 +30,7 @@ SELECT ledger.payment_begin(sqlc.arg(id)::uuid, sqlc.arg(max_attempts)::int, sql
 -- name: PaymentTake :one
 SELECT (ledger.payment_bodies(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(bodies)::bytea[], sqlc.arg(delete_after)::timestamptz, sqlc.arg(now)::timestamptz) ||
        ledger.payment_take(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(refs)::text[], sqlc.arg(kinds)::text[], sqlc.arg(amounts)::bigint[], sqlc.arg(currencies)::text[],
-       sqlc.arg(moments)::timestamptz[], sqlc.arg(digests)::bytea[], sqlc.arg(now)::timestamptz))::bytea;
+       sqlc.arg(moments)::timestamptz[], sqlc.arg(digests)::bytea[], sqlc.arg(refunds)::uuid[], sqlc.arg(now)::timestamptz))::bytea;
 
 -- name: CaptureFail :one
 SELECT ledger.capture_fail(sqlc.arg(id)::uuid, sqlc.arg(payment)::uuid, sqlc.arg(reason)::text, sqlc.arg(now)::timestamptz)::boolean;

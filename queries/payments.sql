@@ -19,8 +19,5 @@ UPDATE ledger.payments SET state = sqlc.arg(state), updated_at = sqlc.arg(now) W
 -- name: PaymentEventResultGet :one
 SELECT outcome, detail FROM ledger.payment_event_results WHERE provider = sqlc.arg(provider) AND event_id = sqlc.arg(event_id);
 
--- name: RefundSent :one
-SELECT ledger.refund_sent(sqlc.arg(id)::uuid, sqlc.arg(now)::timestamptz)::boolean;
-
 -- name: OrphanRefunded :exec
 SELECT ledger.orphan_refunded(sqlc.arg(provider)::text, sqlc.arg(ref)::text, sqlc.arg(amount)::bigint, sqlc.arg(currency)::text, sqlc.arg(now)::timestamptz);

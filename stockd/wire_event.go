@@ -53,7 +53,8 @@ func eventOf(e *node.Event) *api.Event {
 	out := &api.Event{
 		Number: e.Number, ID: e.ID, Chart: e.ChartID, Slug: e.Slug, Name: e.Name, Venue: e.Venue, State: e.State, Version: int(e.Version),
 		StartsAt: e.StartsAt, OpensAt: e.OpensAt, Currency: e.Currency, Room: e.Room, HoldTTL: e.HoldTTL, MaxTTL: e.MaxTTL,
-		LimitTid: e.LimitTid, LimitAccount: e.LimitAccount, LimitDocument: e.LimitDocument, Types: e.Types, Categories: e.Categories,
+		LimitTid: e.LimitTid, LimitAccount: e.LimitAccount, LimitDocument: e.LimitDocument, RefundsUntil: e.RefundsUntil, Organiser: e.Organiser,
+		CancelledAt: e.CancelledAt, RecognisedAt: e.RecognisedAt, Types: e.Types, Categories: e.Categories,
 		Layout: api.Layout{Width: e.Chart.Width, Height: e.Chart.Height, FocalX: e.Chart.Focal.X, FocalY: e.Chart.Focal.Y},
 	}
 	for _, c := range e.Chart.Categories {
@@ -98,7 +99,8 @@ func segmentOf(e *node.Event, s *node.Segment) api.Segment {
 func (p *nodePort) CreateEvent(ctx context.Context, in api.NewEvent) (*api.Event, error) {
 	want := node.NewEvent{
 		ID: in.ID, ChartID: in.Chart, Slug: in.Slug, Name: in.Name, Venue: in.Venue, OpensAt: in.OpensAt, StartsAt: in.StartsAt, Currency: in.Currency, Room: in.Room,
-		HoldTTL: in.HoldTTL, MaxTTL: in.MaxTTL, LimitTid: in.LimitTid, LimitAccount: in.LimitAccount, LimitDocument: in.LimitDocument, AreaShare: in.AreaShare, Types: in.Types, OnSale: in.Open,
+		HoldTTL: in.HoldTTL, MaxTTL: in.MaxTTL, LimitTid: in.LimitTid, LimitAccount: in.LimitAccount, LimitDocument: in.LimitDocument, RefundsUntil: in.RefundsUntil,
+		Organiser: in.Organiser, AreaShare: in.AreaShare, Types: in.Types, OnSale: in.Open,
 	}
 	for _, t := range in.Tiers {
 		want.Tiers = append(want.Tiers, node.Tier(t))

@@ -99,6 +99,10 @@ func orderError(err error) error {
 		return wrap(api.ErrBadEvent)
 	case errors.Is(err, order.ErrDeclined):
 		return wrap(api.ErrMismatch)
+	case errors.Is(err, order.ErrNoLine):
+		return wrap(api.ErrNoLine)
+	case errors.Is(err, order.ErrKeyReused):
+		return wrap(api.ErrKeyReused)
 	case errors.Is(err, order.ErrBusy):
 		return wrap(api.ErrMoving)
 	}
@@ -141,7 +145,8 @@ func (p *orderPort) Get(ctx context.Context, id uuid.UUID) (api.Order, bool, err
 	if err != nil {
 		return api.Order{}, false, orderError(err)
 	}
-	return orderOf(&o), true, nil
+	out, err := p.withRefunds(ctx, &o)
+	return out, err == nil, err
 }
 
 // Cancel ends an order that nobody has begun to pay.
@@ -150,7 +155,7 @@ func (p *orderPort) Cancel(ctx context.Context, id uuid.UUID, req stock.Request)
 	if err != nil {
 		return api.Order{}, orderError(err)
 	}
-	return orderOf(&o), nil
+	return p.withRefunds(ctx, &o)
 }
 
 // StartPayment begins to pay an order, or gives the payment that is under way.

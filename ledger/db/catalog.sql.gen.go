@@ -180,8 +180,8 @@ func (q *Queries) ChartInsert(ctx context.Context, db DBTX, arg ChartInsertParam
 }
 
 const EventInsert = `-- name: EventInsert :one
-INSERT INTO ledger.events(uid, slug, name, chart, state, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO ledger.events(uid, slug, name, chart, state, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document, refunds_until, organiser)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, nullif($17::text, ''))
 RETURNING id
 `
 
@@ -201,6 +201,8 @@ type EventInsertParams struct {
 	LimitTid      int32
 	LimitAccount  int32
 	LimitDocument int32
+	RefundsUntil  sql.NullTime
+	Organiser     string
 }
 
 func (q *Queries) EventInsert(ctx context.Context, db DBTX, arg EventInsertParams) (int32, error) {
@@ -220,6 +222,8 @@ func (q *Queries) EventInsert(ctx context.Context, db DBTX, arg EventInsertParam
 		arg.LimitTid,
 		arg.LimitAccount,
 		arg.LimitDocument,
+		arg.RefundsUntil,
+		arg.Organiser,
 	)
 	var id int32
 	err := row.Scan(&id)
@@ -227,7 +231,8 @@ func (q *Queries) EventInsert(ctx context.Context, db DBTX, arg EventInsertParam
 }
 
 const EventList = `-- name: EventList :many
-SELECT id, uid, slug, name, chart, state, ver, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document FROM ledger.events ORDER BY id
+SELECT id, uid, slug, name, chart, state, ver, opens_at, starts_at, venue, currency, room, hold_ttl_s, max_hold_ttl_s, limit_tid, limit_account, limit_document, refunds_until,
+       coalesce(organiser, '')::text AS organiser, cancelled_at, recognised_at FROM ledger.events ORDER BY id
 `
 
 type EventListRow struct {
@@ -248,6 +253,10 @@ type EventListRow struct {
 	LimitTid      int32
 	LimitAccount  int32
 	LimitDocument int32
+	RefundsUntil  sql.NullTime
+	Organiser     string
+	CancelledAt   sql.NullTime
+	RecognisedAt  sql.NullTime
 }
 
 func (q *Queries) EventList(ctx context.Context, db DBTX) ([]EventListRow, error) {
@@ -277,6 +286,10 @@ func (q *Queries) EventList(ctx context.Context, db DBTX) ([]EventListRow, error
 			&i.LimitTid,
 			&i.LimitAccount,
 			&i.LimitDocument,
+			&i.RefundsUntil,
+			&i.Organiser,
+			&i.CancelledAt,
+			&i.RecognisedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -59,8 +59,8 @@ const BreaksOfPaidOrders = `-- name: BreaksOfPaidOrders :many
 SELECT o.id, l.seat, o.state, coalesce(s.state, 0)::smallint AS seat_state
   FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id
   LEFT JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat AND s.order_id = o.id
- WHERE o.state IN (3, 4) AND ($1::int = 0 OR o.event = $1)
-   AND NOT coalesce(s.state = 3 OR (o.state = 3 AND s.state = 2 AND o.updated_at > $2::timestamptz), false)
+ WHERE o.state IN (3, 4, 7, 9) AND l.refund IS NULL AND ($1::int = 0 OR o.event = $1)
+   AND NOT coalesce(s.state = 3 OR (o.state IN (3, 9) AND s.state = 2 AND o.updated_at > $2::timestamptz), false)
  ORDER BY 1, 2
 `
 
@@ -76,7 +76,7 @@ type BreaksOfPaidOrdersRow struct {
 	SeatState int16
 }
 
-// A paid order's seat is sold, or pinned by it for seconds at most; an issued order's seat is sold.
+// A paid order's seat is sold, or pinned by it for seconds at most; the seat of an issued order's live line is sold.
 func (q *Queries) BreaksOfPaidOrders(ctx context.Context, db DBTX, arg BreaksOfPaidOrdersParams) ([]BreaksOfPaidOrdersRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfPaidOrders, arg.Event, arg.Before)
 	if err != nil {
@@ -125,7 +125,7 @@ type BreaksOfPinsRow struct {
 	State   int16
 }
 
-// A pin belongs to an order that is paying or was just decided.
+// A pin belongs to an order that is paying or was just decided, or has ended and its seats are being freed.
 func (q *Queries) BreaksOfPins(ctx context.Context, db DBTX, arg BreaksOfPinsParams) ([]BreaksOfPinsRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfPins, arg.Event, arg.Before)
 	if err != nil {
@@ -155,15 +155,19 @@ func (q *Queries) BreaksOfPins(ctx context.Context, db DBTX, arg BreaksOfPinsPar
 }
 
 const BreaksOfPostings = `-- name: BreaksOfPostings :many
-SELECT o.id, o.state, o.total, coalesce(t.recognised, 0)::bigint AS recognised, coalesce(t.settled, 0)::bigint AS settled, coalesce(p.captured, 0)::bigint AS captured
+SELECT o.id, o.state, o.total, coalesce(t.recognised, 0)::bigint AS recognised, coalesce(t.settled, 0)::bigint AS settled, coalesce(p.captured, 0)::bigint AS captured,
+       coalesce(t.returned, 0)::bigint AS returned, coalesce(l.refunded, 0)::bigint AS refunded
   FROM ledger.orders o
   LEFT JOIN (SELECT order_id,
                     sum(CASE WHEN debit = '1200' THEN amount WHEN credit = '1200' AND reverses IS NOT NULL THEN -amount ELSE 0 END) AS recognised,
-                    sum(CASE WHEN credit = '1200' AND reverses IS NULL THEN amount ELSE 0 END) AS settled
+                    sum(CASE WHEN credit = '1200' AND debit LIKE '1100:%' AND reverses IS NULL THEN amount ELSE 0 END) AS settled,
+                    sum(CASE WHEN credit = '2500' AND debit <> '2900' AND reverses IS NULL THEN amount ELSE 0 END) AS returned
                FROM ledger.transfers GROUP BY 1) t ON t.order_id = o.id
   LEFT JOIN (SELECT order_id, sum(captured) AS captured FROM ledger.payments WHERE placed GROUP BY 1) p ON p.order_id = o.id
+  LEFT JOIN (SELECT x.order_id, sum(x.face + x.fee + x.tax) AS refunded FROM ledger.order_lines x JOIN ledger.refunds r ON r.id = x.refund AND r.lines GROUP BY 1) l ON l.order_id = o.id
  WHERE ($1::int = 0 OR o.event = $1)
-   AND (coalesce(t.recognised, 0) <> CASE WHEN o.state IN (3, 4, 9) THEN o.total ELSE 0 END OR coalesce(t.settled, 0) <> coalesce(p.captured, 0))
+   AND (coalesce(t.recognised, 0) <> CASE WHEN o.state IN (3, 4, 9) OR o.state IN (7, 8) AND p.order_id IS NOT NULL THEN o.total ELSE 0 END OR coalesce(t.settled, 0) <> coalesce(p.captured, 0)
+        OR coalesce(t.returned, 0) <> CASE WHEN p.order_id IS NULL THEN 0 ELSE coalesce(l.refunded, 0) END)
  ORDER BY 1
 `
 
@@ -174,9 +178,12 @@ type BreaksOfPostingsRow struct {
 	Recognised int64
 	Settled    int64
 	Captured   int64
+	Returned   int64
+	Refunded   int64
 }
 
-// Postings of an order: what was recognised is its total once it is paid, and nothing before; what was captured is posted.
+// Postings of an order: what was recognised is its total when it was ever paid, and nothing else; what was captured is posted; what is owed back is its
+// lines that were refunded.
 func (q *Queries) BreaksOfPostings(ctx context.Context, db DBTX, event int32) ([]BreaksOfPostingsRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfPostings, event)
 	if err != nil {
@@ -193,6 +200,62 @@ func (q *Queries) BreaksOfPostings(ctx context.Context, db DBTX, event int32) ([
 			&i.Recognised,
 			&i.Settled,
 			&i.Captured,
+			&i.Returned,
+			&i.Refunded,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const BreaksOfRefunds = `-- name: BreaksOfRefunds :many
+SELECT r.id, r.order_id, r.state, r.amount, coalesce(l.total, 0)::bigint AS lines, o.state AS order_state
+  FROM ledger.refunds r JOIN ledger.orders o ON o.id = r.order_id
+  LEFT JOIN (SELECT refund, sum(face + fee + tax) AS total FROM ledger.order_lines WHERE refund IS NOT NULL GROUP BY 1) l ON l.refund = r.id
+ WHERE ($1::int = 0 OR o.event = $1)
+   AND ((r.lines AND coalesce(l.total, -1) <> r.amount)
+     OR (r.state <> 'sent' AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'refund:' || r.id::text AND x.done_at IS NULL AND x.dead_at IS NULL))
+     OR (r.lines AND r.state = 'decided' AND o.state <> 7)
+     OR (o.state = 7 AND NOT EXISTS (SELECT 1 FROM ledger.refunds x WHERE x.order_id = o.id AND x.lines AND x.state <> 'sent'))
+     OR (o.state = 8 AND EXISTS (SELECT 1 FROM ledger.order_lines x WHERE x.order_id = o.id AND x.refund IS NULL)))
+ ORDER BY 1
+`
+
+type BreaksOfRefundsRow struct {
+	ID         uuid.UUID
+	OrderID    uuid.UUID
+	State      string
+	Amount     int64
+	Lines      int64
+	OrderState int16
+}
+
+// A refund that is not sent has a call under way; its amount is its lines'; an order is refunding as long as there is one, and refunded when nothing of it
+// is left. A provider may take back that it has sent one: then the order has ended, or is issued, all the same.
+func (q *Queries) BreaksOfRefunds(ctx context.Context, db DBTX, event int32) ([]BreaksOfRefundsRow, error) {
+	rows, err := db.QueryContext(ctx, BreaksOfRefunds, event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BreaksOfRefundsRow{}
+	for rows.Next() {
+		var i BreaksOfRefundsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.OrderID,
+			&i.State,
+			&i.Amount,
+			&i.Lines,
+			&i.OrderState,
 		); err != nil {
 			return nil, err
 		}
@@ -210,9 +273,10 @@ func (q *Queries) BreaksOfPostings(ctx context.Context, db DBTX, event int32) ([
 const BreaksOfSoldOrders = `-- name: BreaksOfSoldOrders :many
 
 SELECT s.event, s.seat, s.order_id, coalesce(o.state, 0)::smallint AS state
-  FROM ledger.sales s LEFT JOIN ledger.orders o ON o.id = s.order_id
+  FROM ledger.sales s LEFT JOIN ledger.orders o ON o.id = s.order_id LEFT JOIN ledger.order_lines l ON l.order_id = s.order_id AND l.seat = s.seat
  WHERE s.ended_seq IS NULL AND ($1::int = 0 OR s.event = $1)
-   AND (o.id IS NULL OR o.state NOT IN (3, 4, 7, 9) OR NOT EXISTS (SELECT 1 FROM ledger.order_lines l WHERE l.order_id = s.order_id AND l.seat = s.seat))
+   AND NOT coalesce(o.state IN (3, 4, 7, 9) AND l.seat IS NOT NULL AND l.refund IS NULL, false)
+   AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'unsell:' || coalesce(l.refund, s.order_id)::text AND x.done_at IS NULL AND x.dead_at IS NULL)
  ORDER BY 1, 2
 `
 
@@ -224,7 +288,7 @@ type BreaksOfSoldOrdersRow struct {
 }
 
 // Orders, sales, tickets, payments and postings against each other. Each query returns the rows that do not fit.
-// A sold seat belongs to a paid or issued order that has a line for it.
+// A sold seat belongs to an order that has a live line for it, or to one whose job to free it is under way.
 func (q *Queries) BreaksOfSoldOrders(ctx context.Context, db DBTX, event int32) ([]BreaksOfSoldOrdersRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfSoldOrders, event)
 	if err != nil {
@@ -259,7 +323,8 @@ SELECT b.account, b.currency, b.balance, b.pending FROM (
            ((SELECT coalesce(sum(t.amount), 0) FROM ledger.transfers t WHERE t.credit = a.account AND t.currency = a.currency)
           - (SELECT coalesce(sum(t.amount), 0) FROM ledger.transfers t WHERE t.debit = a.account AND t.currency = a.currency))::bigint AS balance,
            (CASE a.account
-                WHEN '2500' THEN (SELECT coalesce(sum(r.amount), 0) FROM ledger.refunds r JOIN ledger.transfers t ON t.source = 'refund:' || r.id::text AND t.leg = 1 WHERE r.state <> 'sent' AND t.currency = a.currency)
+                WHEN '2500' THEN (SELECT coalesce(sum(r.amount), 0) FROM ledger.refunds r WHERE r.state <> 'sent' AND r.currency = a.currency
+                                   AND EXISTS (SELECT 1 FROM ledger.transfers t WHERE t.source = 'refund:' || r.id::text))
                 ELSE (SELECT coalesce(sum((x.payload ->> 'amount')::bigint), 0) FROM ledger.outbox x
                        WHERE x.topic = 'orphan' AND (x.payload ->> 'posted')::boolean AND x.done_at IS NULL AND x.dead_at IS NULL AND x.payload ->> 'currency' = a.currency)
             END)::bigint AS pending
@@ -305,7 +370,9 @@ func (q *Queries) BreaksOfSuspense(ctx context.Context, db DBTX) ([]BreaksOfSusp
 
 const BreaksOfTickets = `-- name: BreaksOfTickets :many
 SELECT coalesce(o.id, t.order_id)::uuid AS order_id, coalesce(o.seat, t.seat)::bigint AS seat, (t.order_id IS NOT NULL)::boolean AS has_ticket
-  FROM (SELECT x.id, x.event, l.seat FROM ledger.orders x JOIN ledger.order_lines l ON l.order_id = x.id WHERE x.state IN (4, 9) AND ($1::int = 0 OR x.event = $1)) o
+  FROM (SELECT x.id, x.event, l.seat FROM ledger.orders x JOIN ledger.order_lines l ON l.order_id = x.id
+         WHERE l.refund IS NULL AND (x.state IN (4, 7) OR x.state = 9 AND EXISTS (SELECT 1 FROM ledger.disputes d WHERE d.order_id = x.id AND d.state = 'open' AND d.from_state = 4))
+           AND ($1::int = 0 OR x.event = $1)) o
   FULL JOIN (SELECT order_id, event, seat FROM ledger.tickets WHERE voided_at IS NULL AND ($1::int = 0 OR event = $1)) t ON t.order_id = o.id AND t.event = o.event AND t.seat = o.seat
  WHERE o.id IS NULL OR t.order_id IS NULL ORDER BY 1, 2
 `
@@ -316,7 +383,7 @@ type BreaksOfTicketsRow struct {
 	HasTicket bool
 }
 
-// A live ticket for each seat of an issued order, and no other.
+// A live ticket for each live line of an order that was issued, and no other.
 func (q *Queries) BreaksOfTickets(ctx context.Context, db DBTX, event int32) ([]BreaksOfTicketsRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfTickets, event)
 	if err != nil {
@@ -345,8 +412,10 @@ SELECT o.id, o.state, o.total, coalesce(l.total, 0)::bigint AS lines, coalesce(p
   FROM ledger.orders o
   LEFT JOIN (SELECT order_id, sum(face + fee + tax) AS total FROM ledger.order_lines GROUP BY 1) l ON l.order_id = o.id
   LEFT JOIN ledger.payments p ON p.order_id = o.id AND p.placed
+  LEFT JOIN (SELECT payment, sum(amount) FILTER (WHERE state = 'sent') AS sent FROM ledger.refunds GROUP BY 1) r ON r.payment = p.id
  WHERE ($1::int = 0 OR o.event = $1)
-   AND (o.total <> coalesce(l.total, 0) OR (o.state IN (3, 4, 9) AND coalesce(p.amount, -1) <> o.total) OR (o.state = 4 AND coalesce(p.captured, -1) <> o.total))
+   AND (o.total <> coalesce(l.total, 0) OR (o.state IN (3, 4, 9) AND coalesce(p.amount, -1) <> o.total) OR (o.state = 4 AND coalesce(p.captured, -1) <> o.total)
+        OR (p.captured > 0 AND p.refunded <> coalesce(r.sent, 0)))
  ORDER BY 1
 `
 
@@ -359,7 +428,8 @@ type BreaksOfTotalsRow struct {
 	Captured int64
 }
 
-// An order's total is its lines; a paid one has one placed payment of that amount; an issued one is captured in full.
+// An order's total is its lines; a paid one has one placed payment of that amount; an issued one is captured in full. What was sent back of a payment
+// is its refunds.
 func (q *Queries) BreaksOfTotals(ctx context.Context, db DBTX, event int32) ([]BreaksOfTotalsRow, error) {
 	rows, err := db.QueryContext(ctx, BreaksOfTotals, event)
 	if err != nil {
@@ -391,10 +461,10 @@ func (q *Queries) BreaksOfTotals(ctx context.Context, db DBTX, event int32) ([]B
 }
 
 const OrderTotals = `-- name: OrderTotals :one
-SELECT count(*) FILTER (WHERE o.state IN (3, 4))::bigint AS paid_orders,
-       (SELECT count(*) FROM ledger.order_lines l JOIN ledger.orders x ON x.id = l.order_id WHERE x.state IN (3, 4) AND ($1::int = 0 OR x.event = $1))::bigint AS paid_seats,
+SELECT count(*) FILTER (WHERE o.state IN (3, 4, 7, 9))::bigint AS paid_orders,
+       (SELECT count(*) FROM ledger.order_lines l JOIN ledger.orders x ON x.id = l.order_id WHERE x.state IN (3, 4, 7, 9) AND l.refund IS NULL AND ($1::int = 0 OR x.event = $1))::bigint AS paid_seats,
        (SELECT count(*) FROM ledger.tickets t WHERE t.voided_at IS NULL AND ($1::int = 0 OR t.event = $1))::bigint AS tickets,
-       coalesce(sum(o.total) FILTER (WHERE o.state IN (3, 4)), 0)::bigint AS amount
+       coalesce(sum(o.total) FILTER (WHERE o.state IN (3, 4, 7, 9)), 0)::bigint AS amount
   FROM ledger.orders o WHERE $1::int = 0 OR o.event = $1
 `
 

@@ -186,7 +186,7 @@ func (q *Queries) OrderHistory(ctx context.Context, db DBTX, id uuid.UUID) ([]Or
 }
 
 const OrderLines = `-- name: OrderLines :many
-SELECT l.seat, l.type, l.face, l.fee, l.tax, s.label, s.category
+SELECT l.seat, l.type, l.face, l.fee, l.tax, l.refund, s.label, s.category
   FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = $1 AND x.seat = l.seat OFFSET 0) s
  WHERE l.order_id = $2 ORDER BY l.seat
 `
@@ -202,6 +202,7 @@ type OrderLinesRow struct {
 	Face     int64
 	Fee      int64
 	Tax      int64
+	Refund   uuid.NullUUID
 	Label    string
 	Category int16
 }
@@ -223,6 +224,7 @@ func (q *Queries) OrderLines(ctx context.Context, db DBTX, arg OrderLinesParams)
 			&i.Face,
 			&i.Fee,
 			&i.Tax,
+			&i.Refund,
 			&i.Label,
 			&i.Category,
 		); err != nil {
@@ -458,7 +460,7 @@ func (q *Queries) PaymentBegin(ctx context.Context, db DBTX, arg PaymentBeginPar
 const PaymentTake = `-- name: PaymentTake :one
 SELECT (ledger.payment_bodies($1::text[], $2::text[], $3::bytea[], $4::timestamptz, $5::timestamptz) ||
        ledger.payment_take($1::text[], $2::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-       $10::timestamptz[], $11::bytea[], $5::timestamptz))::bytea
+       $10::timestamptz[], $11::bytea[], $12::uuid[], $5::timestamptz))::bytea
 `
 
 type PaymentTakeParams struct {
@@ -473,6 +475,7 @@ type PaymentTakeParams struct {
 	Currencies  []string
 	Moments     []time.Time
 	Digests     [][]byte
+	Refunds     []uuid.UUID
 }
 
 // The bodies are kept in the same commit, apart from what is hashed, because they hold personal data and have an end. Keeping them adds nothing to the answer.
@@ -489,6 +492,7 @@ func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParam
 		pq.Array(arg.Currencies),
 		pq.Array(arg.Moments),
 		pq.Array(arg.Digests),
+		pq.Array(arg.Refunds),
 	)
 	var column_1 []byte
 	err := row.Scan(&column_1)

@@ -210,19 +210,3 @@ func (q *Queries) PaymentsOfOrder(ctx context.Context, db DBTX, orderID uuid.UUI
 	}
 	return items, nil
 }
-
-const RefundSent = `-- name: RefundSent :one
-SELECT ledger.refund_sent($1::uuid, $2::timestamptz)::boolean
-`
-
-type RefundSentParams struct {
-	ID  uuid.UUID
-	Now time.Time
-}
-
-func (q *Queries) RefundSent(ctx context.Context, db DBTX, arg RefundSentParams) (bool, error) {
-	row := db.QueryRowContext(ctx, RefundSent, arg.ID, arg.Now)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}

@@ -25,7 +25,7 @@ INSERT INTO ledger.order_transitions(from_state, event, to_state) VALUES
     (4, 'cancel', 7), (4, 'dispute', 9),
     (5, 'pay_ok', 2), (5, 'pay_ok', 7),
     (6, 'pay_ok', 2), (6, 'pay_ok', 7),
-    (7, 'refund_ok', 8), (7, 'refund_ok', 4),
+    (7, 'refund_ok', 8), (7, 'refund_ok', 4), (7, 'cancel', 7),
     (9, 'dispute_won', 3), (9, 'dispute_won', 4), (9, 'dispute_lost', 8),
     (10, 'pay_ok', 3), (10, 'pay_fail', 5), (10, 'deadline', 5);
 
@@ -58,6 +58,7 @@ CREATE TABLE ledger.order_lines (
     face     bigint NOT NULL CHECK (face >= 0),
     fee      bigint NOT NULL CHECK (fee >= 0),
     tax      bigint NOT NULL CHECK (tax >= 0),
+    refund   uuid,                                           -- null: the line is live; else the refund, or the dispute, that ended it
     PRIMARY KEY (order_id, seat)
 );
 
@@ -132,15 +133,27 @@ CREATE TABLE ledger.payment_event_results (
     FOREIGN KEY (provider, event_id) REFERENCES ledger.payment_events
 );
 
+-- Money that goes back: for lines of an order (lines), or of a payment that pays nothing.
 CREATE TABLE ledger.refunds (
-    id         uuid PRIMARY KEY,
-    payment    uuid NOT NULL REFERENCES ledger.payments,
-    amount     bigint NOT NULL CHECK (amount > 0),
-    reason     text NOT NULL,
-    state      text NOT NULL CHECK (state IN ('decided', 'sent', 'failed')),
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    id          uuid PRIMARY KEY,
+    payment     uuid NOT NULL REFERENCES ledger.payments,
+    order_id    uuid NOT NULL REFERENCES ledger.orders,
+    lines       boolean NOT NULL,
+    amount      bigint NOT NULL CHECK (amount >= 0),
+    currency    text NOT NULL,
+    reason      text NOT NULL,
+    actor       text NOT NULL DEFAULT '',                    -- who decided it: buyer, an API key's name, or the machine
+    fingerprint uuid,                                        -- of the request that asked for it
+    state       text NOT NULL CHECK (state IN ('decided', 'sent', 'failed')),
+    key         uuid NOT NULL UNIQUE,                        -- the provider's idempotency key: the id, another one after each failure
+    failures    int NOT NULL DEFAULT 0,
+    mass        uuid,                                        -- the mass refund of an event that it belongs to
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX refunds_order ON ledger.refunds (order_id);
+CREATE INDEX refunds_payment ON ledger.refunds (payment);
+CREATE INDEX refunds_open ON ledger.refunds (updated_at) WHERE state <> 'sent';
 
 -- The built-in provider's own books. A real provider keeps them elsewhere.
 CREATE TABLE ledger.sandbox_payments (

@@ -17,15 +17,16 @@
 -- Outcomes from 10 on are the game's; any other surprise raises, and the whole call is undone.
 -- What an order allows to be done with its seats. kind and attempt are the operation's. A pin is for the attempt that is being paid; seats are
 -- sold only when the attempt that pinned them is paid; a pin is given up when a later attempt replaced it or its own has ended, and the seats
--- go back to the pool only when the order has ended as well; sold seats come back when the order is cancelled or refunded.
+-- go back to the pool only when the order has ended as well; sold seats come back when the capture of their order has failed, or their line has ended,
+-- which is compared seat by seat.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.order_allows(kind smallint, attempt int, free boolean, order_state smallint, order_attempt int) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE kind
         WHEN 3 THEN order_state = 2 AND order_attempt = attempt
         WHEN 4 THEN (order_attempt > attempt OR (order_attempt = attempt AND order_state IN (1, 5, 6, 7, 8))) AND (NOT free OR order_state IN (5, 6, 7, 8))
-        WHEN 7 THEN order_state IN (3, 4) AND order_attempt = attempt
-        WHEN 8 THEN order_state IN (6, 7, 8)
+        WHEN 7 THEN order_state IN (3, 4, 9) AND order_attempt = attempt
+        WHEN 8 THEN order_state IN (4, 6, 7, 8, 9)
         ELSE false END
 $$;
 -- +goose StatementEnd
@@ -208,7 +209,15 @@ BEGIN
         END LOOP;
     END IF;
 
-    -- 4. What the order allows: pin, unpin, sell, refund. SKIP LOCKED never waits, so its place in the lock order is free.
+    -- 4. What the order allows: pin, unpin, sell, refund. SKIP LOCKED never waits, so its place in the lock order is free. A line that has ended stays so.
+    IF p_n[8] > 0 THEN
+        FOR r IN SELECT DISTINCT s.op FROM unnest(s_op, s_seat) s(op, seat)
+                  WHERE o_kind[s.op] = 8 AND v_out[s.op] = 0 AND (SELECT x.state FROM ledger.orders x WHERE x.id = o_order[s.op]) IS DISTINCT FROM 6
+                    AND (SELECT l.refund FROM ledger.order_lines l WHERE l.order_id = o_order[s.op] AND l.seat = s.seat) IS NULL LOOP
+            v_out[r.op] := 30;
+            v_lost := true;
+        END LOOP;
+    END IF;
     IF p_n[3] + p_n[4] + p_n[7] + p_n[8] > 0 THEN
         SELECT array_agg(f.i) INTO v_ids FROM (
             SELECT o.i

@@ -166,7 +166,7 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION ledger.call_back(p_dedup text, p_topic text, p_payload jsonb, p_due timestamptz) RETURNS void LANGUAGE sql AS $$
     INSERT INTO ledger.outbox AS x (dedup, topic, payload, due_at) VALUES (p_dedup, p_topic, p_payload, p_due)
-        ON CONFLICT (dedup) DO UPDATE SET done_at = NULL, dead_at = NULL, attempts = 0, due_at = excluded.due_at WHERE x.done_at IS NOT NULL OR x.dead_at IS NOT NULL
+        ON CONFLICT (dedup) DO UPDATE SET done_at = NULL, dead_at = NULL, attempts = 0, due_at = excluded.due_at, payload = excluded.payload WHERE x.done_at IS NOT NULL OR x.dead_at IS NOT NULL
 $$;
 -- +goose StatementEnd
 
@@ -199,11 +199,11 @@ BEGIN
     END IF;
     IF EXISTS (SELECT 1 FROM ledger.refunds r WHERE r.payment = p_payment) THEN RETURN; END IF;
     UPDATE ledger.payments SET state = 'captured', captured = least(p_amount, amount), updated_at = p_now WHERE id = p_payment;
-    INSERT INTO ledger.refunds(id, payment, amount, reason, state, created_at, updated_at) VALUES (v_refund, p_payment, p_amount, p_reason, 'decided', p_now, p_now);
+    INSERT INTO ledger.refunds(id, payment, order_id, lines, amount, currency, reason, state, key, created_at, updated_at)
+        VALUES (v_refund, p_payment, y.order_id, false, p_amount, p_currency, p_reason, 'decided', v_refund, p_now, p_now);
     PERFORM ledger.post(p_source, 1::smallint, '1100:' || y.provider, '2900', p_currency, p_amount, y.order_id, p_day, p_now);
     PERFORM ledger.post('refund:' || v_refund, 1::smallint, '2900', '2500', p_currency, p_amount, y.order_id, p_day, p_now);
-    PERFORM ledger.call_back('refund:' || v_refund, 'refund', jsonb_build_object('provider', y.provider, 'ref', y.provider_ref, 'refund', v_refund,
-        'amount', p_amount, 'currency', p_currency), p_now);
+    PERFORM ledger.call_refund(v_refund, p_now);
 END $$;
 -- +goose StatementEnd
 
@@ -253,12 +253,14 @@ END $$;
 -- what payment_apply returned, or 7 no payment of ours has this reference, plus 32 when it was told and applied before; then the order.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.payment_take(e_provider text[], e_id text[], e_ref text[], e_kind text[], e_amount bigint[], e_currency text[], e_at timestamptz[],
-    e_digest bytea[], p_now timestamptz) RETURNS bytea LANGUAGE plpgsql AS $$
+    e_digest bytea[], e_refund uuid[], p_now timestamptz) RETURNS bytea LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    c_outcomes constant text[] := ARRAY['applied', 'ignored', 'conflict', 'conflict', 'conflict', 'applied', 'ignored', 'orphan', 'conflict'];
+    c_outcomes constant text[] := ARRAY['applied', 'ignored', 'conflict', 'conflict', 'conflict', 'applied', 'ignored', 'orphan', 'conflict',
+        'applied', 'applied', 'applied', 'applied', 'applied', 'conflict'];
     c_details constant text[] := ARRAY['the order is paid', 'the order was paid by this payment before', 'a seat is not pinned', 'the order does not wait for this attempt',
-        'another payment has paid the order', 'the attempt has failed', 'nothing follows', 'no payment has this reference', 'another amount or currency than the order''s'];
+        'another payment has paid the order', 'the attempt has failed', 'nothing follows', 'no payment has this reference', 'another amount or currency than the order''s',
+        'a refund has failed; it is tried again', 'a dispute was opened', 'a dispute was won', 'a dispute was lost', 'a refund was sent', 'a refund that we did not decide'];
     v_codes smallint[] := array_fill(0::smallint, ARRAY[cardinality(e_id)]);
     v_orders uuid[] := array_fill('00000000-0000-0000-0000-000000000000'::uuid, ARRAY[cardinality(e_id)]);
     v_paid int[];
@@ -277,7 +279,7 @@ BEGIN
     IF v_day IS NULL THEN RAISE EXCEPTION 'no business day is open' USING ERRCODE = 'object_not_in_prerequisite_state'; END IF;
     v_paid := ledger.decide_together(e_provider, e_id, e_ref, e_kind, e_amount, e_currency, v_day, p_now);
     FOR r IN SELECT e.*, p.id AS payment, p.order_id
-               FROM unnest(e_provider, e_id, e_ref, e_kind, e_amount, e_currency) WITH ORDINALITY e(provider, event, ref, kind, amount, currency, i)
+               FROM unnest(e_provider, e_id, e_ref, e_kind, e_amount, e_currency, e_at, e_refund) WITH ORDINALITY e(provider, event, ref, kind, amount, currency, at, refund, i)
                LEFT JOIN ledger.payments p ON p.provider = e.provider AND p.provider_ref = e.ref ORDER BY e.i LOOP
         v_orders[r.i] := coalesce(r.order_id, v_orders[r.i]);
         CONTINUE WHEN r.i = ANY (v_paid);
@@ -286,7 +288,11 @@ BEGIN
         IF FOUND THEN
             v := coalesce(v, 6) + 32;
         ELSE
-            IF r.payment IS NOT NULL THEN
+            IF r.payment IS NOT NULL AND r.kind IN ('refund_sent', 'refund_failed', 'refunded') THEN
+                v := ledger.refund_told(r.payment, r.kind, r.refund, r.amount, r.currency, v_source, v_day, p_now);
+            ELSIF r.payment IS NOT NULL AND r.kind IN ('dispute_opened', 'dispute_won', 'dispute_lost') THEN
+                v := ledger.dispute_told(r.payment, r.kind, r.amount, r.currency, r.at, v_source, v_day, p_now);
+            ELSIF r.payment IS NOT NULL THEN
                 v := ledger.payment_apply(r.payment, r.kind, r.amount, r.currency, v_source, v_day, p_now);
             ELSE
                 v := 7;
@@ -304,24 +310,6 @@ BEGIN
         v_codes[r.i] := v;
     END LOOP;
     RETURN (SELECT string_agg(set_byte('\x00'::bytea, 0, x.v) || uuid_send(x.id), ''::bytea ORDER BY x.i) FROM unnest(v_codes, v_orders) WITH ORDINALITY x(v, id, i));
-END $$;
--- +goose StatementEnd
-
--- A refund was sent by its provider. False: it was known.
--- +goose StatementBegin
-CREATE FUNCTION ledger.refund_sent(p_refund uuid, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-DECLARE
-    y record;
-    v_amount bigint;
-    v_payment uuid;
-BEGIN
-    UPDATE ledger.refunds SET state = 'sent', updated_at = p_now WHERE id = p_refund AND state <> 'sent' RETURNING amount, payment INTO v_amount, v_payment;
-    IF NOT FOUND THEN RETURN false; END IF;
-    UPDATE ledger.payments SET refunded = captured, state = 'refunded', updated_at = p_now WHERE id = v_payment RETURNING * INTO y;
-    PERFORM ledger.post('refund:' || p_refund, 2::smallint, '2500', '1100:' || y.provider, t.currency, v_amount, y.order_id, ledger.open_day(), p_now)
-       FROM ledger.transfers t WHERE t.source = 'refund:' || p_refund AND t.leg = 1;
-    RETURN true;
 END $$;
 -- +goose StatementEnd
 
@@ -424,5 +412,5 @@ CREATE INDEX orders_stuck ON ledger.orders (paying_until) WHERE state = 10;
 
 -- +goose Down
 DROP INDEX ledger.holds_pinned, ledger.orders_stuck;
-DROP FUNCTION ledger.issue, ledger.capture_fail, ledger.orphan_refunded, ledger.refund_sent, ledger.payment_take, ledger.payment_apply, ledger.give_back,
+DROP FUNCTION ledger.issue, ledger.capture_fail, ledger.orphan_refunded, ledger.payment_take, ledger.payment_apply, ledger.give_back,
     ledger.order_expire, ledger.call_back, ledger.decide_together, ledger.decide, ledger.open_day, ledger.post, ledger.payment_begin, ledger.order_move;

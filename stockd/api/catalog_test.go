@@ -79,6 +79,7 @@ func TestBadEvents(t *testing.T) {
 		{`1000`, `10.5`, "/prices/0/face"},
 		{`"currency"`, `"hold_ttl_s":1,"currency"`, "/hold_ttl_s"},
 		{`"currency"`, `"limits":{"tid":-1},"currency"`, "/limits/tid"},
+		{`"currency"`, `"organiser":"The House","currency"`, "/organiser"},
 		{`"currency"`, `"types":["adult","adult"],"currency"`, "/types/1"},
 		{`"currency"`, `"types":["adult","dog"],"currency"`, "/prices"},
 	} {

@@ -126,6 +126,7 @@ type itemDoc struct {
 	Category string   `json:"category"`
 	Type     string   `json:"type"`
 	Price    priceDoc `json:"price"`
+	State    string   `json:"state,omitempty"` // of an order's line that has ended
 }
 
 // item is one seat or unit as clients see it.

@@ -28,43 +28,49 @@ type priceRow struct {
 }
 
 type eventBody struct {
-	Slug     string      `json:"slug"`
-	Name     string      `json:"name"`
-	Chart    string      `json:"chart"`
-	Venue    string      `json:"venue,omitempty"`
-	StartsAt *time.Time  `json:"starts_at"`
-	OpensAt  *time.Time  `json:"opens_at,omitempty"`
-	Currency string      `json:"currency"`
-	Room     string      `json:"room,omitempty"`
-	Types    []string    `json:"types,omitempty"`
-	Prices   []priceRow  `json:"prices"`
-	HoldTTL  *int64      `json:"hold_ttl_s,omitempty"`
-	MaxTTL   *int64      `json:"max_hold_ttl_s,omitempty"`
-	Limits   *limitsBody `json:"limits,omitempty"`
-	Share    *int32      `json:"area_share,omitempty"`
-	Open     bool        `json:"open,omitempty"`
+	Slug      string      `json:"slug"`
+	Name      string      `json:"name"`
+	Chart     string      `json:"chart"`
+	Venue     string      `json:"venue,omitempty"`
+	StartsAt  *time.Time  `json:"starts_at"`
+	OpensAt   *time.Time  `json:"opens_at,omitempty"`
+	Currency  string      `json:"currency"`
+	Room      string      `json:"room,omitempty"`
+	Types     []string    `json:"types,omitempty"`
+	Prices    []priceRow  `json:"prices"`
+	HoldTTL   *int64      `json:"hold_ttl_s,omitempty"`
+	MaxTTL    *int64      `json:"max_hold_ttl_s,omitempty"`
+	Limits    *limitsBody `json:"limits,omitempty"`
+	Share     *int32      `json:"area_share,omitempty"`
+	Refunds   *time.Time  `json:"refunds_until,omitempty"`
+	Organiser string      `json:"organiser,omitempty"`
+	Open      bool        `json:"open,omitempty"`
 }
 
 type eventDoc struct {
-	ID         string     `json:"id"`
-	Slug       string     `json:"slug"`
-	Name       string     `json:"name"`
-	Chart      string     `json:"chart"`
-	State      string     `json:"state"`
-	Version    int        `json:"version"`
-	StartsAt   string     `json:"starts_at"`
-	OpensAt    string     `json:"opens_at,omitempty"`
-	OpensIn    *int64     `json:"opens_in_s,omitempty"`
-	Venue      string     `json:"venue"`
-	Currency   string     `json:"currency"`
-	Room       string     `json:"room"`
-	Types      []string   `json:"types"`
-	Categories []string   `json:"categories"`
-	Prices     []priceRow `json:"prices"`
-	HoldTTL    int64      `json:"hold_ttl_s"`
-	MaxTTL     int64      `json:"max_hold_ttl_s"`
-	Limits     limitsBody `json:"limits"`
-	Capacity   int        `json:"capacity"`
+	ID           string     `json:"id"`
+	Slug         string     `json:"slug"`
+	Name         string     `json:"name"`
+	Chart        string     `json:"chart"`
+	State        string     `json:"state"`
+	Version      int        `json:"version"`
+	StartsAt     string     `json:"starts_at"`
+	OpensAt      string     `json:"opens_at,omitempty"`
+	OpensIn      *int64     `json:"opens_in_s,omitempty"`
+	Venue        string     `json:"venue"`
+	Currency     string     `json:"currency"`
+	Room         string     `json:"room"`
+	Types        []string   `json:"types"`
+	Categories   []string   `json:"categories"`
+	Prices       []priceRow `json:"prices"`
+	HoldTTL      int64      `json:"hold_ttl_s"`
+	MaxTTL       int64      `json:"max_hold_ttl_s"`
+	Limits       limitsBody `json:"limits"`
+	RefundsUntil string     `json:"refunds_until,omitempty"`
+	Organiser    string     `json:"organiser,omitempty"`
+	CancelledAt  string     `json:"cancelled_at,omitempty"`
+	RecognisedAt string     `json:"recognised_at,omitempty"`
+	Capacity     int        `json:"capacity"`
 }
 
 // Limits of an event's settings.
@@ -102,7 +108,12 @@ func (s *server) eventDoc(ev *Event) eventDoc {
 		ID: prefixEvent + ev.ID.String(), Slug: ev.Slug, Name: ev.Name, Chart: prefixChart + ev.Chart.String(), State: ev.State, Version: ev.Version,
 		StartsAt: stamp(ev.StartsAt), Venue: ev.Venue, Currency: ev.Currency, Room: ev.Room, Types: ev.Types, Categories: ev.Categories,
 		Prices: make([]priceRow, 0, len(ev.Tiers)), HoldTTL: int64(ev.HoldTTL / time.Second), MaxTTL: int64(ev.MaxTTL / time.Second),
-		Limits: limitsBody{ev.LimitTid, ev.LimitAccount, ev.LimitDocument}, Capacity: ev.capacity(),
+		Limits: limitsBody{ev.LimitTid, ev.LimitAccount, ev.LimitDocument}, Organiser: ev.Organiser, Capacity: ev.capacity(),
+	}
+	for text, at := range map[*string]time.Time{&doc.RefundsUntil: ev.RefundsUntil, &doc.CancelledAt: ev.CancelledAt, &doc.RecognisedAt: ev.RecognisedAt} {
+		if !at.IsZero() {
+			*text = stamp(at)
+		}
 	}
 	if !ev.OpensAt.IsZero() {
 		in := secondsUntil(ev.OpensAt, s.Now())
@@ -187,7 +198,7 @@ func (ev *Event) same(o *Event) bool {
 		return slices.SortedFunc(slices.Values(list), func(a, b Tier) int { return cmp.Or(int(a.Category-b.Category), int(a.Type-b.Type)) })
 	}
 	return ev.Slug == o.Slug && ev.Name == o.Name && ev.Venue == o.Venue && ev.Chart == o.Chart && ev.Currency == o.Currency && ev.Room == o.Room &&
-		at(ev.StartsAt) == at(o.StartsAt) && at(ev.OpensAt) == at(o.OpensAt) && ev.HoldTTL == o.HoldTTL && ev.MaxTTL == o.MaxTTL &&
+		at(ev.StartsAt) == at(o.StartsAt) && at(ev.OpensAt) == at(o.OpensAt) && ev.Organiser == o.Organiser && ev.HoldTTL == o.HoldTTL && ev.MaxTTL == o.MaxTTL &&
 		ev.LimitTid == o.LimitTid && ev.LimitAccount == o.LimitAccount && ev.LimitDocument == o.LimitDocument &&
 		slices.Equal(ev.Types, o.Types) && slices.Equal(tiers(ev.Tiers), tiers(o.Tiers))
 }
@@ -212,11 +223,14 @@ func (s *server) newEvent(r *http.Request, b *eventBody) (NewEvent, error) {
 	}
 	ev := NewEvent{Open: b.Open, Event: Event{
 		Chart: id, Slug: b.Slug, Name: b.Name, Venue: b.Venue, State: stateDraft, StartsAt: *b.StartsAt, Currency: b.Currency, Room: b.Room,
-		HoldTTL: seconds(b.HoldTTL, holdTTLDefault), Types: b.Types, Categories: chart.Categories,
+		Organiser: b.Organiser, HoldTTL: seconds(b.HoldTTL, holdTTLDefault), Types: b.Types, Categories: chart.Categories,
 	}}
 	ev.MaxTTL = max(seconds(b.MaxTTL, maxTTLDefault), ev.HoldTTL)
 	if b.OpensAt != nil {
 		ev.OpensAt = *b.OpensAt
+	}
+	if b.Refunds != nil {
+		ev.RefundsUntil = *b.Refunds
 	}
 	if b.Open {
 		ev.State = stateOnSale
@@ -284,6 +298,9 @@ func (b *eventBody) check(f *faults) {
 	}
 	if !roomText.MatchString(b.Room) {
 		f.add("/room", "Lower case letters, digits and dashes, at most 32; empty for no room.")
+	}
+	if b.Organiser != "" && !slugText.MatchString(b.Organiser) {
+		f.add("/organiser", "Lower case letters, digits and dashes, at most 63.")
 	}
 	if !currencyText.MatchString(b.Currency) {
 		f.add("/currency", "Three capital letters (ISO 4217).")

@@ -13,6 +13,7 @@ const (
 	prefixHold    = "hold_"
 	prefixOrder   = "ord_"
 	prefixPayment = "pay_"
+	prefixRefund  = "ref_"
 	prefixTicket  = "tkt_"
 	prefixOffer   = "off_"
 )

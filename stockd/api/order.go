@@ -37,6 +37,7 @@ type orderDoc struct {
 	PayingUntil   string       `json:"paying_until,omitempty"`
 	PayingUntilIn *int64       `json:"paying_until_in_s,omitempty"`
 	Payments      []paymentDoc `json:"payments"`
+	Refunds       []refundDoc  `json:"refunds,omitempty"`
 }
 
 func paymentOf(p Payment) paymentDoc {
@@ -51,11 +52,14 @@ func (s *server) orderDoc(ev *Event, o *Order) orderDoc {
 		Lines: make([]itemDoc, 0, len(o.Lines)), Payments: make([]paymentDoc, 0, len(o.Payments)),
 	}
 	for _, l := range o.Lines {
-		doc.Lines = append(doc.Lines, ev.item(l.Seat, l.Type, priceDoc{l.Face, l.Fee, l.Tax, o.Currency}))
+		item := ev.item(l.Seat, l.Type, priceDoc{l.Face, l.Fee, l.Tax, o.Currency})
+		item.State = o.Ended[l.Seat]
+		doc.Lines = append(doc.Lines, item)
 	}
 	for _, p := range o.Payments {
 		doc.Payments = append(doc.Payments, paymentOf(p))
 	}
+	doc.Refunds = refundsOf(ev, o)
 	if o.State == "pending_payment" && !o.HoldUntil.IsZero() {
 		in := secondsUntil(o.HoldUntil, now)
 		doc.HoldUntil, doc.HoldUntilIn = stamp(o.HoldUntil), &in
@@ -212,6 +216,9 @@ func (s *server) postCancel(w http.ResponseWriter, r *http.Request) error {
 	req, err := request(r, orderScope(order.ID), "order.cancel", order.ID.String(), nil)
 	if err != nil {
 		return err
+	}
+	if order.State == "paid" || order.State == "issued" {
+		return s.refund(w, r, ev, key, RefundWish{ID: refundID(req), Fingerprint: req.Fingerprint, Order: order.ID, Reason: "cancelled"}, http.StatusOK)
 	}
 	if err := s.misdirected(r, stock.CoordinatorOf(order.ID)); err != nil {
 		return err

@@ -20,6 +20,10 @@ func orderProblem(err error) error {
 		return refuse(kindUnauthorized, "The signature does not match.").because(err)
 	case errors.Is(err, ErrBadEvent):
 		return refuse(kindMalformed, "The event cannot be read.").because(err)
+	case errors.Is(err, ErrNoLine):
+		return invalid(fault{"/items", "One of them is not the order's, or not any more."})
+	case errors.Is(err, ErrKeyReused):
+		return refuse(kindKeyReused, "Use a fresh key for another refund.")
 	case errors.Is(err, ErrMismatch):
 		return refuse(kindPaymentMismatch, "The payment does not fit the order.").because(err)
 	}

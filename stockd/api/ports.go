@@ -124,8 +124,12 @@ type Event struct {
 	LimitTid          int32
 	LimitAccount      int32
 	LimitDocument     int32
-	AreaShare         int32    // for a new event: the most places of one segment of an area; 0: the default
-	Types, Categories []string // by index
+	RefundsUntil      time.Time // until when a buyer may ask for their money by themselves; zero: never
+	Organiser         string    // whom the revenue is for; "": the house
+	CancelledAt       time.Time // zero unless it does not take place
+	RecognisedAt      time.Time // zero until its revenue was recognised
+	AreaShare         int32     // for a new event: the most places of one segment of an area; 0: the default
+	Types, Categories []string  // by index
 	Tiers             []Tier
 	Segments          []Segment // by number, from 1
 	Layout            Layout
@@ -232,6 +236,8 @@ type Orders interface {
 	Open(ctx context.Context, req OpenOrder) (Order, stock.Answer, error)
 	Get(ctx context.Context, id uuid.UUID) (Order, bool, error)
 	Cancel(ctx context.Context, id uuid.UUID, req stock.Request) (Order, error)
+	// Refund decides a refund; again says that it was decided before.
+	Refund(ctx context.Context, wish RefundWish) (order Order, again bool, err error)
 	StartPayment(ctx context.Context, id uuid.UUID, req stock.Request, provider, returnURL string) (pay Payment, again bool, err error)
 	Webhook(ctx context.Context, provider string, body []byte, header http.Header) error
 	Tickets
@@ -248,6 +254,8 @@ var (
 	ErrSignature  = errors.New("the signature does not match")
 	ErrBadEvent   = errors.New("the event cannot be read")
 	ErrMismatch   = errors.New("the payment does not fit the order")
+	ErrNoLine     = errors.New("a seat is not the order's, or not any more")
+	ErrKeyReused  = errors.New("the key was used for another wish")
 )
 
 // IllegalTransition is an order that is not in the state for what was asked.
@@ -282,7 +290,26 @@ type Order struct {
 	HoldUntil   time.Time // zero: not told
 	PayingUntil time.Time
 	Payments    []Payment
+	Refunds     []Refund
+	Ended       map[stock.SeatID]string // lines that have ended: refunded, charged_back
 	Replayed    bool
+}
+
+// RefundWish is a refund to be decided, of some seats or, without any, of all that the order has.
+type RefundWish struct {
+	ID, Fingerprint, Order uuid.UUID
+	Seats                  []stock.SeatID
+	Reason, Actor          string
+}
+
+// Refund is money that goes back: decided, sent, or failed, which is sent again.
+type Refund struct {
+	ID              uuid.UUID
+	State, Currency string
+	Amount          int64
+	Reason          string
+	Seats           []stock.SeatID
+	At              time.Time
 }
 
 // Payment is one attempt to pay.

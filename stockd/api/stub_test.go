@@ -386,6 +386,33 @@ func (o *stubOrders) Cancel(ctx context.Context, id uuid.UUID, req stock.Request
 	return order, err
 }
 
+func (o *stubOrders) Refund(_ context.Context, wish RefundWish) (Order, bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return Order{}, false, o.fail
+	}
+	order := o.orders[wish.Order]
+	for _, r := range order.Refunds {
+		if r.ID == wish.ID {
+			return order, true, nil
+		}
+	}
+	if len(wish.Seats) == 0 {
+		for _, l := range order.Lines {
+			wish.Seats = append(wish.Seats, l.Seat)
+		}
+	}
+	order.Ended = map[stock.SeatID]string{}
+	for _, seat := range wish.Seats {
+		order.Ended[seat] = "refunded"
+	}
+	order.State, order.Version = "refunding", order.Version+1
+	order.Refunds = append(order.Refunds, Refund{ID: wish.ID, State: "decided", Currency: order.Currency, Amount: 1, Reason: wish.Reason, Seats: wish.Seats, At: time.Unix(1_800_000_000, 0)})
+	o.orders[wish.Order] = order
+	return order, false, nil
+}
+
 func (o *stubOrders) StartPayment(_ context.Context, _ uuid.UUID, _ stock.Request, provider, _ string) (Payment, bool, error) {
 	if o.fail != nil {
 		return Payment{}, false, o.fail

@@ -35,7 +35,11 @@ type Event struct {
 	LimitTid          int32 // 0: no limit, as the others
 	LimitAccount      int32
 	LimitDocument     int32
-	Categories, Types []string // names by index
+	RefundsUntil      time.Time // until when a buyer may ask for their money by themselves; zero: never
+	Organiser         string    // whom the revenue is for; "": the house
+	CancelledAt       time.Time // zero unless it does not take place
+	RecognisedAt      time.Time // zero until its revenue was recognised
+	Categories, Types []string  // names by index
 	Tiers             []Tier
 	Segments          []Segment // by number: Segments[i].No == i+1
 	Chart             *chart.Chart

@@ -142,7 +142,8 @@ func (n *Node) event(ctx context.Context, row *ledger.Event) (*Event, error) {
 	e := &Event{
 		Number: stock.EventID(row.ID), ID: row.UID, ChartID: c.id, Slug: row.Slug, Name: row.Name, Venue: row.Venue, State: row.State, Version: row.Ver,
 		OpensAt: row.OpensAt, StartsAt: row.StartsAt, Currency: row.Currency, Room: row.Room, HoldTTL: row.HoldTTL, MaxTTL: row.MaxHoldTTL,
-		LimitTid: row.LimitTid, LimitAccount: row.LimitAcct, LimitDocument: row.LimitDoc, Categories: c.compiled.Categories,
+		LimitTid: row.LimitTid, LimitAccount: row.LimitAcct, LimitDocument: row.LimitDoc,
+		RefundsUntil: row.RefundsUntil, Organiser: row.Organiser, CancelledAt: row.CancelledAt, RecognisedAt: row.RecognisedAt, Categories: c.compiled.Categories,
 		Chart: c.chart, Compiled: c.compiled, labels: c.labels,
 	}
 	for _, t := range row.Tiers {

@@ -99,6 +99,8 @@ type NewEvent struct {
 	LimitTid          int32
 	LimitAccount      int32
 	LimitDocument     int32
+	RefundsUntil      time.Time // zero: never
+	Organiser         string    // "": the house
 	// AreaShare is the most places of one segment of an area; a larger area is sold by several owners. Default AreaShareDefault; an area is kept
 	// whole by as many places as it has.
 	AreaShare int32
@@ -124,7 +126,7 @@ func (n *Node) CreateEvent(ctx context.Context, in NewEvent) (*Event, error) {
 	row := ledger.Event{
 		UID: in.ID, Slug: in.Slug, Name: in.Name, Chart: number, State: "draft", OpensAt: in.OpensAt, StartsAt: in.StartsAt,
 		Venue: in.Venue, Currency: in.Currency, Room: in.Room, HoldTTL: in.HoldTTL, MaxHoldTTL: in.MaxTTL, LimitTid: in.LimitTid,
-		LimitAcct: in.LimitAccount, LimitDoc: in.LimitDocument, SectionName: map[string]string{},
+		LimitAcct: in.LimitAccount, LimitDoc: in.LimitDocument, RefundsUntil: in.RefundsUntil, Organiser: in.Organiser, SectionName: map[string]string{},
 		PartOf: func(event, segment int32) int32 {
 			return int32(stock.PartitionOf(stock.EventID(event), stock.SegmentNo(segment)))
 		},

@@ -11,6 +11,9 @@
 //	or cancel            provider silent             ▼
 //	                          stuck ──deadline──► expired
 //
+// From paid or issued, money may go back: refunding until it is sent, for all lines or some; disputed while the buyer's bank asks for it. docs/orders.md
+// has every state, what may follow, and the postings.
+//
 // What a provider tells is a fact: it is kept, applied once, and has its result, all in one transaction with the order's move, the postings
 // and the call that gives money back. Those calls are made from the outbox: by any node, repeated with growing pauses, at last given up to
 // people, who find them in ledger.outbox by dead_at.

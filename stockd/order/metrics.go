@@ -4,25 +4,27 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics are the counters of the service.
 type metrics struct {
-	decided  *prometheus.CounterVec // by what was decided
-	issued   prometheus.Counter
-	voided   prometheus.Counter
-	refunded prometheus.Counter
-	stuck    prometheus.Counter
-	dead     prometheus.Counter
+	decided        *prometheus.CounterVec // by what was decided
+	decidedRefunds prometheus.Counter
+	issued         prometheus.Counter
+	voided         prometheus.Counter
+	refunded       prometheus.Counter
+	stuck          prometheus.Counter
+	dead           prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
-		decided:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_order_decisions_total", Help: "Facts told by payment providers, by what became of them."}, []string{"outcome"}),
-		issued:   prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_issued_total", Help: "Orders whose tickets were issued by this node."}),
-		voided:   prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_voided_total", Help: "Payments that paid nothing and were given back."}),
-		refunded: prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunded_total", Help: "Captured payments that paid nothing and were sent back."}),
-		stuck:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_stuck_total", Help: "Orders whose provider did not answer at the end of an attempt: an alarm."}),
-		dead:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
+		decided:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_order_decisions_total", Help: "Facts told by payment providers, by what became of them."}, []string{"outcome"}),
+		issued:         prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_issued_total", Help: "Orders whose tickets were issued by this node."}),
+		voided:         prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_voided_total", Help: "Payments that paid nothing and were given back."}),
+		decidedRefunds: prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunds_decided_total", Help: "Refunds of orders, or of parts of them, that were decided."}),
+		refunded:       prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunded_total", Help: "Refunds that were sent."}),
+		stuck:          prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_stuck_total", Help: "Orders whose provider did not answer at the end of an attempt: an alarm."}),
+		dead:           prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.decided, m.issued, m.voided, m.refunded, m.stuck, m.dead)
+		reg.MustRegister(m.decided, m.decidedRefunds, m.issued, m.voided, m.refunded, m.stuck, m.dead)
 	}
 	return m
 }

@@ -44,14 +44,15 @@ func (s *Service) Open(ctx context.Context, r OpenRequest) (ledger.Order, stock.
 	return o, answer, err
 }
 
-// Cancel ends an order that nobody has begun to pay, and frees its seats, in one commit. A cancelled order stays as it is.
+// Cancel ends an order that nobody has begun to pay, and frees its seats, in one commit. One that has ended, or whose money goes back, stays as it is;
+// one that is paid is for Refund.
 func (s *Service) Cancel(ctx context.Context, id uuid.UUID, request stock.Request) (ledger.Order, error) {
 	o, err := s.Get(ctx, id)
 	if err != nil {
 		return o, err
 	}
 	switch State(o.State) {
-	case Cancelled:
+	case Cancelled, Expired, Refunding, Refunded, Disputed:
 		return o, nil
 	case PendingPayment:
 	default:

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
-	"ticketrush/stockd/stock"
 )
 
 // How the outbox is worked off: how many calls at once, how long one is left to who took it (longer than a call may take), how often it is
@@ -28,9 +27,9 @@ const (
 // Topics of the outbox. The ledger's functions write them too.
 const (
 	topicVoid   = "void"   // an authorisation that pays nothing
-	topicRefund = "refund" // captured money that pays nothing
+	topicRefund = "refund" // captured money that goes back
 	topicOrphan = "orphan" // money of a payment that we do not know
-	topicUnsell = "unsell" // the seats of an order whose capture was refused
+	topicUnsell = "unsell" // seats of an order that has ended, or of lines of it
 	// Of the sandbox: a message to the shop, and a payment whose time comes.
 	topicSandboxWebhook   = "sandbox-webhook"
 	topicSandboxAuthorize = "sandbox-authorize"
@@ -42,12 +41,13 @@ type backJob struct {
 	Ref      string    `json:"ref"`
 	Payment  uuid.UUID `json:"payment"`
 	Refund   uuid.UUID `json:"refund"`
+	Key      uuid.UUID `json:"key"` // the provider's idempotency key of the refund; zero: the refund itself
 	Amount   int64     `json:"amount"`
 	Currency string    `json:"currency"`
 	Posted   bool      `json:"posted"` // an orphan's money was captured and is in the books
 }
 
-// unsellJob is an order whose sold seats come back.
+// unsellJob is an order of which seats come back.
 type unsellJob struct {
 	Order uuid.UUID `json:"order"`
 }
@@ -180,20 +180,6 @@ func (s *Service) callVoid(ctx context.Context, b *backJob) error {
 	return s.ledger.PaymentState(ctx, b.Payment, PaymentVoided, s.config.Now())
 }
 
-// callRefund sends captured money back.
-func (s *Service) callRefund(ctx context.Context, b *backJob) error {
-	from, err := s.provider(b.Provider)
-	if err != nil {
-		return err
-	}
-	if err := from.Refund(ctx, b.Ref, b.Refund, b.Amount); err != nil {
-		return err
-	}
-	s.metrics.refunded.Inc()
-	_, err = s.ledger.RefundSent(ctx, b.Refund, s.config.Now())
-	return err
-}
-
 // callOrphan gives back the money of a payment that we do not know, unless we know it by now.
 func (s *Service) callOrphan(ctx context.Context, b *backJob) error {
 	from, err := s.provider(b.Provider)
@@ -221,22 +207,6 @@ func (s *Service) callOrphan(ctx context.Context, b *backJob) error {
 		return nil
 	}
 	return s.ledger.OrphanRefunded(ctx, b.Provider, b.Ref, b.Amount, b.Currency, s.config.Now())
-}
-
-// unsell frees the sold seats of an order whose capture was refused.
-func (s *Service) unsell(ctx context.Context, id uuid.UUID) error {
-	o, err := s.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	answer, err := s.doAll(ctx, stock.KindRefund, &o, o.Attempt, false)
-	if err != nil {
-		return err
-	}
-	if left, err := s.soldSeats(ctx, o.Hold); err != nil || left > 0 {
-		return errors.Join(err, fmt.Errorf("%d seats of order %s are still sold (code %d)", left, id, answer.Code))
-	}
-	return nil
 }
 
 // group runs a few functions at once and joins their errors.

@@ -16,6 +16,12 @@ func TestReconcileFindsEachBreak(t *testing.T) {
 	o, p := w.begun(2, time.Minute)
 	w.buyer(p, "success")
 	w.becomes(o.ID, order.Issued)
+	back, r := w.byCard(2)
+	w.pay(r)
+	w.follow(back)
+	if code, err := w.ledger.RefundDecide(t.Context(), wish(back), w.now()); err != nil || code != ledger.RefundDecided {
+		t.Fatalf("a refund gives %d, %v", code, err)
+	}
 	open, q := w.byCard(1)
 	w.reconciles()
 	for name, c := range map[string]struct {
@@ -29,6 +35,12 @@ func TestReconcileFindsEachBreak(t *testing.T) {
 		"a line that costs more":                   {"totals", `UPDATE ledger.order_lines SET fee = fee + 1 WHERE order_id = $1`, `UPDATE ledger.order_lines SET fee = fee - 1 WHERE order_id = $1`, []any{o.ID}},
 		"an issued order that is not captured":     {"totals", `UPDATE ledger.payments SET captured = 0 WHERE id = $1`, `UPDATE ledger.payments SET captured = amount WHERE id = $1`, []any{p.ID}},
 		"a posting of another amount":              {"postings", `UPDATE ledger.transfers SET amount = amount + 1 WHERE order_id = $1 AND leg = 1`, `UPDATE ledger.transfers SET amount = amount - 1 WHERE order_id = $1 AND leg = 1`, []any{o.ID}},
+		"a line that was refunded by nothing":      {"tickets", `UPDATE ledger.order_lines SET refund = gen_random_uuid() WHERE order_id = $1`, `UPDATE ledger.order_lines SET refund = NULL WHERE order_id = $1`, []any{o.ID}},
+		"a refund of more than its lines":          {"refunds", `UPDATE ledger.refunds SET amount = amount + 1 WHERE order_id = $1`, `UPDATE ledger.refunds SET amount = amount - 1 WHERE order_id = $1`, []any{back.ID}},
+		"a refund without a call":                  {"refunds", `UPDATE ledger.outbox SET done_at = now() WHERE topic = 'refund'`, `UPDATE ledger.outbox SET done_at = NULL WHERE topic = 'refund'`, nil},
+		"a seat that nobody frees":                 {"orders", `UPDATE ledger.outbox SET done_at = now() WHERE topic = 'unsell'`, `UPDATE ledger.outbox SET done_at = NULL WHERE topic = 'unsell'`, nil},
+		"an order that is refunding for nothing":   {"refunds", `UPDATE ledger.refunds SET state = 'sent' WHERE order_id = $1`, `UPDATE ledger.refunds SET state = 'decided' WHERE order_id = $1`, []any{back.ID}},
+		"a refund that is posted once more":        {"postings", `UPDATE ledger.transfers SET amount = amount + 1 WHERE order_id = $1 AND credit = '2500' AND leg = 1`, `UPDATE ledger.transfers SET amount = amount - 1 WHERE order_id = $1 AND credit = '2500' AND leg = 1`, []any{back.ID}},
 		"money that pays nothing":                  {"loose money", `UPDATE ledger.payments SET state = 'authorized' WHERE id = $1`, `UPDATE ledger.payments SET state = 'created' WHERE id = $1`, []any{q.ID}},
 		"a refund that nobody sends": {"suspense", `WITH a AS (INSERT INTO ledger.accounts VALUES ('2900', 'EUR', '2900'), ('1100:x', 'EUR', '1100') ON CONFLICT DO NOTHING)
 			INSERT INTO ledger.transfers(source, leg, debit, credit, currency, amount, day, effective_at) SELECT 'by hand', 1, '1100:x', '2900', 'EUR', 5, day, now() FROM ledger.business_days`,

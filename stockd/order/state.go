@@ -62,7 +62,7 @@ var table = []step{
 	{Issued, EventCancel, Refunding}, {Issued, EventDispute, Disputed},
 	{Expired, EventPayOK, Paying}, {Expired, EventPayOK, Refunding},
 	{Cancelled, EventPayOK, Paying}, {Cancelled, EventPayOK, Refunding},
-	{Refunding, EventRefundOK, Refunded}, {Refunding, EventRefundOK, Issued},
+	{Refunding, EventRefundOK, Refunded}, {Refunding, EventRefundOK, Issued}, {Refunding, EventCancel, Refunding}, // another part of it
 	{Disputed, EventDisputeWon, Paid}, {Disputed, EventDisputeWon, Issued}, {Disputed, EventDisputeLost, Refunded},
 	{Stuck, EventPayOK, Paid}, {Stuck, EventPayFail, Expired}, {Stuck, EventDeadline, Expired},
 }

@@ -29,7 +29,7 @@ func (s *Service) Webhook(ctx context.Context, provider string, body []byte, hea
 		if !known && m.Shared {
 			continue // somebody else's, at the same account
 		}
-		if _, err := s.take(ctx, ledger.PaymentFact{Provider: provider, ID: m.ID, Ref: m.Ref, Kind: m.Kind, Amount: m.Amount, Currency: m.Currency, At: m.At, Body: body}); err != nil {
+		if _, err := s.take(ctx, ledger.PaymentFact{Provider: provider, ID: m.ID, Ref: m.Ref, Kind: m.Kind, Refund: m.Refund, Amount: m.Amount, Currency: m.Currency, At: m.At, Body: body}); err != nil {
 			return err
 		}
 	}
@@ -77,8 +77,14 @@ func (s *Service) take(ctx context.Context, fact ledger.PaymentFact) (ledger.Fac
 		if err := s.unpinOrder(ctx, v.Order); err != nil {
 			s.log.Warn("the seats of a failed payment are still pinned; it is tried again", "order", v.Order, "error", err)
 		}
-	case ledger.FactNotPinned, ledger.FactNotPaying, ledger.FactOther, ledger.FactOrphan, ledger.FactMismatch:
+	case ledger.FactNotPinned, ledger.FactNotPaying, ledger.FactOther, ledger.FactOrphan, ledger.FactMismatch, ledger.FactDisputeLost:
 		s.callSoon()
+	case ledger.FactRefundFailed:
+		s.log.Error("a provider could not send a refund; it is sent again, later each time", "order", v.Order, "refund", fact.Refund, "provider", fact.Provider)
+	case ledger.FactRefundUnknown:
+		s.log.Error("a provider has sent money back that nobody here has decided; somebody must say what it was for", "order", v.Order, "payment", fact.Ref, "provider", fact.Provider)
+	case ledger.FactDisputed:
+		s.log.Warn("a buyer disputes a payment", "order", v.Order, "payment", fact.Ref, "provider", fact.Provider)
 	}
 	return v, nil
 }

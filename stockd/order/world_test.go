@@ -246,7 +246,12 @@ func (w *world) opened(quantity int32, ttl time.Duration) ledger.Order {
 
 func (w *world) openedIn(segment stock.SegmentNo, quantity int32, ttl time.Duration) ledger.Order {
 	w.t.Helper()
-	hold := w.held(segment, quantity, ttl)
+	return w.orderOf(w.held(segment, quantity, ttl))
+}
+
+// orderOf is an order on a hold.
+func (w *world) orderOf(hold stock.HoldView) ledger.Order {
+	w.t.Helper()
 	req := request()
 	var lines []stock.OrderLine
 	for _, s := range hold.Seats {
