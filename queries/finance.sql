@@ -131,3 +131,34 @@ SELECT coalesce(b.day, m.day)::date AS day, coalesce(b.account, m.account)::text
 -- name: ClosedPartBreaks :many
 SELECT p.day, p.part, p.seq FROM ledger.day_closing_parts p LEFT JOIN ledger.flush_batches f ON f.part = p.part AND f.seq = p.seq
  WHERE p.day = (SELECT max(c.day) FROM ledger.day_closings c) AND f.hash IS DISTINCT FROM p.head ORDER BY 2 LIMIT sqlc.arg(count);
+
+-- Exports are streamed row by row, so their callers use these texts and not the generated methods. Everything is text, for nobody needs it as
+-- anything else; times are in the session's zone, UTC. The columns are those of ledger/finance/export_kinds.go.
+-- name: ExportTransfers :many
+SELECT t.id::text, t.day::text, t.source, t.leg::text, t.debit, t.credit, t.currency, t.amount::text, t.order_id::text, t.effective_at::text, t.recorded_at::text, t.reverses::text
+  FROM ledger.transfers t
+ WHERE t.day BETWEEN sqlc.arg(first_day)::date AND sqlc.arg(last_day)::date
+   AND (sqlc.arg(event)::int = 0 OR t.order_id IN (SELECT o.id FROM ledger.orders o WHERE o.event = sqlc.arg(event)::int))
+ ORDER BY t.day, t.id;
+
+-- name: ExportMovements :many
+SELECT m.part::text, m.seq::text, m.row_no::text, e.slug, m.seat::text, s.label, m.seat_ver::text, m.kind::text, m.from_state::text, m.to_state::text, m.hold::text, m.order_id::text, m.attempt::text,
+       e.currency, m.price::text, m.occurred_at::text, m.recorded_at::text
+  FROM ledger.seat_movements m JOIN ledger.events e ON e.id = m.event LEFT JOIN ledger.seats s ON s.event = m.event AND s.seat = m.seat
+ WHERE m.occurred_at >= sqlc.arg(first_day)::date AND m.occurred_at < sqlc.arg(last_day)::date + 1 AND (sqlc.arg(event)::int = 0 OR m.event = sqlc.arg(event)::int)
+ ORDER BY m.part, m.seq, m.row_no;
+
+-- name: ExportOrders :many
+SELECT o.id::text, e.slug, n.name, o.attempt::text, o.buyer_ref, o.currency, o.total::text, coalesce(l.seats, 0)::text, coalesce(p.captured, 0)::text, coalesce(p.refunded, 0)::text,
+       o.created_at::text, o.updated_at::text
+  FROM ledger.orders o JOIN ledger.events e ON e.id = o.event JOIN ledger.order_states n ON n.state = o.state
+  LEFT JOIN (SELECT x.order_id, count(*) AS seats FROM ledger.order_lines x GROUP BY 1) l ON l.order_id = o.id
+  LEFT JOIN (SELECT y.order_id, sum(y.captured) AS captured, sum(y.refunded) AS refunded FROM ledger.payments y GROUP BY 1) p ON p.order_id = o.id
+ WHERE o.created_at >= sqlc.arg(first_day)::date AND o.created_at < sqlc.arg(last_day)::date + 1 AND (sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event)::int)
+ ORDER BY o.created_at, o.id;
+
+-- name: ExportSettlement :many
+SELECT s.provider, s.balance_txn, s.category, s.provider_ref, s.payout_ref, s.currency, s.gross::text, s.fee::text, s.net::text, s.occurred_at::text, f.name, s.line_no::text
+  FROM ledger.settlement_lines s JOIN ledger.settlement_files f ON f.id = s.file
+ WHERE s.occurred_at >= sqlc.arg(first_day)::date AND s.occurred_at < sqlc.arg(last_day)::date + 1 AND sqlc.arg(event)::int = 0
+ ORDER BY s.occurred_at, s.provider, s.balance_txn;

@@ -73,6 +73,15 @@ func TestCloseDayAndProve(t *testing.T) {
 	}
 	says(t, exitDone, []string{"prove", "--published", file, "--key", key + ".pub"}, "the ledger is what was published: 1 checkpoints")
 	says(t, exitDone, []string{"prove", "--between", today + "," + today}, `"older"`)
+	books := filepath.Join(dir, "books")
+	says(t, exitDone, []string{"export", "transfers", "--day", today, "--out", books}, "transfers-"+today+"-"+today+".csv: 1 rows", "sha256 ")
+	says(t, exitMisused, []string{"export", "transfers", "--day", today, "--out", books}, "is there already", "--force")
+	says(t, exitDone, []string{"export", "settlement", "--format", "jsonl", "--out", books}, "settlement.jsonl: 1 rows")
+	says(t, exitMisused, []string{"export", "orders", "--day", today, "--from", today, "--out", books}, "either it, or --from and --to")
+	says(t, exitMisused, []string{"export", "orders", "--from", "soon", "--out", books}, `"soon" is no date`)
+	says(t, exitMisused, []string{"export", "orders", "--event", "gala", "--out", books}, "no event with this slug")
+	says(t, exitMisused, []string{"export", "orders"}, "--out")
+	says(t, exitMisused, []string{"export", "people", "--out", books}, "people")
 	t.Setenv("STOCKD_POSTGRES", "") // from here on nobody has a database
 	says(t, exitDone, []string{"prove", "--verify", proof, "--key", key + ".pub"}, "posting 1 (settlement:sandbox:t2, 1.50 EUR from 5100 to 1100:sandbox) is leaf 0 of the 1 that ticketrush-ledger signed with "+today)
 	forged := write(t, "forged.json", strings.Replace(out, `"5100"`, `"1000"`, 1))

@@ -23,6 +23,7 @@ type commands struct {
 	Status     statusCommand     `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
 	Settlement settlementCommand `cmd:"" name:"settlement" help:"What payment providers settled: import their files."`
+	Export     exportCommand     `cmd:"" help:"Write postings, movements, orders or settlement lines to a file, with a manifest."`
 	CloseDay   closeDayCommand   `cmd:"" name:"close-day" help:"Close a business day and sign what was posted to it."`
 	Prove      proveCommand      `cmd:"" help:"Prove that a posting was signed, check such a proof, or compare the ledger with what was published."`
 	Restored   restoredCommand   `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`

@@ -60,22 +60,30 @@ func digits(s string) bool {
 
 // Format writes minor units as a decimal amount in major units with all the digits of its currency, as Parse reads it: "12.30", "-0.05", "1200". Of
 // a currency that is unknown nobody can say where the point stands: it gives the minor units, and says so.
-func Format(minor int64, currency string) string {
-	exponent, err := Exponent(currency)
-	if err != nil {
-		return strconv.FormatInt(minor, 10) + " minor units"
+func Format(minor int64, currency string) string { return string(Append(nil, minor, currency)) }
+
+// Append appends what Format gives.
+func Append(b []byte, minor int64, currency string) []byte {
+	exponent, known := exponents[currency]
+	if !known {
+		return append(strconv.AppendInt(b, minor, 10), " minor units"...)
 	}
-	if exponent == 0 {
-		return strconv.FormatInt(minor, 10)
-	}
-	sign, u := "", uint64(minor)
+	u := uint64(minor)
 	if minor < 0 {
-		sign, u = "-", -u
+		b, u = append(b, '-'), -u
 	}
-	text := strconv.FormatUint(u, 10)
-	if missing := exponent + 1 - len(text); missing > 0 {
-		text = strings.Repeat("0", missing) + text
+	var digits [20]byte
+	text := strconv.AppendUint(digits[:0], u, 10)
+	if exponent == 0 {
+		return append(b, text...)
+	}
+	if len(text) <= exponent {
+		b = append(b, '0', '.')
+		for range exponent - len(text) {
+			b = append(b, '0')
+		}
+		return append(b, text...)
 	}
 	point := len(text) - exponent
-	return sign + text[:point] + "." + text[point:]
+	return append(append(append(b, text[:point]...), '.'), text[point:]...)
 }
