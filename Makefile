@@ -7,7 +7,7 @@ SQLC := CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod sqlc
 
 TEST_FLAGS ?= -timeout 15m
 
-.PHONY: help demo test browser race check bench load sim sim-room mutants chaos fuzz generate build clean postgres nginx
+.PHONY: help demo test browser race check bench load sim sim-room mutants chaos fuzz generate build clean postgres nginx freeze-schema
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ check: ## Format, vet, static analysis, generated code, Caddyfile, OpenAPI, link
 
 bench: postgres ## Benchmarks, each with its limit or its peer in the same run.
 	scripts/bench.sh
+
+freeze-schema: postgres ## Release today's schema: from then on its migrations are not edited, and its data must run forward.
+	scripts/freeze-schema.sh
 
 load: postgres ## A flood beyond what a node can do, and 50,000 connections that bring nothing; prints what was measured.
 	$(GO) test -tags load -run TestLoad -v -count=1 -timeout 15m ./stockd/api

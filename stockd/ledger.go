@@ -51,7 +51,10 @@ func openLedger(ctx context.Context, dsn string) (*ledger.DB, error) {
 	return db, nil
 }
 
-type migrateCommand struct{ ledgerAt }
+type migrateCommand struct {
+	ledgerAt
+	DryRun bool `help:"Say what would be done, and touch nothing. The exit code is 1 when something would be."`
+}
 
 // Run brings the schema up to date.
 func (m *migrateCommand) Run(ctx context.Context, con console) error {
@@ -59,9 +62,12 @@ func (m *migrateCommand) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
+	if m.DryRun {
+		return m.tell(ctx, con, dsn)
+	}
 	done, err := ledger.Migrate(ctx, dsn)
 	if err != nil {
-		return missing(fmt.Errorf("%w; is Postgres up, and is STOCKD_POSTGRES right?", err))
+		return migrateError(err)
 	}
 	for _, step := range done {
 		fmt.Fprintf(con.out, "applied %s\n", step.Name)
@@ -70,4 +76,29 @@ func (m *migrateCommand) Run(ctx context.Context, con console) error {
 		fmt.Fprintln(con.out, "the schema is up to date")
 	}
 	return nil
+}
+
+// tell says what would be done.
+func (m *migrateCommand) tell(ctx context.Context, con console, dsn string) error {
+	steps, err := ledger.MigrationsPending(ctx, dsn)
+	if err != nil {
+		return migrateError(err)
+	}
+	for _, step := range steps {
+		fmt.Fprintf(con.out, "would apply %s\n", step.Name)
+	}
+	if len(steps) > 0 {
+		fmt.Fprintln(con.out, "nothing was touched")
+		return told(exitFailed)
+	}
+	fmt.Fprintln(con.out, "the schema is up to date")
+	return nil
+}
+
+// migrateError says what to do.
+func migrateError(err error) error {
+	if errors.Is(err, ledger.ErrUnavailable) {
+		return missing(fmt.Errorf("%w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
+	}
+	return missing(err)
 }

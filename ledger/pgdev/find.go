@@ -39,6 +39,19 @@ func binaries() (string, error) {
 	return "", ErrNoServer
 }
 
+// Tool is the path of a program that comes with the server, such as pg_dump or psql. The error says that it is not there.
+func Tool(name string) (string, error) {
+	dir, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		return exec.LookPath(name)
+	}
+	return path, nil
+}
+
 func hasServer(dir string) bool {
 	for _, name := range []string{"initdb", "postgres"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.IsDir() {

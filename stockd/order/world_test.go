@@ -38,6 +38,7 @@ const sandboxSecret = "a secret of the sandbox"
 // world is a node, an event on sale, an order service and the sandbox bank: all real, on a Postgres of its own.
 type world struct {
 	t       testing.TB
+	dsn     string
 	node    *node.Node
 	event   *node.Event
 	ledger  *ledger.DB
@@ -75,7 +76,7 @@ func newWorldOf(t testing.TB, segments int) *world {
 // newWorldAt is a world on a ledger that is there.
 func newWorldAt(t testing.TB, segments int, dsn string) *world {
 	t.Helper()
-	w := &world{t: t, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	w := &world{t: t, dsn: dsn, card: newCard(), key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	w.startNode(dsn, segments)
 	w.startStripe()
 	w.shop = httptest.NewServer(http.HandlerFunc(w.webhook))
@@ -157,6 +158,13 @@ func (w *world) startNode(dsn string, segments int) {
 		_ = server.Close()
 	})
 	w.node = n
+	for _, e := range n.Catalog().Events() { // of a ledger that was restored
+		w.event = e
+	}
+	if w.event != nil {
+		w.until("the node serves", func() bool { return len(n.Ready()) == 0 })
+		return
+	}
 	var sections []chart.Section
 	for i := range segments {
 		section := chart.Section{ID: fmt.Sprintf("S%d", i+1), Name: fmt.Sprintf("Stalls %d", i+1), Category: "A"}
