@@ -101,15 +101,15 @@ func flag(v bool) byte {
 
 // movement is a row of the journal, as far as it is decided by who asks.
 type movement struct {
-	event      int32
-	seat       int64
-	ver        int32
-	kind       int16
-	from, to   int16
-	hold       uuid.UUID
-	order      uuid.UUID // zero but for pin, unpin, sell and refund
-	attempt    int32     // likewise
-	occurredAt time.Time
+	event    int32
+	seat     int64
+	ver      int32
+	kind     int16
+	from, to int16
+	hold     uuid.UUID
+	order    uuid.UUID // zero but for pin, unpin, sell and refund
+	attempt  int32     // likewise
+	at       int64     // when it occurred, in Unix microseconds
 }
 
 func (m *movement) append(b []byte) []byte {
@@ -121,7 +121,7 @@ func (m *movement) append(b []byte) []byte {
 	b = append(b, m.hold[:]...)
 	b = append(b, m.order[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(m.attempt))
-	return binary.BigEndian.AppendUint64(b, uint64(m.occurredAt.UnixMicro()))
+	return binary.BigEndian.AppendUint64(b, uint64(m.at))
 }
 
 // namesOrder says that a movement of the kind names an order and its attempt.
@@ -133,7 +133,7 @@ func opMoveSum(buffer []byte, op *Op, now time.Time) ([moveSumBytes]byte, bool) 
 		return [moveSumBytes]byte{}, false
 	}
 	b := append(buffer, moveDomain...)
-	m := movement{event: op.Event, kind: op.Kind, hold: op.Hold, occurredAt: now}
+	m := movement{event: op.Event, kind: op.Kind, hold: op.Hold, at: now.UnixMicro()}
 	if namesOrder(op.Kind) {
 		m.order, m.attempt = op.Order, op.Attempt
 	}

@@ -55,17 +55,23 @@ type Break struct {
 	Text string `json:"text"`
 }
 
-// check is one check of Reconcile. run counts the rows it looked at and adds the breaks it found.
+// check is one check of Reconcile. Its shares run beside each other, each on a connection of its own; a share counts the rows it looked at and adds the
+// breaks it found.
 type check struct {
-	name  string
-	about string
-	run   func(ctx context.Context, r *reconciler) error
+	name   string
+	about  string
+	shares []func(ctx context.Context, r *reconciler) error
 }
 
-// checks are all checks, in the order in which they run and are reported.
+// whole is a check of one share.
+func whole(name, about string, run func(ctx context.Context, r *reconciler) error) check {
+	return check{name: name, about: about, shares: []func(context.Context, *reconciler) error{run}}
+}
+
+// checks are all checks, in the order in which they are reported.
 var checks = slices.Concat(stockChecks, moneyChecks, settlementChecks, closingChecks, roomChecks)
 
-// reconciler is what a check works with: one snapshot, read only.
+// reconciler is what a share of a check works with: a read-only transaction on the snapshot that all shares see.
 type reconciler struct {
 	q       *db.Queries
 	tx      *sql.Tx
@@ -91,21 +97,17 @@ func (r *reconciler) broken(row, format string, args ...any) {
 }
 
 // Reconcile checks that everything in the ledger adds up, on one snapshot: it may run while the ledger is written to, and holds no lock that
-// a writer waits for.
+// a writer waits for. Some connections share the work.
 func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, error) {
 	start := time.Now()
 	if options.MaxBreaks <= 0 {
 		options.MaxBreaks = 100
 	}
-	tx, err := l.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	tx, err := l.readAll(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("reconcile: %w", explain(err))
+		return nil, fmt.Errorf("reconcile: %w", err)
 	}
 	defer tx.Rollback()
-	// What reads whole tables may scan them, and join them as it likes.
-	if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"); err != nil {
-		return nil, fmt.Errorf("reconcile: %w", explain(err))
-	}
 	t, err := l.q.ReconcileTotals(ctx, tx, options.Event)
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: %w", explain(err))
@@ -114,14 +116,11 @@ func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, 
 		At: t.At, Event: options.Event, OK: true,
 		Totals: Totals{Capacity: t.Capacity, Available: t.Capacity - t.Held - t.Paying - t.Sold, Held: t.Held, Paying: t.Paying, Sold: t.Sold},
 	}
-	r := &reconciler{q: l.q, tx: tx, at: t.At, event: options.Event, max: options.MaxBreaks}
-	for _, c := range checks {
-		done, err := r.check(ctx, c)
-		if err != nil {
-			return nil, fmt.Errorf("reconcile %s: %w", c.name, explain(err))
-		}
-		report.OK = report.OK && len(done.Breaks) == 0
-		report.Checks = append(report.Checks, done)
+	if report.Checks, err = l.runChecks(ctx, tx, reconciler{q: l.q, at: t.At, event: options.Event, max: options.MaxBreaks}); err != nil {
+		return nil, fmt.Errorf("reconcile %w", err)
+	}
+	for i := range report.Checks {
+		report.OK = report.OK && len(report.Checks[i].Breaks) == 0
 	}
 	conflicts, err := l.q.FlushConflictCount(ctx, tx)
 	if err != nil {
@@ -132,13 +131,4 @@ func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, 
 	}
 	report.Took = time.Since(start)
 	return report, nil
-}
-
-func (r *reconciler) check(ctx context.Context, c check) (Check, error) {
-	done := Check{Name: c.name, About: c.about, Breaks: []Break{}}
-	start := time.Now()
-	r.current = &done
-	err := c.run(ctx, r)
-	done.Took = time.Since(start)
-	return done, err
 }

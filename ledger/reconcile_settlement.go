@@ -8,9 +8,9 @@ import (
 
 // settlementChecks compare the ledger with what providers say they settled. Providers know no events: these checks are always of the whole.
 var settlementChecks = []check{
-	{"settlement", "what providers settled is what was captured, refunded and disputed, or is in transit", checkSettlement},
-	{"payouts", "what a provider paid out together adds up to its payout", checkPayouts},
-	{"clearing", "each clearing account is explained to the last unit", checkClearing},
+	whole("settlement", "what providers settled is what was captured, refunded and disputed, or is in transit", checkSettlement),
+	whole("payouts", "what a provider paid out together adds up to its payout", checkPayouts),
+	whole("clearing", "each clearing account is explained to the last unit", checkClearing),
 }
 
 // verdicts says what each verdict of v_settlement_breaks means, for people.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -216,6 +217,33 @@ func TestJournalIsAppendOnly(t *testing.T) {
 			if _, err := b.db.SQL().Exec(sql); err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%s: %v", sql, err)
 			}
+		}
+	}
+}
+
+// With one connection the checks run one after the other, and find the same.
+func TestReconcileOnOneConnection(t *testing.T) {
+	t.Parallel()
+	b := busyCopy(t)
+	one, err := ledger.Open(t.Context(), b.dsn, ledger.Options{AllowNoFsync: true, Connections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { one.Close() })
+	all := *b
+	all.db = one
+	all.wantClean()
+	b.exec(`SET session_replication_role = replica; UPDATE ledger.seat_movements SET occurred_at = occurred_at - interval '1 day'; SET session_replication_role = origin`)
+	r, want := all.reconcile(ledger.ReconcileOptions{}), b.reconcile(ledger.ReconcileOptions{})
+	if broken := brokenStock(r); len(broken["chain"]) == 0 || fmt.Sprint(broken) != fmt.Sprint(brokenStock(want)) {
+		t.Errorf("with one connection %+v, with several %+v", broken, brokenStock(want))
+	}
+	if len(r.Checks) != len(want.Checks) {
+		t.Errorf("%d checks with one connection, %d with several", len(r.Checks), len(want.Checks))
+	}
+	for i := range r.Checks {
+		if r.Checks[i].Name != want.Checks[i].Name || r.Checks[i].Rows != want.Checks[i].Rows {
+			t.Errorf("check %d is %s of %d rows, with several connections %s of %d", i, r.Checks[i].Name, r.Checks[i].Rows, want.Checks[i].Name, want.Checks[i].Rows)
 		}
 	}
 }

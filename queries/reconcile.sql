@@ -20,9 +20,11 @@ SELECT count(*) FROM ledger.segments g WHERE @event::int = 0 OR g.event = @event
 
 -- The last movement of each seat against the seat.
 -- name: ReconcileReplay :many
-WITH last AS (
-    SELECT DISTINCT ON (m.event, m.seat) m.event, m.seat, m.seat_ver, m.to_state, m.hold, m.order_id, m.attempt
-      FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event ORDER BY m.event, m.seat, m.seat_ver DESC),
+WITH newest AS (
+    SELECT m.event, m.seat, max(m.seat_ver) AS ver FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event GROUP BY m.event, m.seat),
+last AS (
+    SELECT m.event, m.seat, m.seat_ver, m.to_state, m.hold, m.order_id, m.attempt
+      FROM newest n JOIN ledger.seat_movements m ON m.event = n.event AND m.seat = n.seat AND m.seat_ver = n.ver),
 touched AS (
     SELECT s.event, s.seat, s.label, s.state, s.ver, s.hold, s.order_id, s.attempt
       FROM ledger.seats s WHERE (@event::int = 0 OR s.event = @event) AND (s.ver > 0 OR s.state > 0))
@@ -198,13 +200,18 @@ SELECT p.part, p.applied_seq, p.head_hash FROM ledger.part p
  WHERE p.applied_seq > 0 AND (@event::int = 0 OR EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part AND g.event = @event))
  ORDER BY p.part;
 
+-- Batches with the movements of each, packed as Postgres sends records, in no order: the row's number and then what ledger/digest.go sums. One value for
+-- each batch, because reading a row of eleven columns costs the client more than making its hash.
 -- name: BatchRange :many
-SELECT seq, epoch, batch, digest, outcomes, prev_hash, hash FROM ledger.flush_batches
- WHERE part = @part AND seq > @after ORDER BY seq LIMIT @max_rows;
+SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash, coalesce(m.rows, ''::bytea)::bytea AS moves
+  FROM (SELECT x.part, x.seq, x.epoch, x.batch, x.digest, x.outcomes, x.prev_hash, x.hash FROM ledger.flush_batches x
+         WHERE (x.part, x.seq) > (@part::int, @after::bigint) AND x.part <= @last_part::int ORDER BY x.part, x.seq LIMIT @max_rows) b,
+       LATERAL (SELECT string_agg(record_send(ROW(y.row_no, y.event, y.seat, y.seat_ver, y.kind, y.from_state, y.to_state, y.hold, y.order_id, y.attempt, y.occurred_at)), ''::bytea) AS rows
+                  FROM ledger.seat_movements y WHERE y.part = b.part AND y.seq = b.seq) m
+ ORDER BY b.part, b.seq;
 
--- name: MovementRange :many
-SELECT seq, row_no, event, seat, seat_ver, kind, from_state, to_state, hold, order_id, attempt, occurred_at FROM ledger.seat_movements
- WHERE part = @part AND seq > @after AND seq <= @last ORDER BY seq, row_no;
+-- name: SnapshotExport :one
+SELECT pg_export_snapshot()::text;
 
 -- name: FlushConflictCount :one
 SELECT count(*) FROM ledger.flush_conflicts;
