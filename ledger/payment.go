@@ -33,10 +33,11 @@ var (
 	ErrOrderState      = errors.New("the order is not in the state for it")
 	ErrTooManyAttempts = errors.New("the order was tried to be paid too often")
 	ErrHoldOver        = errors.New("the hold of the order has ended")
+	ErrEventCancelled  = errors.New("the event was cancelled")
 )
 
 // PaymentBegin turns a pending order into a paying one and returns the number of the attempt. From here the order's lines and its hold are
-// frozen. Errors: ErrNotFound, ErrOrderState, ErrTooManyAttempts, ErrHoldOver.
+// frozen. Errors: ErrNotFound, ErrOrderState, ErrTooManyAttempts, ErrHoldOver, ErrEventCancelled.
 func (l *DB) PaymentBegin(ctx context.Context, order uuid.UUID, maxAttempts int32, until, now time.Time) (int32, error) {
 	n, err := l.q.PaymentBegin(ctx, l.short, db.PaymentBeginParams{ID: order, MaxAttempts: maxAttempts, Until: until, Now: now})
 	if err != nil {
@@ -51,6 +52,8 @@ func (l *DB) PaymentBegin(ctx context.Context, order uuid.UUID, maxAttempts int3
 		return 0, ErrTooManyAttempts
 	case -4:
 		return 0, ErrHoldOver
+	case -5:
+		return 0, ErrEventCancelled
 	}
 	return n, nil
 }

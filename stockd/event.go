@@ -12,12 +12,14 @@ import (
 )
 
 type eventCommand struct {
-	Create eventCreate `cmd:"" help:"Create an event from a JSON file."`
-	Import eventImport `cmd:"" help:"Import a seat map: ticketrush-chart/1, a seating plan of pretix, or CSV."`
-	Open   eventOpen   `cmd:"" help:"Put an event on sale, or go on after a pause."`
-	Pause  eventPause  `cmd:"" help:"Refuse new holds for now."`
-	Close  eventClose  `cmd:"" help:"Refuse new holds for good; live ones may finish."`
-	Show   eventShow   `cmd:"" help:"Show an event and what is left of it."`
+	Create   eventCreate   `cmd:"" help:"Create an event from a JSON file."`
+	Import   eventImport   `cmd:"" help:"Import a seat map: ticketrush-chart/1, a seating plan of pretix, or CSV."`
+	Open     eventOpen     `cmd:"" help:"Put an event on sale, or go on after a pause."`
+	Pause    eventPause    `cmd:"" help:"Refuse new holds for now."`
+	Close    eventClose    `cmd:"" help:"Refuse new holds for good; live ones may finish."`
+	Cancel   eventCancel   `cmd:"" help:"The event does not take place: give everybody their money back, and show how far that is."`
+	Postpone eventPostpone `cmd:"" help:"The event takes place at another time; its tickets stay valid."`
+	Show     eventShow     `cmd:"" help:"Show an event and what is left of it."`
 }
 
 type eventImport struct {

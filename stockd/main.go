@@ -19,13 +19,14 @@ type commands struct {
 	Migrate    migrateCommand    `cmd:"" help:"Bring the ledger's schema up to date."`
 	Keys       keysCommand       `cmd:"" help:"Make keys."`
 	Apikey     apikeyCommand     `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
-	Event      eventCommand      `cmd:"" help:"Events: create, import a chart, open, pause, close, show."`
+	Event      eventCommand      `cmd:"" help:"Events: create, import a chart, open, pause, close, cancel, postpone, show."`
 	Status     statusCommand     `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
 	Settlement settlementCommand `cmd:"" name:"settlement" help:"What payment providers settled: import their files."`
 	Export     exportCommand     `cmd:"" help:"Write postings, movements, orders or settlement lines to a file, with a manifest."`
 	CloseDay   closeDayCommand   `cmd:"" name:"close-day" help:"Close a business day and sign what was posted to it."`
 	Prove      proveCommand      `cmd:"" help:"Prove that a posting was signed, check such a proof, or compare the ledger with what was published."`
+	Organiser  organiserCommand  `cmd:"" help:"What belongs to organisers: recognise an event's revenue, record payouts."`
 	Restored   restoredCommand   `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
 	Demo       demoCommand       `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
 	Rush       rushCommand       `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`

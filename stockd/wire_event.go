@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
 
+	"ticketrush/ledger"
 	"ticketrush/stockd/api"
 	"ticketrush/stockd/chart"
 	"ticketrush/stockd/node"
@@ -121,4 +125,38 @@ func (p *nodePort) ChangeEvent(ctx context.Context, event stock.EventID, state s
 	}
 	out, _ := p.known(p.Catalog(), func() (*node.Event, bool) { return e, true })
 	return out, nil
+}
+
+// CancelEvent cancels an event and begins its mass refund.
+func (p *nodePort) CancelEvent(ctx context.Context, event stock.EventID, reason, actor string) (*api.Event, bool, error) {
+	e, again, err := p.Node.CancelEvent(ctx, event, reason, actor)
+	return p.ended(e, again, err)
+}
+
+// PostponeEvent moves an event to another date.
+func (p *nodePort) PostponeEvent(ctx context.Context, event stock.EventID, startsAt, refundsUntil time.Time) (*api.Event, bool, error) {
+	e, again, err := p.Node.PostponeEvent(ctx, event, startsAt, refundsUntil)
+	return p.ended(e, again, err)
+}
+
+func (p *nodePort) ended(e *node.Event, again bool, err error) (*api.Event, bool, error) {
+	switch {
+	case errors.Is(err, ledger.ErrEventCancelled):
+		return nil, false, fmt.Errorf("%w: %w", api.ErrEventCancelled, err)
+	case errors.Is(err, ledger.ErrEventHeld):
+		return nil, false, fmt.Errorf("%w: %w", api.ErrEventHeld, err)
+	case err != nil:
+		return nil, false, apiError(err)
+	}
+	out, _ := p.known(p.Catalog(), func() (*node.Event, bool) { return e, true })
+	return out, again, nil
+}
+
+// MassRefund is how far the mass refund of a cancelled event is.
+func (p *nodePort) MassRefund(ctx context.Context, event stock.EventID) (api.MassRefund, error) {
+	m, err := p.Node.MassRefund(ctx, event)
+	return api.MassRefund{
+		Reason: m.Reason, Actor: m.Actor, BegunAt: m.BegunAt, FinishedAt: m.FinishedAt, Open: m.Open, Refunds: m.Refunds, Sent: m.Sent, Failed: m.Failed,
+		Amount: m.Amount, AmountSent: m.AmountSent, Currency: m.Currency,
+	}, apiError(err)
 }

@@ -21,7 +21,7 @@ END $$;
 -- +goose StatementEnd
 
 -- Begins a payment: pending_payment → paying, attempt + 1. Returns the attempt, or -1 no such order, -2 another state, -3 too many attempts,
--- -4 the hold has ended. The hold's own deadline is its owner's to compare: after a take-over it has more time than its row says, so only the
+-- -4 the hold has ended, -5 the event was cancelled. The hold's own deadline is its owner's to compare: after a take-over it has more time than its row says, so only the
 -- end that nothing moves counts here, with the grace of one session.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.payment_begin(p_order uuid, p_max_attempts int, p_until timestamptz, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
@@ -29,11 +29,13 @@ DECLARE
     v_state smallint;
     v_attempt int;
     v_hold uuid;
+    v_event int;
 BEGIN
-    SELECT state, attempt, hold INTO v_state, v_attempt, v_hold FROM ledger.orders WHERE id = p_order FOR NO KEY UPDATE;
+    SELECT state, attempt, hold, event INTO v_state, v_attempt, v_hold, v_event FROM ledger.orders WHERE id = p_order FOR NO KEY UPDATE;
     IF NOT FOUND THEN RETURN -1; END IF;
     IF v_state <> 1 THEN RETURN -2; END IF;
     IF v_attempt >= p_max_attempts THEN RETURN -3; END IF;
+    IF (SELECT cancelled_at FROM ledger.events WHERE id = v_event) IS NOT NULL THEN RETURN -5; END IF;
     IF NOT EXISTS (SELECT 1 FROM ledger.holds WHERE id = v_hold AND state = 1 AND max_expires_at + interval '3 seconds' > p_now) THEN RETURN -4; END IF;
     PERFORM ledger.order_move(p_order, 1::smallint, 2::smallint, 'pay_start', v_attempt + 1, '', p_until, p_now);
     -- Of a hold in one segment the pin writes it. Nobody waits for an order while it has a hold's row, so this order of locks does no harm.
@@ -91,6 +93,8 @@ BEGIN
     SELECT p.id INTO v_placed FROM ledger.payments p WHERE p.order_id = p_order AND p.placed;
     IF FOUND THEN RETURN CASE WHEN v_placed = p_payment THEN 1 ELSE 4 END; END IF;
     IF o.state NOT IN (2, 10) OR o.attempt <> p_attempt THEN RETURN 3; END IF;
+    -- An order that would be paid now is one that the mass refund of its event still waits for.
+    IF (SELECT e.cancelled_at FROM ledger.events e WHERE e.id = o.event) IS NOT NULL THEN RETURN 3; END IF;
     -- Read by a statement of its own, after the order row is locked. The lines were the whole hold when the order was opened, and the hold is
     -- frozen since: as many pins of this hold as it has seats, each on a line, is the same set.
     SELECT count(*), count(s.seat), sum(l.face), sum(l.fee), sum(l.tax) INTO v_lines, v_pinned, v_face, v_fee, v_tax
@@ -136,6 +140,7 @@ BEGIN
                      WHERE l.order_id = d.order_id) n,
            LATERAL (SELECT h.quantity FROM ledger.holds h WHERE h.id = d.hold OFFSET 0) h
      WHERE d.fits AND d.facts = 1 AND n.pinned = n.lines AND n.lines = h.quantity
+       AND NOT EXISTS (SELECT 1 FROM ledger.events x WHERE x.id = d.event AND x.cancelled_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM ledger.payments x WHERE x.order_id = d.order_id AND x.placed)
        AND NOT EXISTS (SELECT 1 FROM ledger.payment_event_results x WHERE x.provider = e_provider[d.i] AND x.event_id = e_id[d.i]);
     IF v_facts IS NULL THEN RETURN '{}'; END IF;

@@ -4,7 +4,7 @@
 
 -- refunds_until: until when a buyer may ask for their money by themselves; null: never. recognised_at: when it was said that the event took place;
 -- from then on its revenue is its organiser's, or the house's when it has none.
-ALTER TABLE ledger.events ADD COLUMN refunds_until timestamptz, ADD COLUMN organiser text CHECK (organiser ~ '^[a-z0-9][a-z0-9-]{0,62}$'), ADD COLUMN cancelled_at timestamptz, ADD COLUMN recognised_at timestamptz;
+ALTER TABLE ledger.events ADD COLUMN refunds_until timestamptz, ADD COLUMN organiser text CHECK (organiser ~ '^[a-z0-9][a-z0-9-]{0,62}$'), ADD COLUMN cancelled_at timestamptz, ADD COLUMN recognised_at timestamptz, ADD COLUMN recognitions int NOT NULL DEFAULT 0;
 
 -- ------------------------------------------------------------------ refunds
 -- Notes the call that sends a refund.
@@ -286,4 +286,4 @@ END $$;
 DROP FUNCTION ledger.dispute_told;
 DROP TABLE ledger.disputes;
 DROP FUNCTION ledger.refund_told, ledger.refund_failed, ledger.refund_voided, ledger.refund_sent, ledger.refund_ok, ledger.capture_note, ledger.refund_decide, ledger.lines_end, ledger.call_refund;
-ALTER TABLE ledger.events DROP COLUMN refunds_until, DROP COLUMN organiser, DROP COLUMN cancelled_at, DROP COLUMN recognised_at;
+ALTER TABLE ledger.events DROP COLUMN refunds_until, DROP COLUMN organiser, DROP COLUMN cancelled_at, DROP COLUMN recognised_at, DROP COLUMN recognitions;

@@ -374,6 +374,9 @@ func (s *server) patchEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !ev.CancelledAt.IsZero() {
+		return endProblem(ErrEventCancelled, body.State)
+	}
 	if version+1 == ev.Version && ev.State == body.State { // this very change was made before
 		w.Header().Set("ETag", ev.version())
 		replayed(w)

@@ -26,6 +26,23 @@ var (
 	ErrBadChart = errors.New("chart")
 )
 
+// ErrEventCancelled and ErrEventHeld say how an event has ended: nobody comes, or it took place and its revenue was recognised.
+var (
+	ErrEventCancelled = errors.New("the event was cancelled")
+	ErrEventHeld      = errors.New("the event took place")
+)
+
+// MassRefund is how far it is to give everybody their money back.
+type MassRefund struct {
+	Reason, Actor       string
+	BegunAt, FinishedAt time.Time // FinishedAt is zero until nothing of the event is paid for, or may still be
+	Open                int64     // orders that are paid, or may still be, or whose money is on its way
+	Refunds, Sent       int64     // decided, and sent
+	Failed              int64     // their provider could not send them, and is asked again
+	Amount, AmountSent  int64     // minor units of Currency
+	Currency            string
+}
+
 // Node is what the API needs of a running node. All methods are safe for concurrent use.
 type Node interface {
 	// Do runs a command at its owner, wherever that is, and answers after the commit.
@@ -63,6 +80,12 @@ type Node interface {
 	CreateChart(ctx context.Context, chart NewChart) (Chart, bool, error)
 	CreateEvent(ctx context.Context, event NewEvent) (*Event, error)
 	ChangeEvent(ctx context.Context, event stock.EventID, state string, version int) (*Event, error)
+	// CancelEvent closes an event for good and begins its mass refund; PostponeEvent moves it, with an end to refunds by buyers, zero leaves it. again:
+	// it was so before. Errors: ErrEventCancelled, ErrEventHeld.
+	CancelEvent(ctx context.Context, event stock.EventID, reason, actor string) (ev *Event, again bool, err error)
+	PostponeEvent(ctx context.Context, event stock.EventID, startsAt, refundsUntil time.Time) (ev *Event, again bool, err error)
+	// MassRefund is how far the mass refund of a cancelled event is; ErrNotFound when it is not cancelled.
+	MassRefund(ctx context.Context, event stock.EventID) (MassRefund, error)
 	Chart(ctx context.Context, id uuid.UUID) (Chart, bool, error)
 
 	// APIKey finds who an API key was given to; Audit writes down what was done with it.

@@ -33,9 +33,10 @@ type stubNode struct {
 	charts     map[uuid.UUID]Chart
 	compiled   map[uuid.UUID]*chart.Chart
 	audits     []AuditEntry
-	fail       error // what Do answers
-	foreign    bool  // everything belongs to another node
-	stale      bool  // its counts are said to be old
+	mass       MassRefund // zero: nothing was cancelled
+	fail       error      // what Do answers
+	foreign    bool       // everything belongs to another node
+	stale      bool       // its counts are said to be old
 	order      []stock.SegmentNo
 	deltas     chan Delta
 	reasons    []string

@@ -48,7 +48,7 @@ func (s *Service) StartPayment(ctx context.Context, id, key uuid.UUID, provider,
 		switch {
 		case errors.Is(err, ledger.ErrOrderState), errors.Is(err, ledger.ErrTooManyAttempts) && next <= s.config.Attempts:
 			return p, false, ErrBusy // somebody was faster; the next call finds their payment
-		case errors.Is(err, ledger.ErrTooManyAttempts):
+		case errors.Is(err, ledger.ErrTooManyAttempts), errors.Is(err, ledger.ErrEventCancelled):
 			return p, false, illegal(PendingPayment, EventPayStart)
 		case errors.Is(err, ledger.ErrHoldOver):
 			return p, false, illegal(Expired, EventPayStart) // the hold's owner is about to say so in the ledger

@@ -34,13 +34,13 @@ func (s *Service) tidy(ctx context.Context) {
 	}
 }
 
-// Tidy does once what is left to do: ends overdue attempts, undoes loose pins, follows paid orders, makes the calls of the outbox.
+// Tidy does once what is left to do: ends overdue attempts, undoes loose pins, follows paid orders, refunds those of cancelled events, makes the calls of the outbox.
 func (s *Service) Tidy(ctx context.Context) error {
 	return errors.Join(s.tidyOnce(ctx, true), s.makeCalls(ctx))
 }
 
 func (s *Service) tidyOnce(ctx context.Context, stuck bool) error {
-	return errors.Join(s.tidyOverdue(ctx, stuck), s.tidyPins(ctx), s.tidyPaid(ctx), s.tidyDisputed(ctx))
+	return errors.Join(s.tidyOverdue(ctx, stuck), s.tidyPins(ctx), s.tidyPaid(ctx), s.tidyMass(ctx), s.tidyDisputed(ctx))
 }
 
 func (s *Service) mine(order uuid.UUID) bool { return s.config.Mine(stock.CoordinatorOf(order)) }
