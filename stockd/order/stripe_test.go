@@ -21,9 +21,15 @@ func (w *world) startStripe() {
 	w.bankS = &fake.Stripe{}
 	server := httptest.NewServer(w.bankS)
 	w.t.Cleanup(server.Close)
+	w.useStripe(server.URL)
+}
+
+// useStripe makes the provider of a Stripe that runs.
+func (w *world) useStripe(url string) {
+	w.t.Helper()
 	var err error
 	w.stripe, err = stripe.New(stripe.Config{
-		Key: fake.Key, WebhookSecrets: []string{fake.Secret}, ShopURL: "https://shop.example.org", URL: server.URL, Pause: time.Millisecond, Timeout: 2 * time.Second,
+		Key: fake.Key, WebhookSecrets: []string{fake.Secret}, ShopURL: "https://shop.example.org", URL: url, Pause: time.Millisecond, Timeout: 2 * time.Second,
 	})
 	if err != nil {
 		w.t.Fatal(err)

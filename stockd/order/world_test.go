@@ -135,7 +135,21 @@ func free(t testing.TB) string {
 	return l.Addr().String()
 }
 
+// startNode starts a node and puts an event on sale, unless the ledger has one: it was restored, or another node served it.
 func (w *world) startNode(dsn string, segments int) {
+	w.t.Helper()
+	w.runNode(dsn)
+	for _, e := range w.node.Catalog().Events() {
+		w.event = e
+	}
+	if w.event == nil {
+		w.onSale(segments)
+	}
+	w.until("the node serves", func() bool { return len(w.node.Ready()) == 0 })
+}
+
+// runNode starts a node.
+func (w *world) runNode(dsn string) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	internal := free(w.t)
@@ -158,13 +172,12 @@ func (w *world) startNode(dsn string, segments int) {
 		_ = server.Close()
 	})
 	w.node = n
-	for _, e := range n.Catalog().Events() { // of a ledger that was restored
-		w.event = e
-	}
-	if w.event != nil {
-		w.until("the node serves", func() bool { return len(n.Ready()) == 0 })
-		return
-	}
+}
+
+// onSale puts an event of some segments on sale.
+func (w *world) onSale(segments int) {
+	w.t.Helper()
+	ctx, n := w.t.Context(), w.node
 	var sections []chart.Section
 	for i := range segments {
 		section := chart.Section{ID: fmt.Sprintf("S%d", i+1), Name: fmt.Sprintf("Stalls %d", i+1), Category: "A"}
