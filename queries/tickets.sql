@@ -76,6 +76,31 @@ SELECT ledger.holder_erase(sqlc.arg(ticket)::uuid, sqlc.arg(now)::timestamptz)::
 -- name: HoldersExpire :one
 SELECT ledger.holders_expire(sqlc.arg(before)::timestamptz, sqlc.arg(count)::int, sqlc.arg(now)::timestamptz)::bigint AS erased;
 
+-- The tickets of an event that let somebody in, for its gates.
+-- name: TicketsForGate :many
+SELECT t.id, t.seat, t.code, coalesce(h.name, '')::text AS holder, h.document, h.salt
+  FROM ledger.tickets t LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id AND h.erased_at IS NULL WHERE t.event = sqlc.arg(event) AND t.voided_at IS NULL;
+
+-- What was revoked after a place in the list: in order of time and id.
+-- name: TicketsRevoked :many
+SELECT id, voided_at::timestamptz AS voided_at, void_reason::text AS reason FROM ledger.tickets
+ WHERE event = sqlc.arg(event) AND voided_at IS NOT NULL AND (voided_at, id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_id)::uuid)
+ ORDER BY voided_at, id LIMIT sqlc.arg(count);
+
+-- Locks tickets in order of id, so that of two gates at once one is first.
+-- name: CheckinLock :many
+SELECT t.id, coalesce(t.void_reason, '')::text AS void_reason FROM ledger.tickets t WHERE t.id = ANY (sqlc.arg(tickets)::uuid[]) AND t.event = sqlc.arg(event)
+ ORDER BY t.id FOR NO KEY UPDATE;
+
+-- name: CheckinsOf :many
+SELECT ticket, gate, at, offline, again, request FROM ledger.checkins WHERE ticket = ANY (sqlc.arg(tickets)::uuid[]) ORDER BY ticket, at, gate;
+
+-- name: CheckinInsert :exec
+INSERT INTO ledger.checkins(ticket, gate, at, offline, again, api_key, request)
+SELECT s.ticket, s.gate, s.at, sqlc.arg(offline), s.again, sqlc.arg(api_key), sqlc.narg(request)
+  FROM (SELECT unnest(sqlc.arg(tickets)::uuid[]) AS ticket, unnest(sqlc.arg(gates)::text[]) AS gate, unnest(sqlc.arg(ats)::timestamptz[]) AS at, unnest(sqlc.arg(doubles)::boolean[]) AS again) s
+    ON CONFLICT (ticket, gate, at) DO NOTHING;
+
 -- Tickets that people hold, beside what the ledger has of them and of their seats.
 -- name: TicketsOutside :many
 SELECT w.n::int AS n, (t.id IS NOT NULL)::boolean AS found, coalesce(t.seat = w.seat AND t.event = e.id, false)::boolean AS same, t.voided_at, e.slug, s.label, s.state, s.hold, s.order_id

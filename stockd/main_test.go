@@ -14,9 +14,9 @@ import (
 	"ticketrush/ledger/pgdev"
 )
 
-// TestMain lets the test binary be the program: the demo runs its nodes and its sweeper as children of the same name.
+// TestMain lets the test binary be the program: the demo runs its nodes and its sweeper as children of the same name, and a gate is killed.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "sweep") {
+	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "sweep" || os.Args[1] == "gate") {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := run(ctx, os.Args[1:], console{out: os.Stdout, err: os.Stderr})
 		stop()

@@ -14,6 +14,118 @@ import (
 	"github.com/lib/pq"
 )
 
+const CheckinInsert = `-- name: CheckinInsert :exec
+INSERT INTO ledger.checkins(ticket, gate, at, offline, again, api_key, request)
+SELECT s.ticket, s.gate, s.at, $1, s.again, $2, $3
+  FROM (SELECT unnest($4::uuid[]) AS ticket, unnest($5::text[]) AS gate, unnest($6::timestamptz[]) AS at, unnest($7::boolean[]) AS again) s
+    ON CONFLICT (ticket, gate, at) DO NOTHING
+`
+
+type CheckinInsertParams struct {
+	Offline bool
+	ApiKey  uuid.UUID
+	Request uuid.NullUUID
+	Tickets []uuid.UUID
+	Gates   []string
+	Ats     []time.Time
+	Doubles []bool
+}
+
+func (q *Queries) CheckinInsert(ctx context.Context, db DBTX, arg CheckinInsertParams) error {
+	_, err := db.ExecContext(ctx, CheckinInsert,
+		arg.Offline,
+		arg.ApiKey,
+		arg.Request,
+		pq.Array(arg.Tickets),
+		pq.Array(arg.Gates),
+		pq.Array(arg.Ats),
+		pq.Array(arg.Doubles),
+	)
+	return err
+}
+
+const CheckinLock = `-- name: CheckinLock :many
+SELECT t.id, coalesce(t.void_reason, '')::text AS void_reason FROM ledger.tickets t WHERE t.id = ANY ($1::uuid[]) AND t.event = $2
+ ORDER BY t.id FOR NO KEY UPDATE
+`
+
+type CheckinLockParams struct {
+	Tickets []uuid.UUID
+	Event   int32
+}
+
+type CheckinLockRow struct {
+	ID         uuid.UUID
+	VoidReason string
+}
+
+// Locks tickets in order of id, so that of two gates at once one is first.
+func (q *Queries) CheckinLock(ctx context.Context, db DBTX, arg CheckinLockParams) ([]CheckinLockRow, error) {
+	rows, err := db.QueryContext(ctx, CheckinLock, pq.Array(arg.Tickets), arg.Event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CheckinLockRow{}
+	for rows.Next() {
+		var i CheckinLockRow
+		if err := rows.Scan(&i.ID, &i.VoidReason); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const CheckinsOf = `-- name: CheckinsOf :many
+SELECT ticket, gate, at, offline, again, request FROM ledger.checkins WHERE ticket = ANY ($1::uuid[]) ORDER BY ticket, at, gate
+`
+
+type CheckinsOfRow struct {
+	Ticket  uuid.UUID
+	Gate    string
+	At      time.Time
+	Offline bool
+	Again   bool
+	Request uuid.NullUUID
+}
+
+func (q *Queries) CheckinsOf(ctx context.Context, db DBTX, tickets []uuid.UUID) ([]CheckinsOfRow, error) {
+	rows, err := db.QueryContext(ctx, CheckinsOf, pq.Array(tickets))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CheckinsOfRow{}
+	for rows.Next() {
+		var i CheckinsOfRow
+		if err := rows.Scan(
+			&i.Ticket,
+			&i.Gate,
+			&i.At,
+			&i.Offline,
+			&i.Again,
+			&i.Request,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const EventForTickets = `-- name: EventForTickets :one
 SELECT uid, starts_at FROM ledger.events WHERE id = $1
 `
@@ -406,6 +518,51 @@ func (q *Queries) TicketSuccessor(ctx context.Context, db DBTX, id uuid.UUID) (u
 	return id_2, err
 }
 
+const TicketsForGate = `-- name: TicketsForGate :many
+SELECT t.id, t.seat, t.code, coalesce(h.name, '')::text AS holder, h.document, h.salt
+  FROM ledger.tickets t LEFT JOIN ledger.ticket_holders h ON h.ticket = t.id AND h.erased_at IS NULL WHERE t.event = $1 AND t.voided_at IS NULL
+`
+
+type TicketsForGateRow struct {
+	ID       uuid.UUID
+	Seat     int64
+	Code     string
+	Holder   string
+	Document []byte
+	Salt     []byte
+}
+
+// The tickets of an event that let somebody in, for its gates.
+func (q *Queries) TicketsForGate(ctx context.Context, db DBTX, event int32) ([]TicketsForGateRow, error) {
+	rows, err := db.QueryContext(ctx, TicketsForGate, event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TicketsForGateRow{}
+	for rows.Next() {
+		var i TicketsForGateRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Seat,
+			&i.Code,
+			&i.Holder,
+			&i.Document,
+			&i.Salt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const TicketsOfOrder = `-- name: TicketsOfOrder :many
 
 SELECT t.id, t.order_id, t.event, t.seat, t.type, t.code, t.issued_at, t.voided_at, coalesce(t.void_reason, '')::text AS void_reason, t.transferred, t.owner_ref,
@@ -538,6 +695,54 @@ func (q *Queries) TicketsOutside(ctx context.Context, db DBTX, arg TicketsOutsid
 			&i.Hold,
 			&i.OrderID,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TicketsRevoked = `-- name: TicketsRevoked :many
+SELECT id, voided_at::timestamptz AS voided_at, void_reason::text AS reason FROM ledger.tickets
+ WHERE event = $1 AND voided_at IS NOT NULL AND (voided_at, id) > ($2::timestamptz, $3::uuid)
+ ORDER BY voided_at, id LIMIT $4
+`
+
+type TicketsRevokedParams struct {
+	Event   int32
+	After   time.Time
+	AfterID uuid.UUID
+	Count   int32
+}
+
+type TicketsRevokedRow struct {
+	ID       uuid.UUID
+	VoidedAt time.Time
+	Reason   string
+}
+
+// What was revoked after a place in the list: in order of time and id.
+func (q *Queries) TicketsRevoked(ctx context.Context, db DBTX, arg TicketsRevokedParams) ([]TicketsRevokedRow, error) {
+	rows, err := db.QueryContext(ctx, TicketsRevoked,
+		arg.Event,
+		arg.After,
+		arg.AfterID,
+		arg.Count,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TicketsRevokedRow{}
+	for rows.Next() {
+		var i TicketsRevokedRow
+		if err := rows.Scan(&i.ID, &i.VoidedAt, &i.Reason); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -235,7 +235,16 @@ CREATE FUNCTION ledger.holders_expire(p_before timestamptz, p_count int, p_now t
 $$;
 -- +goose StatementEnd
 
+-- ------------------------------------------------------------------ at the gate
+-- A scan is its ticket, gate and time. Those that are told at once have the ledger's order; those of a gate without a network come later, with the gate's
+-- own time. Append-only.
+ALTER TABLE ledger.checkins ADD COLUMN offline boolean NOT NULL, ADD COLUMN again boolean NOT NULL, ADD COLUMN api_key uuid NOT NULL, ADD COLUMN request uuid UNIQUE,
+    ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT clock_timestamp();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checkins FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+
 -- +goose Down
+DROP TRIGGER append_only ON ledger.checkins;
+ALTER TABLE ledger.checkins DROP COLUMN offline, DROP COLUMN again, DROP COLUMN api_key, DROP COLUMN request, DROP COLUMN recorded_at;
 DROP FUNCTION ledger.holders_expire, ledger.holder_erase, ledger.holders_erase, ledger.ticket_accept, ledger.ticket_offer_cancel, ledger.ticket_offer, ledger.ticket_name,
     ledger.ticket_replace, ledger.ticket_lock, ledger.ticket_rules_of;
 DROP TABLE ledger.ticket_transfers, ledger.ticket_offers, ledger.ticket_holders, ledger.ticket_rules;

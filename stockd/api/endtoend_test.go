@@ -27,6 +27,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("over several segments", func(t *testing.T) { wideSale(t, c) })
 	t.Run("over several segments, by name", func(t *testing.T) { wideByName(t, c) })
 	t.Run("tickets by name", func(t *testing.T) { ticketsByName(t, c) })
+	t.Run("gates", func(t *testing.T) { gates(t, c) })
 	c.reconcile()
 	t.Run("fight", func(t *testing.T) { fight(t, c) })
 }

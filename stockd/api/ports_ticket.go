@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"ticketrush/stockd/gate"
+	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
 
 	"github.com/google/uuid"
@@ -25,6 +27,40 @@ type Tickets interface {
 	// TicketToken is the bearer token of a ticket that changed hands.
 	TicketToken(ticket uuid.UUID) string
 	CheckTicketToken(text string, ticket uuid.UUID) error
+
+	// TicketKeys are the public keys that tickets are checked with.
+	TicketKeys() order.TicketKeys
+	GateTickets(ctx context.Context, event stock.EventID) ([]GateTicket, error)
+	// GateTicket is one of them, and why it is void when it is; ErrNotFound when there is none.
+	GateTicket(ctx context.Context, id uuid.UUID) (t GateTicket, void string, err error)
+	// Revoked are at most count void tickets after a place in the list.
+	Revoked(ctx context.Context, event stock.EventID, after time.Time, afterID uuid.UUID, count int) ([]RevokedTicket, error)
+	CheckIn(ctx context.Context, event stock.EventID, ticket uuid.UUID, gate string, apiKey uuid.UUID, req stock.Request) (CheckinVerdict, error)
+	CheckInLate(ctx context.Context, event stock.EventID, scans []gate.Scan, apiKey uuid.UUID) ([]CheckinVerdict, error)
+}
+
+// GateTicket is a ticket as gates take it along.
+type GateTicket struct {
+	ID             uuid.UUID
+	Seat           stock.SeatID
+	Code           string
+	Holder         string // empty: none, or erased
+	Document, Salt []byte
+}
+
+// RevokedTicket is a void ticket.
+type RevokedTicket struct {
+	ID       uuid.UUID
+	VoidedAt time.Time
+	Reason   string
+}
+
+// CheckinVerdict is what the ledger knows of a scan.
+type CheckinVerdict struct {
+	Known      bool   // the event has such a ticket
+	VoidReason string // empty: it is valid
+	Again      bool   // it was scanned before
+	First      gate.Scan
 }
 
 // Ticket is a ticket with its code.

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
 
+	"ticketrush/stockd/gate"
+	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
 
 	"github.com/google/uuid"
@@ -21,6 +24,11 @@ type stubTickets struct {
 	refuse  error
 	again   bool
 	given   *Ticket // one that changed hands
+	keys    order.TicketKeys
+	gate    []GateTicket
+	revoked []RevokedTicket
+	verdict CheckinVerdict
+	late    []gate.Scan
 }
 
 func (o *stubTickets) TicketRules(context.Context, stock.EventID) (TicketRules, error) {
@@ -62,4 +70,37 @@ func (o *stubTickets) CheckTicketToken(text string, id uuid.UUID) error {
 		return errors.New("wrong token")
 	}
 	return nil
+}
+
+func (o *stubTickets) TicketKeys() order.TicketKeys { return o.keys }
+
+func (o *stubTickets) GateTickets(context.Context, stock.EventID) ([]GateTicket, error) {
+	return o.gate, nil
+}
+
+func (o *stubTickets) GateTicket(_ context.Context, id uuid.UUID) (GateTicket, string, error) {
+	for _, t := range o.gate {
+		if t.ID == id {
+			return t, "", nil
+		}
+	}
+	return GateTicket{}, "", ErrNotFound
+}
+
+func (o *stubTickets) Revoked(_ context.Context, _ stock.EventID, after time.Time, afterID uuid.UUID, count int) (out []RevokedTicket, _ error) {
+	for _, t := range o.revoked {
+		if c := t.VoidedAt.Compare(after); len(out) < count && (c > 0 || c == 0 && bytes.Compare(t.ID[:], afterID[:]) > 0) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+func (o *stubTickets) CheckIn(context.Context, stock.EventID, uuid.UUID, string, uuid.UUID, stock.Request) (CheckinVerdict, error) {
+	return o.verdict, o.refuse
+}
+
+func (o *stubTickets) CheckInLate(_ context.Context, _ stock.EventID, scans []gate.Scan, _ uuid.UUID) ([]CheckinVerdict, error) {
+	o.late = scans
+	return make([]CheckinVerdict, len(scans)), o.refuse
 }

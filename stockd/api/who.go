@@ -19,6 +19,7 @@ import (
 const (
 	scopeOps  = "ops"  // everything
 	scopeSell = "sell" // holds without a room
+	scopeGate = "gate" // check-in, and what gates take along
 )
 
 // hashed makes a UUID of what must not be stored as it is, or is not a UUID: the domain keeps kinds apart.

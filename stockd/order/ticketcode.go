@@ -14,6 +14,12 @@ import (
 // ErrTicketCode says that a code is not a ticket that was signed with the key. The text tells why.
 var ErrTicketCode = errors.New("not a valid ticket code")
 
+// Why, where it matters to who stands at a gate; both are an ErrTicketCode too.
+var (
+	ErrTicketSignature = errors.New("the signature is not of this key")
+	ErrTicketKey       = errors.New("the key is not known")
+)
+
 // The layout of a ticket's code: version 1, key id 1, event 16, ticket 16, seat 8, type 2, valid from 5, valid until 5, holder 8; then the
 // Ed25519 signature over a domain string and all that. Integers are big endian; times are seconds since 1970. The whole is base64url.
 const (
@@ -60,7 +66,7 @@ func ParseTicketCode(text string, key ed25519.PublicKey) (TicketCode, error) {
 	}
 	body, signature := b[:ticketBytes], b[ticketBytes:]
 	if !ed25519.Verify(key, append([]byte(ticketDomain), body...), signature) {
-		return TicketCode{}, fmt.Errorf("%w: the signature is not of this key", ErrTicketCode)
+		return TicketCode{}, fmt.Errorf("%w: %w", ErrTicketCode, ErrTicketSignature)
 	}
 	if body[0] != ticketVersion {
 		return TicketCode{}, fmt.Errorf("%w: version %d is not known", ErrTicketCode, body[0])
@@ -76,18 +82,26 @@ func ParseTicketCode(text string, key ed25519.PublicKey) (TicketCode, error) {
 // TicketKeys are the public keys of tickets, by the number that each ticket names.
 type TicketKeys map[byte]ed25519.PublicKey
 
-// Verify reads a code, checks it with the key that it names, and whether it is valid now. A gate needs nothing else but the list of revocations.
-// A line break that a scanner adds at the end is the gate's to cut off.
-func (k TicketKeys) Verify(text string, now time.Time) (TicketCode, error) {
+// Parse reads a code and checks it with the key that it names, whatever the time is. With ErrTicketKey the code's KeyID is told.
+func (k TicketKeys) Parse(text string) (TicketCode, error) {
 	b, err := decodeBase64URL(text)
 	if err != nil || len(b) < 2 {
 		return TicketCode{}, fmt.Errorf("%w: %w", ErrTicketCode, errBase64URL)
 	}
+	if len(b) != ticketBytes+ed25519.SignatureSize || b[0] != ticketVersion {
+		return TicketCode{}, fmt.Errorf("%w: it has %d bytes and version %d, a ticket has %d and %d", ErrTicketCode, len(b), b[0], ticketBytes+ed25519.SignatureSize, ticketVersion)
+	}
 	key, ok := k[b[1]]
 	if !ok {
-		return TicketCode{}, fmt.Errorf("%w: key %d is not known", ErrTicketCode, b[1])
+		return TicketCode{KeyID: b[1]}, fmt.Errorf("%w: key %d: %w", ErrTicketCode, b[1], ErrTicketKey)
 	}
-	c, err := ParseTicketCode(text, key)
+	return ParseTicketCode(text, key)
+}
+
+// Verify reads a code, checks it with the key that it names, and whether it is valid now. A gate needs nothing else but the list of revocations.
+// A line break that a scanner adds at the end is the gate's to cut off.
+func (k TicketKeys) Verify(text string, now time.Time) (TicketCode, error) {
+	c, err := k.Parse(text)
 	switch {
 	case err != nil:
 		return TicketCode{}, err
