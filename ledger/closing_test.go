@@ -33,11 +33,16 @@ type closer struct {
 
 func newCloser(t *testing.T) *closer {
 	t.Helper()
+	return newCloserAt(t, database(t).DSN)
+}
+
+func newCloserAt(t *testing.T, dsn string) *closer {
+	t.Helper()
 	secret, public, err := signednote.GenerateKey(rand.Reader, "ledger.test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &closer{trade: newTrade(t, database(t).DSN, 0), file: filepath.Join(t.TempDir(), "checkpoints.jsonl")}
+	c := &closer{trade: newTrade(t, dsn, 0), file: filepath.Join(t.TempDir(), "checkpoints.jsonl")}
 	c.desk = finance.New(c.db)
 	if c.key, err = signednote.NewSigner(secret); err != nil {
 		t.Fatal(err)

@@ -93,13 +93,15 @@ CREATE VIEW ledger.v_clearing AS
 SELECT t.id AS transfer, c.provider, t.currency, c.amount, t.order_id, t.day, t.effective_at, t.source,
        CASE WHEN t.source LIKE 'settlement:%' THEN 'settlement' WHEN c.other = '5200' THEN 'dispute' WHEN c.other = '2500' THEN 'refund'
             WHEN c.other = '2900' AND c.amount < 0 THEN 'refund' WHEN c.other IN ('1200', '2900') THEN 'charge' ELSE 'unknown' END AS kind,
-       coalesce(e.provider_ref, y.provider_ref, CASE WHEN t.source LIKE 'orphan:%' THEN substr(t.source, length('orphan:' || c.provider || ':') + 1) END) AS provider_ref,
+       coalesce(named.provider_ref, e.provider_ref, y.provider_ref, CASE WHEN t.source LIKE 'orphan:%' THEN substr(t.source, length('orphan:' || c.provider || ':') + 1) END) AS provider_ref,
        (c.other = '2900' AND t.order_id IS NULL) AS orphan
   FROM ledger.transfers t
  CROSS JOIN LATERAL (SELECT substr(CASE WHEN t.debit LIKE '1100:%' THEN t.debit ELSE t.credit END, 6) AS provider,
                             CASE WHEN t.debit LIKE '1100:%' THEN t.amount ELSE -t.amount END AS amount,
                             CASE WHEN t.debit LIKE '1100:%' THEN t.credit ELSE t.debit END AS other) c
   LEFT JOIN ledger.payment_events e ON t.source = 'payment_event:' || e.provider || ':' || e.event_id
+  LEFT JOIN ledger.payment_names n ON n.provider = e.provider AND n.name = e.provider_ref
+  LEFT JOIN ledger.payments named ON named.id = n.payment
   LEFT JOIN ledger.refunds r ON t.source = 'refund:' || r.id::text
   LEFT JOIN ledger.payments y ON y.id = r.payment
  WHERE t.debit LIKE '1100:%' OR t.credit LIKE '1100:%';
@@ -149,6 +151,48 @@ SELECT a.provider, a.currency, a.balance, coalesce(p.in_transit, 0)::bigint AS i
          ON p.provider = a.provider AND p.currency = a.currency
   LEFT JOIN (SELECT provider, currency, sum(net) AS net FROM ledger.settlement_lines GROUP BY 1, 2) s ON s.provider = a.provider AND s.currency = a.currency;
 COMMENT ON VIEW ledger.v_clearing_accounts IS 'Balance of each clearing account = in_transit (not settled yet) + broken (breaks of v_settlement_breaks) + at_provider (settled, not paid out) + unexplained, which is 0.';
+
+-- ------------------------------------------------------------------ what people read, from any SQL tool; docs/finance.md has them too
+CREATE VIEW ledger.v_stock AS
+SELECT e.slug AS event, g.segment, g.section, g.name, g.area, g.capacity, g.capacity - g.held - g.paying - g.sold AS available, g.held, g.paying, g.sold
+  FROM ledger.segments g JOIN ledger.events e ON e.id = g.event;
+COMMENT ON VIEW ledger.v_stock IS 'Counters of each segment: capacity = available + held + paying + sold.';
+
+CREATE VIEW ledger.v_trial_balance AS
+SELECT x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits, (sum(x.debit) - sum(x.credit))::bigint AS balance
+  FROM (SELECT t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t
+        UNION ALL SELECT t.credit, t.currency, 0, t.amount FROM ledger.transfers t) x GROUP BY 1, 2;
+COMMENT ON VIEW ledger.v_trial_balance IS 'Each account in each currency, in minor units: debits, credits, and debits less credits. In each currency the balances add up to 0.';
+
+CREATE VIEW ledger.v_order_money AS
+SELECT v.order_id, v.event, v.state, v.currency, v.total, v.due, v.captured, v.refunded, v.refunds_under_way, v.disputed,
+       CASE WHEN v.state = 'paid' AND v.captured = 0 THEN 'to_capture'
+            WHEN v.captured - v.refunded - v.disputed = v.due THEN 'ok'
+            WHEN v.captured - v.refunded - v.disputed - v.refunds_under_way = v.due OR v.state = 'disputed' OR (v.state = 'refunding' AND v.captured = 0) THEN 'under_way'
+            WHEN v.captured - v.refunded - v.disputed - v.refunds_under_way < v.due THEN 'underpaid'
+            WHEN v.due = 0 THEN 'money_without_seat' ELSE 'overpaid' END AS verdict
+  FROM (SELECT o.id AS order_id, e.slug AS event, s.name AS state, o.currency, o.total,
+               CASE WHEN o.state IN (3, 4, 7, 9) THEN (SELECT coalesce(sum(l.face + l.fee + l.tax), 0) FROM ledger.order_lines l WHERE l.order_id = o.id AND l.refund IS NULL) ELSE 0 END::bigint AS due,
+               coalesce(p.captured, 0)::bigint AS captured, coalesce(p.refunded, 0)::bigint AS refunded,
+               coalesce((SELECT sum(r.amount) FROM ledger.refunds r JOIN ledger.payments y ON y.id = r.payment WHERE y.order_id = o.id AND r.state <> 'sent'), 0)::bigint AS refunds_under_way,
+               coalesce((SELECT sum(d.amount) FROM ledger.disputes d JOIN ledger.payments y ON y.id = d.payment WHERE y.order_id = o.id AND d.state <> 'won'), 0)::bigint AS disputed
+          FROM ledger.orders o JOIN ledger.events e ON e.id = o.event JOIN ledger.order_states s ON s.state = o.state
+          LEFT JOIN (SELECT y.order_id, sum(y.captured) AS captured, sum(y.refunded) AS refunded FROM ledger.payments y GROUP BY 1) p ON p.order_id = o.id) v;
+COMMENT ON VIEW ledger.v_order_money IS 'Each order: what is due for its live lines, what was captured, sent back, is on its way back, and is disputed, in minor units; and the verdict.';
+
+CREATE VIEW ledger.v_seat_order_breaks AS
+SELECT s.event, s.seat, s.order_id, 'sold, but its order is ' || coalesce(n.name, 'missing') AS problem
+  FROM ledger.sales s LEFT JOIN ledger.orders o ON o.id = s.order_id LEFT JOIN ledger.order_states n ON n.state = o.state
+ WHERE s.ended_seq IS NULL AND coalesce(o.state, 0) NOT IN (3, 4, 7, 9)
+   AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.topic = 'unsell' AND x.payload ->> 'order' = s.order_id::text AND x.done_at IS NULL AND x.dead_at IS NULL)
+UNION ALL
+SELECT o.event, l.seat, o.id, 'issued, but not sold'
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id
+ WHERE o.state = 4 AND l.refund IS NULL AND NOT EXISTS (SELECT 1 FROM ledger.sales s WHERE s.event = o.event AND s.seat = l.seat AND s.order_id = o.id AND s.ended_seq IS NULL)
+UNION ALL
+SELECT t.event, t.seat, t.order_id, 'a live ticket, but its sale has ended'
+  FROM ledger.tickets t JOIN ledger.sales s ON s.event = t.event AND s.seat = t.seat AND s.sold_ver = t.sold_ver WHERE t.voided_at IS NULL AND s.ended_seq IS NOT NULL;
+COMMENT ON VIEW ledger.v_seat_order_breaks IS 'Seats, orders and tickets that do not fit. It is empty; right after a refund was decided a seat may be in it for seconds.';
 
 -- ------------------------------------------------------------------ closed days
 -- A transfer lands in an open day, and a closed day stays closed: whoever closes locks the table, waits for all that asked for the open day, and lets
@@ -247,6 +291,6 @@ DROP TRIGGER append_only ON ledger.business_days;
 DROP TRIGGER closed_once ON ledger.business_days;
 DROP TRIGGER only_open_day ON ledger.transfers;
 DROP FUNCTION ledger.only_open_day;
-DROP VIEW ledger.v_clearing_accounts, ledger.v_settlement_breaks, ledger.v_clearing;
+DROP VIEW ledger.v_stock, ledger.v_trial_balance, ledger.v_order_money, ledger.v_seat_order_breaks, ledger.v_clearing_accounts, ledger.v_settlement_breaks, ledger.v_clearing;
 DROP FUNCTION ledger.settlement_take, ledger.settlement_file;
 DROP TABLE ledger.settlement_lines, ledger.settlement_files;

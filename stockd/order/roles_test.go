@@ -1,0 +1,64 @@
+package order_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ticketrush/ledger"
+	"ticketrush/ledger/pgdev"
+	"ticketrush/stockd/order"
+)
+
+// loginWith makes a login with these roles and nothing else, and gives the connection string with it.
+func loginWith(t *testing.T, d *pgdev.Database, roles ...string) string {
+	t.Helper()
+	name := "login_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	for _, statement := range []string{"CREATE ROLE " + name + " LOGIN", "GRANT " + strings.Join(roles, ", ") + " TO " + name} {
+		if err := d.Server.Exec(t.Context(), "postgres", statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = d.Server.Exec(context.WithoutCancel(t.Context()), "postgres", "DROP ROLE "+name) })
+	return strings.Replace(d.DSN, "user=postgres", "user="+name, 1)
+}
+
+// TestNodeSellsWithItsRolesOnly: a node whose login has the roles of stock and checkout holds, takes money, sells, issues, gives back, and tidies.
+func TestNodeSellsWithItsRolesOnly(t *testing.T) {
+	t.Parallel()
+	d := pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
+		_, err := ledger.Migrate(ctx, dsn)
+		return err
+	})
+	w := newWorldAt(t, 2, loginWith(t, d, "ledger_stockd", "ledger_checkout"))
+	o, p := w.begun(2, time.Minute)
+	w.buyer(p, "success")
+	w.isIssued(o.ID)
+	declined, p := w.begun(1, time.Minute)
+	w.buyer(p, "decline")
+	w.becomes(declined.ID, order.PendingPayment)
+	back, _ := w.sold(2)
+	w.refund(wish(back))
+	w.tidy(w.service)
+	w.settled(back, order.Refunded)
+	auditor, err := ledger.Open(t.Context(), loginWith(t, d, "ledger_audit"), ledger.Options{AllowNoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer auditor.Close()
+	if r, err := auditor.Reconcile(t.Context(), ledger.ReconcileOptions{}); err != nil || !r.OK {
+		t.Errorf("reconcile: %+v, %v", r, err)
+	}
+	for _, statement := range []string{
+		"UPDATE ledger.segments SET opened = opened + 1", "UPDATE ledger.seats SET label = 'x'", "UPDATE ledger.transfers SET amount = 1", "DELETE FROM ledger.transfers", "TRUNCATE ledger.sales",
+		"UPDATE ledger.business_days SET closed_at = now()", "SELECT ledger.close_open_day('2026-01-01', '2026-01-01', now())", "INSERT INTO ledger.day_closings DEFAULT VALUES",
+		"SELECT ledger.settlement_file('x', 'x', sha256(''), 1, 'x')", "CREATE TABLE ledger.mine ()", "ALTER TABLE ledger.transfers DISABLE TRIGGER ALL",
+	} {
+		if _, err := w.ledger.SQL().ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
+			t.Errorf("a node may %s: %v", statement, err)
+		}
+	}
+}
