@@ -29,6 +29,7 @@ type commands struct {
 	Prove      proveCommand      `cmd:"" help:"Prove that a posting was signed, check such a proof, or compare the ledger with what was published."`
 	Organiser  organiserCommand  `cmd:"" help:"What belongs to organisers: recognise an event's revenue, record payouts."`
 	Restored   restoredCommand   `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
+	Erase      eraseCommand      `cmd:"" help:"Take a buyer's personal data out of the ledger."`
 	Demo       demoCommand       `cmd:"" help:"Run everything on this machine: Postgres, three nodes, Caddy, a shop."`
 	Rush       rushCommand       `cmd:"" help:"Send a crowd through the doors of a deployment and check what it bought."`
 	Site       siteCommand       `cmd:"" help:"Serve the demo's shop."`

@@ -46,7 +46,7 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 	if err != nil {
 		return nil, err
 	}
-	o := &orders{port: &orderPort{tokens: tokens, buyers: s.tokens.Derive("stockd/buyers", sha256.Size)}}
+	o := &orders{port: &orderPort{tokens: tokens, buyers: buyersKey(s.tokens)}}
 	providers := map[string]order.Provider{}
 	if c.Sandbox {
 		sandbox, err := order.NewSandbox(n.Ledger(), s.tokens.Derive("stockd/sandbox", sha256.Size), c.SandboxURL+"/v1/webhooks/sandbox")
@@ -123,7 +123,12 @@ func (p *orderPort) Open(ctx context.Context, r api.OpenOrder) (api.Order, stock
 }
 
 // pseudonym is the same for the same person, and says nothing to whoever lacks the key.
-func (p *orderPort) pseudonym(email, name string) string {
+func (p *orderPort) pseudonym(email, name string) string { return pseudonym(p.buyers, email, name) }
+
+// buyersKey is the key of the buyers' pseudonyms.
+func buyersKey(secrets *pass.Keyring) []byte { return secrets.Derive("stockd/buyers", sha256.Size) }
+
+func pseudonym(key []byte, email, name string) string {
 	who := strings.ToLower(strings.TrimSpace(email))
 	if who == "" {
 		who = strings.TrimSpace(name)
@@ -131,7 +136,7 @@ func (p *orderPort) pseudonym(email, name string) string {
 	if who == "" {
 		return ""
 	}
-	mac := hmac.New(sha256.New, p.buyers)
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(who))
 	return "b_" + hex.EncodeToString(mac.Sum(nil)[:16])
 }

@@ -73,6 +73,13 @@ GRANT UPDATE (voided_at, void_reason) ON ledger.tickets TO ledger_checkout;
 GRANT UPDATE (state, ver, starts_at, cancelled_at, refunds_until, recognised_at, recognitions) ON ledger.events TO ledger_checkout;
 GRANT UPDATE (opened_at) ON ledger.business_days TO ledger_checkout;
 
+-- What is past its time, and what is erased. A lock on a row asks for the right to update something in it.
+GRANT DELETE ON ledger.waitlist TO ledger_stockd;
+GRANT DELETE ON ledger.payment_event_bodies, ledger.outbox TO ledger_checkout;
+GRANT UPDATE (delete_after) ON ledger.payment_event_bodies TO ledger_checkout;
+GRANT UPDATE (client_ip, buyer_ref) ON ledger.orders TO ledger_checkout;
+GRANT UPDATE (owner_ref) ON ledger.tickets TO ledger_checkout;
+
 -- finance: imports settlements, by functions with the rights of their owner, and reads. closer: closes days, by such a function, and writes what it
 -- signs. audit: reads.
 REVOKE EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.close_open_day FROM PUBLIC;

@@ -10,6 +10,7 @@ type metrics struct {
 	voided         prometheus.Counter
 	refunded       prometheus.Counter
 	stuck          prometheus.Counter
+	ended          *prometheus.CounterVec // by kind
 	dead           prometheus.Counter
 }
 
@@ -23,8 +24,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		stuck:          prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_stuck_total", Help: "Orders whose provider did not answer at the end of an attempt: an alarm."}),
 		dead:           prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
 	}
+	m.ended = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_retention_ended_total", Help: "Rows whose time was over and that this node deleted, or emptied of personal data, by kind."}, []string{"kind"})
 	if reg != nil {
-		reg.MustRegister(m.decided, m.decidedRefunds, m.issued, m.voided, m.refunded, m.stuck, m.dead)
+		reg.MustRegister(m.decided, m.decidedRefunds, m.issued, m.voided, m.refunded, m.stuck, m.dead, m.ended)
 	}
 	return m
 }

@@ -26,7 +26,8 @@ func loginWith(t *testing.T, d *pgdev.Database, roles ...string) string {
 	return strings.Replace(d.DSN, "user=postgres", "user="+name, 1)
 }
 
-// TestNodeSellsWithItsRolesOnly: a node whose login has the roles of stock and checkout holds, takes money, sells, issues, gives back, and tidies.
+// TestNodeSellsWithItsRolesOnly: a node whose login has the roles of stock and checkout holds, takes money, sells, issues, gives back, tidies, and
+// erases.
 func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 	t.Parallel()
 	d := pgdev.Test(t, "order", func(ctx context.Context, dsn string) error {
@@ -44,6 +45,14 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 	w.refund(wish(back))
 	w.tidy(w.service)
 	w.settled(back, order.Refunded)
+	w.set(400*24*time.Hour, false)
+	if err := w.service.Retain(t.Context()); err != nil {
+		t.Errorf("end what is past its time: %v", err)
+	}
+	if _, err := w.ledger.Erase(t.Context(), o.ID, "ops", true, w.now()); err != nil {
+		t.Errorf("erase: %v", err)
+	}
+	w.set(0, false)
 	auditor, err := ledger.Open(t.Context(), loginWith(t, d, "ledger_audit"), ledger.Options{AllowNoFsync: true})
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,9 @@ type Config struct {
 	CapturesAtOnce int
 	// Issued is told each order whose tickets this node has just committed. It must not wait. Default: nobody is told.
 	Issued func(order uuid.UUID)
+	// Keep says how long personal data are kept. Default: 30 days client addresses and messages of the sandbox, 90 days after the event names of ticket
+	// holders. Longer helps with disputes, shorter is less to lose.
+	Keep ledger.Retention
 	// Every is how often the workers look for what is left to do. Default 1 second.
 	Every time.Duration
 }
@@ -72,6 +75,9 @@ func (c *Config) fill() error {
 	}
 	if c.Issued == nil {
 		c.Issued = func(uuid.UUID) {}
+	}
+	if c.Keep == (ledger.Retention{}) {
+		c.Keep = keepDefault
 	}
 	if c.Every <= 0 {
 		c.Every = time.Second
@@ -133,6 +139,7 @@ func (s *Service) Start() {
 	s.mu.Unlock()
 	s.done.Go(func() { s.tidy(ctx) })
 	s.done.Go(func() { s.outbox(ctx) })
+	s.done.Go(func() { s.retain(ctx) })
 }
 
 // Stop ends the workers and waits for them. What they had begun is finished by another node, or by this one after its next start.
