@@ -46,6 +46,7 @@ const (
 	FactDisputeLost                // the money is gone, the tickets are void
 	FactRefundSent                 // a refund was sent
 	FactRefundUnknown              // a refund that we did not decide: an alarm; its money is in suspense until people say what it was for
+	FactLate                       // its order had ended: seats are looked for, else the money goes back
 )
 
 // factAgain is added to the verdict of a fact that was told and applied before.

@@ -152,7 +152,7 @@ func (p *pair) begin() {
 	p.must(err)
 	p.must(p.db.SQL().QueryRowContext(p.ctx, `SELECT coalesce(max(id), 0) + 1 FROM ledger.events`).Scan(&p.event))
 	e := ledger.Event{
-		UID: uuid.New(), Slug: fmt.Sprintf("run-%d", p.run), Name: "An event", Chart: chart, State: "on_sale", StartsAt: time.Now().Add(time.Hour), Currency: "EUR",
+		UID: uuid.New(), Slug: fmt.Sprintf("run-%d", p.run), Name: "An event", Chart: chart, State: "on_sale", StartsAt: time.Now().Add(-time.Hour), Currency: "EUR",
 		HoldTTL: time.Hour, MaxHoldTTL: time.Hour, SectionName: map[string]string{"A": "Hall"}, Tiers: []ledger.Tier{{CategoryName: "A", TypeName: "adult", Face: 1}},
 	}
 	var seats []ledger.SeatInfo

@@ -99,6 +99,8 @@ func orderError(err error) error {
 		return wrap(api.ErrBadEvent)
 	case errors.Is(err, order.ErrDeclined):
 		return wrap(api.ErrMismatch)
+	case errors.Is(err, order.ErrNoOffer):
+		return wrap(api.ErrNoOffer)
 	case errors.Is(err, order.ErrNoLine):
 		return wrap(api.ErrNoLine)
 	case errors.Is(err, order.ErrKeyReused):

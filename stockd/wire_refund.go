@@ -29,13 +29,35 @@ func (p *orderPort) Refund(ctx context.Context, w api.RefundWish) (api.Order, bo
 	return out, again, err
 }
 
-// withRefunds is an order with its refunds. Most orders have none: those that cannot have any are not looked up.
+// AnswerOffer is the buyer's yes or no to other seats.
+func (p *orderPort) AnswerOffer(ctx context.Context, id uuid.UUID, yes bool) (api.Order, bool, error) {
+	again, err := p.Service.AnswerOffer(ctx, id, yes)
+	if err != nil {
+		return api.Order{}, false, orderError(err)
+	}
+	o, err := p.Service.Get(ctx, id)
+	if err != nil {
+		return api.Order{}, false, orderError(err)
+	}
+	out, err := p.withRefunds(ctx, &o)
+	return out, again, err
+}
+
+// withRefunds is an order with its refunds and its offer. Most orders have none: those that cannot have any are not looked up.
 func (p *orderPort) withRefunds(ctx context.Context, o *ledger.Order) (api.Order, error) {
 	out := orderOf(o)
 	seats := map[uuid.UUID][]stock.SeatID{}
 	for _, l := range o.Lines {
 		if l.Refund != uuid.Nil {
 			seats[l.Refund] = append(seats[l.Refund], stock.SeatID(l.Seat))
+		}
+	}
+	if offer, err := p.Offer(ctx, o); err != nil {
+		return out, orderError(err)
+	} else if offer != nil {
+		out.Offer = &api.SeatOffer{Until: offer.Until}
+		for _, seat := range offer.Seats {
+			out.Offer.Seats = append(out.Offer.Seats, stock.SeatID(seat))
 		}
 	}
 	if state := order.State(o.State); len(seats) == 0 && state != order.Expired && state != order.Cancelled {

@@ -33,6 +33,17 @@ type LedgerHold struct {
 	Attempt      int32
 }
 
+type LedgerLatePayment struct {
+	OrderID  uuid.UUID
+	Attempt  int32
+	Payment  uuid.UUID
+	Captured bool
+	State    string
+	Hold     uuid.NullUUID
+	Seats    []int64
+	Until    time.Time
+}
+
 type LedgerMerkleHash struct {
 	Idx  int64
 	Hash []byte

@@ -16,6 +16,7 @@ const BreaksOfLooseMoney = `-- name: BreaksOfLooseMoney :many
 SELECT p.id, p.order_id, p.state, p.amount FROM ledger.payments p
  WHERE p.state IN ('authorized', 'captured') AND NOT p.placed
    AND NOT EXISTS (SELECT 1 FROM ledger.outbox x WHERE x.dedup = 'void:' || p.id::text AND x.dead_at IS NULL)
+   AND NOT EXISTS (SELECT 1 FROM ledger.late_payments l WHERE l.payment = p.id AND l.state IN ('looking', 'offered', 'accepted'))
    AND NOT EXISTS (SELECT 1 FROM ledger.refunds r JOIN ledger.outbox x ON x.dedup = 'refund:' || r.id::text WHERE r.payment = p.id AND x.dead_at IS NULL) ORDER BY 1
 `
 

@@ -13,6 +13,203 @@ import (
 	"github.com/lib/pq"
 )
 
+const LateAccept = `-- name: LateAccept :one
+SELECT ledger.late_accept($1::uuid, $2::timestamptz)::int
+`
+
+type LateAcceptParams struct {
+	OrderID uuid.UUID
+	Now     time.Time
+}
+
+func (q *Queries) LateAccept(ctx context.Context, db DBTX, arg LateAcceptParams) (int32, error) {
+	row := db.QueryRowContext(ctx, LateAccept, arg.OrderID, arg.Now)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const LateAdopt = `-- name: LateAdopt :one
+SELECT ledger.late_adopt($1::uuid, $2::int, $3::uuid, $4::bigint[], $5::timestamptz)::int
+`
+
+type LateAdoptParams struct {
+	OrderID uuid.UUID
+	Attempt int32
+	Hold    uuid.UUID
+	Seats   []int64
+	Now     time.Time
+}
+
+func (q *Queries) LateAdopt(ctx context.Context, db DBTX, arg LateAdoptParams) (int32, error) {
+	row := db.QueryRowContext(ctx, LateAdopt,
+		arg.OrderID,
+		arg.Attempt,
+		arg.Hold,
+		pq.Array(arg.Seats),
+		arg.Now,
+	)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const LateCategories = `-- name: LateCategories :many
+SELECT t.category FROM ledger.price_tiers t
+  JOIN (SELECT o.event, l.type, max(l.face + l.fee + l.tax) AS paid, count(*) OVER () AS types FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id WHERE o.id = $1 GROUP BY 1, 2) p
+    ON p.event = t.event AND p.type = t.type AND t.face + t.fee + t.tax >= p.paid
+ GROUP BY t.category HAVING count(*) = min(p.types) ORDER BY min(t.face + t.fee + t.tax), t.category
+`
+
+// Categories in which a seat of each type that the order has costs at least what was paid for the dearest line of that type.
+func (q *Queries) LateCategories(ctx context.Context, db DBTX, orderID uuid.UUID) ([]int16, error) {
+	rows, err := db.QueryContext(ctx, LateCategories, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int16{}
+	for rows.Next() {
+		var category int16
+		if err := rows.Scan(&category); err != nil {
+			return nil, err
+		}
+		items = append(items, category)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LateDecide = `-- name: LateDecide :one
+SELECT ledger.late_decide($1::uuid, $2::int, $3::uuid, $4::timestamptz)::smallint
+`
+
+type LateDecideParams struct {
+	OrderID uuid.UUID
+	Attempt int32
+	Payment uuid.UUID
+	Now     time.Time
+}
+
+func (q *Queries) LateDecide(ctx context.Context, db DBTX, arg LateDecideParams) (int16, error) {
+	row := db.QueryRowContext(ctx, LateDecide,
+		arg.OrderID,
+		arg.Attempt,
+		arg.Payment,
+		arg.Now,
+	)
+	var column_1 int16
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const LateGet = `-- name: LateGet :one
+SELECT l.order_id, l.attempt, l.payment, l.captured, l.state, l.hold, l.seats, l.until FROM ledger.late_payments l JOIN ledger.orders o ON o.id = l.order_id AND o.attempt = l.attempt
+ WHERE l.order_id = $1
+`
+
+func (q *Queries) LateGet(ctx context.Context, db DBTX, orderID uuid.UUID) (LedgerLatePayment, error) {
+	row := db.QueryRowContext(ctx, LateGet, orderID)
+	var i LedgerLatePayment
+	err := row.Scan(
+		&i.OrderID,
+		&i.Attempt,
+		&i.Payment,
+		&i.Captured,
+		&i.State,
+		&i.Hold,
+		pq.Array(&i.Seats),
+		&i.Until,
+	)
+	return i, err
+}
+
+const LateOffer = `-- name: LateOffer :one
+SELECT ledger.late_offer($1::uuid, $2::int, $3::uuid, $4::bigint[], $5::timestamptz)::boolean
+`
+
+type LateOfferParams struct {
+	OrderID uuid.UUID
+	Attempt int32
+	Hold    uuid.UUID
+	Seats   []int64
+	Until   time.Time
+}
+
+func (q *Queries) LateOffer(ctx context.Context, db DBTX, arg LateOfferParams) (bool, error) {
+	row := db.QueryRowContext(ctx, LateOffer,
+		arg.OrderID,
+		arg.Attempt,
+		arg.Hold,
+		pq.Array(arg.Seats),
+		arg.Until,
+	)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const LateOpen = `-- name: LateOpen :many
+SELECT l.order_id FROM ledger.late_payments l WHERE l.state IN ('looking', 'accepted') OR (l.state = 'offered' AND l.until <= $1::timestamptz) ORDER BY random() LIMIT $2
+`
+
+type LateOpenParams struct {
+	Now   time.Time
+	Count int32
+}
+
+// Late payments for which something is still to be done: those that are offered only when their time is over.
+func (q *Queries) LateOpen(ctx context.Context, db DBTX, arg LateOpenParams) ([]uuid.UUID, error) {
+	rows, err := db.QueryContext(ctx, LateOpen, arg.Now, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LateReturn = `-- name: LateReturn :one
+SELECT ledger.late_return($1::uuid, $2::int, $3::text, $4::timestamptz)::boolean
+`
+
+type LateReturnParams struct {
+	OrderID uuid.UUID
+	Attempt int32
+	Reason  string
+	Now     time.Time
+}
+
+func (q *Queries) LateReturn(ctx context.Context, db DBTX, arg LateReturnParams) (bool, error) {
+	row := db.QueryRowContext(ctx, LateReturn,
+		arg.OrderID,
+		arg.Attempt,
+		arg.Reason,
+		arg.Now,
+	)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const OrdersToSell = `-- name: OrdersToSell :many
 SELECT o.id FROM (SELECT h.order_id FROM ledger.holds h WHERE h.state = 1 AND h.attempt > 0 OFFSET 0) p, LATERAL (SELECT x.id, x.state FROM ledger.orders x WHERE x.id = p.order_id OFFSET 0) o
  WHERE o.state = 9 LIMIT $1

@@ -20,11 +20,11 @@ CREATE UNIQUE INDEX order_transitions_pair ON ledger.order_transitions (from_sta
 INSERT INTO ledger.order_transitions(from_state, event, to_state) VALUES
     (0, 'open', 1),
     (1, 'pay_start', 2), (1, 'deadline', 5), (1, 'cancel', 6),
-    (2, 'pay_ok', 3), (2, 'pay_fail', 1), (2, 'pay_fail', 5), (2, 'deadline', 3), (2, 'deadline', 5), (2, 'deadline', 10),
+    (2, 'pay_ok', 3), (2, 'pay_fail', 1), (2, 'pay_fail', 5), (2, 'deadline', 3), (2, 'deadline', 5), (2, 'deadline', 10), (2, 'no_seats', 7),
     (3, 'capture_fail', 6), (3, 'cancel', 7), (3, 'issue', 4), (3, 'dispute', 9),
     (4, 'cancel', 7), (4, 'dispute', 9),
-    (5, 'pay_ok', 2), (5, 'pay_ok', 7),
-    (6, 'pay_ok', 2), (6, 'pay_ok', 7),
+    (5, 'pay_ok', 2),
+    (6, 'pay_ok', 2),
     (7, 'refund_ok', 8), (7, 'refund_ok', 4), (7, 'cancel', 7),
     (9, 'dispute_won', 3), (9, 'dispute_won', 4), (9, 'dispute_lost', 8),
     (10, 'pay_ok', 3), (10, 'pay_fail', 5), (10, 'deadline', 5);

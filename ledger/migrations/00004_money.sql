@@ -225,6 +225,8 @@ DECLARE
 BEGIN
     SELECT x.* INTO o FROM ledger.orders x WHERE x.id = (SELECT p.order_id FROM ledger.payments p WHERE p.id = p_payment) FOR NO KEY UPDATE;
     SELECT x.* INTO y FROM ledger.payments x WHERE x.id = p_payment FOR NO KEY UPDATE;
+    v := ledger.late_told(p_payment, p_kind, p_now);
+    IF v IS NOT NULL THEN RETURN v; END IF;
     IF p_kind = 'failed' THEN
         IF y.placed THEN RETURN 6; END IF; -- told late: it has succeeded since
         UPDATE ledger.payments SET state = 'failed', updated_at = p_now WHERE id = p_payment AND state IN ('created', 'authorized');
@@ -247,6 +249,7 @@ BEGIN
     ELSE
         v := ledger.decide(o.id, y.attempt, y.id, p_day, p_now);
     END IF;
+    IF v = 3 AND ledger.late_begin(o.id, y.id, p_kind = 'captured', p_now) THEN RETURN 15; END IF;
     IF v > 1 AND NOT y.placed THEN
         PERFORM ledger.give_back(y.id, p_kind = 'captured', p_amount, p_currency, p_source, 'it pays nothing', p_day, p_now);
     END IF;
@@ -262,10 +265,10 @@ CREATE FUNCTION ledger.payment_take(e_provider text[], e_id text[], e_ref text[]
 #variable_conflict use_column
 DECLARE
     c_outcomes constant text[] := ARRAY['applied', 'ignored', 'conflict', 'conflict', 'conflict', 'applied', 'ignored', 'orphan', 'conflict',
-        'applied', 'applied', 'applied', 'applied', 'applied', 'conflict'];
+        'applied', 'applied', 'applied', 'applied', 'applied', 'conflict', 'applied'];
     c_details constant text[] := ARRAY['the order is paid', 'the order was paid by this payment before', 'a seat is not pinned', 'the order does not wait for this attempt',
         'another payment has paid the order', 'the attempt has failed', 'nothing follows', 'no payment has this reference', 'another amount or currency than the order''s',
-        'a refund has failed; it is tried again', 'a dispute was opened', 'a dispute was won', 'a dispute was lost', 'a refund was sent', 'a refund that we did not decide'];
+        'a refund has failed; it is tried again', 'a dispute was opened', 'a dispute was won', 'a dispute was lost', 'a refund was sent', 'a refund that we did not decide', 'it comes late: seats are looked for'];
     v_codes smallint[] := array_fill(0::smallint, ARRAY[cardinality(e_id)]);
     v_orders uuid[] := array_fill('00000000-0000-0000-0000-000000000000'::uuid, ARRAY[cardinality(e_id)]);
     v_paid int[];

@@ -120,7 +120,11 @@ BEGIN
     IF NOT FOUND OR r.state = 'sent' THEN RETURN false; END IF;
     SELECT x.* INTO y FROM ledger.payments x WHERE x.id = r.payment FOR NO KEY UPDATE;
     v_day := ledger.open_day();
-    IF y.placed THEN PERFORM ledger.capture_note(y.id, 'its refund was sent', v_day, p_now); END IF;
+    IF y.placed THEN
+        PERFORM ledger.capture_note(y.id, 'its refund was sent', v_day, p_now);
+    ELSIF y.captured = 0 THEN
+        PERFORM ledger.late_captured(p_refund, v_day, p_now);
+    END IF;
     UPDATE ledger.refunds SET state = 'sent', updated_at = p_now WHERE id = p_refund;
     UPDATE ledger.payments SET refunded = least(captured, refunded + r.amount), state = CASE WHEN refunded + r.amount >= captured THEN 'refunded' ELSE 'captured' END, updated_at = p_now WHERE id = y.id;
     PERFORM ledger.post('refund:' || p_refund, (4 + 2 * r.failures)::smallint, '2500', '1100:' || y.provider, r.currency, r.amount, r.order_id, v_day, p_now);
@@ -282,7 +286,189 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- ------------------------------------------------------------------ late payments
+-- A payment that succeeds when its order has expired or was cancelled: what is being done for it. looking: for the same seats, then for others;
+-- offered: others are held until the buyer says yes or no; accepted: they are being pinned; placed: it has paid its order; returned: the money goes back.
+CREATE TABLE ledger.late_payments (
+    order_id uuid NOT NULL REFERENCES ledger.orders,
+    attempt  int NOT NULL,
+    payment  uuid NOT NULL UNIQUE REFERENCES ledger.payments,  -- once: whoever comes late again is sent back
+    captured boolean NOT NULL,                               -- the money was taken already, by the provider's word
+    state    text NOT NULL CHECK (state IN ('looking', 'offered', 'accepted', 'placed', 'returned')),
+    hold     uuid,                                           -- of the offer
+    seats    bigint[],                                       -- the order's seats, in order, are these in the offer
+    until    timestamptz NOT NULL,                           -- then the money goes back
+    PRIMARY KEY (order_id, attempt),
+    CHECK ((hold IS NULL) = (seats IS NULL))
+);
+CREATE INDEX late_payments_open ON ledger.late_payments (until) WHERE state IN ('looking', 'offered', 'accepted');
+
+-- The order of a payment that comes late waits for it once more: expired or cancelled → paying, next attempt, without seats. False: it may not, because
+-- its event has begun or does not take place, the payment came late before, or the hold's seats are another order's by now.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_begin(p_order uuid, p_payment uuid, p_captured boolean, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    o record;
+BEGIN
+    SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order;
+    IF o.state NOT IN (5, 6) OR EXISTS (SELECT 1 FROM ledger.late_payments l WHERE l.payment = p_payment) OR EXISTS (SELECT 1 FROM ledger.refunds r WHERE r.payment = p_payment)
+        OR NOT EXISTS (SELECT 1 FROM ledger.events e WHERE e.id = o.event AND e.cancelled_at IS NULL AND e.starts_at > p_now)
+        OR EXISTS (SELECT 1 FROM ledger.orders x WHERE x.hold = o.hold AND x.state NOT IN (5, 6)) THEN
+        RETURN false;
+    END IF;
+    PERFORM ledger.order_move(p_order, o.state, 2::smallint, 'pay_ok', o.attempt + 1, 'it was paid late', p_now + interval '2 minutes', p_now);
+    UPDATE ledger.payments SET attempt = o.attempt + 1, updated_at = p_now WHERE id = p_payment;
+    UPDATE ledger.outbox SET done_at = p_now WHERE dedup = 'void:' || p_payment AND done_at IS NULL;
+    INSERT INTO ledger.late_payments(order_id, attempt, payment, captured, state, until) VALUES (p_order, o.attempt + 1, p_payment, p_captured, 'looking', p_now + interval '2 minutes');
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
+-- What is told of a payment while its order looks for seats. Returns 5 it has failed, or was given back: the order has ended again; 6 nothing follows; null:
+-- the payment is none of these.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_told(p_payment uuid, p_kind text, p_now timestamptz) RETURNS smallint LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    l record;
+BEGIN
+    SELECT x.* INTO l FROM ledger.late_payments x WHERE x.payment = p_payment AND x.state IN ('looking', 'offered', 'accepted');
+    IF NOT FOUND THEN RETURN NULL; END IF;
+    IF p_kind = 'captured' THEN UPDATE ledger.late_payments SET captured = true WHERE payment = p_payment; END IF;
+    IF p_kind NOT IN ('failed', 'voided') THEN RETURN 6; END IF;
+    UPDATE ledger.late_payments SET state = 'returned' WHERE payment = p_payment;
+    UPDATE ledger.payments SET state = p_kind, updated_at = p_now WHERE id = p_payment;
+    PERFORM ledger.order_move(l.order_id, 2::smallint, 5::smallint, 'pay_fail', l.attempt, 'the late payment was given back', NULL, p_now);
+    RETURN 5;
+END $$;
+-- +goose StatementEnd
+
+-- The order takes a hold over that was taken for it: the hold's owner and everybody else find the order on it from here on. With an offer its lines move
+-- to the offered seats, at the prices that were paid. 0 done, 1 it had done so, 2 the order does not look for seats with this attempt, 3 the hold is over,
+-- or has an order, or other seats than the lines.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_adopt(p_order uuid, p_attempt int, p_hold uuid, p_seats bigint[], p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    o record;
+    h record;
+    v_seats int;
+    v_had bigint[];
+BEGIN
+    -- Whoever has a hold's row never waits for an order, so the order goes first.
+    SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    IF NOT FOUND OR o.state <> 2 OR o.attempt <> p_attempt THEN RETURN 2; END IF;
+    IF o.hold = p_hold THEN RETURN 1; END IF;
+    SELECT x.* INTO h FROM ledger.holds x WHERE x.id = p_hold FOR NO KEY UPDATE;
+    IF NOT FOUND OR h.state <> 1 OR h.order_id IS NOT NULL OR h.deadline <= clock_timestamp() THEN RETURN 3; END IF;
+    SELECT count(*) INTO v_seats FROM (SELECT DISTINCT unnest(p_seats) AS seat) w,
+        LATERAL (SELECT x.hold, x.state FROM ledger.seats x WHERE x.event = h.event AND x.seat = w.seat OFFSET 0) s WHERE s.hold = p_hold AND s.state = 1;
+    SELECT array_agg(l.seat ORDER BY l.seat) INTO v_had FROM ledger.order_lines l WHERE l.order_id = p_order;
+    IF v_seats <> h.quantity OR v_seats <> cardinality(p_seats) OR v_seats <> cardinality(v_had) THEN RETURN 3; END IF;
+    IF p_seats <> v_had THEN -- by way of seats that there are not: one that is given up may be another line's new one
+        UPDATE ledger.order_lines SET seat = -seat WHERE order_id = p_order;
+        UPDATE ledger.order_lines l SET seat = x.now FROM unnest(v_had, p_seats) x(had, now) WHERE l.order_id = p_order AND l.seat = -x.had;
+    END IF;
+    UPDATE ledger.orders SET hold = p_hold, updated_at = p_now WHERE id = p_order;
+    UPDATE ledger.holds SET order_id = p_order, attempt = CASE WHEN segment = 0 THEN p_attempt ELSE attempt END WHERE id = p_hold;
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Offers other seats, which the hold has, until a time. False: it does not look for seats any more.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_offer(p_order uuid, p_attempt int, p_hold uuid, p_seats bigint[], p_until timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    UPDATE ledger.late_payments SET state = 'offered', hold = p_hold, seats = p_seats, until = p_until WHERE order_id = p_order AND attempt = p_attempt AND state = 'looking';
+    IF NOT FOUND THEN RETURN false; END IF;
+    UPDATE ledger.orders SET paying_until = p_until WHERE id = p_order;
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
+-- The buyer says yes: the order has the offered seats, and time to pin them. 0 yes, 1 said before, 2 nothing is offered, 3 it is over.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_accept(p_order uuid, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    o record;
+    l record;
+    v int;
+BEGIN
+    SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    SELECT x.* INTO l FROM ledger.late_payments x WHERE x.order_id = p_order AND x.attempt = o.attempt;
+    IF NOT FOUND OR l.hold IS NULL THEN RETURN 2; END IF;
+    IF l.state IN ('accepted', 'placed') THEN RETURN 1; END IF;
+    IF l.state <> 'offered' OR l.until <= p_now THEN RETURN 3; END IF;
+    v := ledger.late_adopt(p_order, l.attempt, l.hold, l.seats, p_now);
+    IF v > 1 THEN RETURN 3; END IF;
+    UPDATE ledger.late_payments SET state = 'accepted', until = p_now + interval '10 minutes' WHERE order_id = p_order AND attempt = l.attempt;
+    UPDATE ledger.orders SET paying_until = p_now + interval '10 minutes' WHERE id = p_order;
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
+-- Decides an order that was paid late and has its seats pinned, as decide.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_decide(p_order uuid, p_attempt int, p_payment uuid, p_now timestamptz) RETURNS smallint LANGUAGE plpgsql AS $$
+DECLARE
+    v smallint;
+BEGIN
+    PERFORM 1 FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    v := ledger.decide(p_order, p_attempt, p_payment, ledger.open_day(), p_now);
+    IF v <= 1 THEN UPDATE ledger.late_payments SET state = 'placed' WHERE order_id = p_order AND attempt = p_attempt; END IF;
+    RETURN v;
+END $$;
+-- +goose StatementEnd
+
+-- No seats can be had, or the buyer does not want others: the money goes back. Nothing of the order was ever earned, so only what was taken is posted.
+-- False: it does not look for seats any more.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_return(p_order uuid, p_attempt int, p_reason text, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    o record;
+    l record;
+    y record;
+    v_refund uuid := gen_random_uuid();
+    v_day date;
+BEGIN
+    SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    SELECT x.* INTO l FROM ledger.late_payments x WHERE x.order_id = p_order AND x.attempt = p_attempt AND x.state IN ('looking', 'offered', 'accepted');
+    IF NOT FOUND OR o.state <> 2 OR o.attempt <> p_attempt THEN RETURN false; END IF;
+    SELECT x.* INTO y FROM ledger.payments x WHERE x.id = l.payment FOR NO KEY UPDATE;
+    v_day := ledger.open_day();
+    UPDATE ledger.late_payments SET state = 'returned' WHERE order_id = p_order AND attempt = p_attempt;
+    INSERT INTO ledger.refunds(id, payment, order_id, lines, amount, currency, reason, actor, state, key, created_at, updated_at)
+        VALUES (v_refund, y.id, p_order, true, y.amount, y.currency, p_reason, 'the machine', 'decided', v_refund, p_now, p_now);
+    PERFORM ledger.lines_end(p_order, o.event, v_refund, (SELECT array_agg(x.seat) FROM ledger.order_lines x WHERE x.order_id = p_order), 'refunded', p_now);
+    PERFORM ledger.order_move(p_order, 2::smallint, 7::smallint, 'no_seats', o.attempt, p_reason, NULL, p_now);
+    IF l.captured THEN PERFORM ledger.late_captured(v_refund, v_day, p_now); END IF;
+    PERFORM ledger.call_refund(v_refund, p_now);
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
+-- The money of a payment that paid nothing was taken: it is owed to the buyer.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.late_captured(p_refund uuid, p_day date, p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    r record;
+    y record;
+BEGIN
+    SELECT x.* INTO r FROM ledger.refunds x WHERE x.id = p_refund;
+    UPDATE ledger.payments SET state = 'captured', captured = amount, updated_at = p_now WHERE id = r.payment RETURNING * INTO y;
+    PERFORM ledger.post('refund:' || p_refund, 1::smallint, '1100:' || y.provider, '2900', r.currency, r.amount, r.order_id, p_day, p_now);
+    PERFORM ledger.post('refund:' || p_refund, 2::smallint, '2900', '2500', r.currency, r.amount, r.order_id, p_day, p_now);
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION ledger.late_captured, ledger.late_return, ledger.late_decide, ledger.late_accept, ledger.late_offer, ledger.late_adopt, ledger.late_told, ledger.late_begin;
+DROP TABLE ledger.late_payments;
 DROP FUNCTION ledger.dispute_told;
 DROP TABLE ledger.disputes;
 DROP FUNCTION ledger.refund_told, ledger.refund_failed, ledger.refund_voided, ledger.refund_sent, ledger.refund_ok, ledger.capture_note, ledger.refund_decide, ledger.lines_end, ledger.call_refund;

@@ -62,13 +62,13 @@ BEGIN
     END LOOP;
 END $$;
 -- +goose StatementEnd
-GRANT INSERT ON ledger.order_events, ledger.payments, ledger.payment_events, ledger.payment_event_results, ledger.payment_event_bodies, ledger.payment_names, ledger.refunds, ledger.disputes,
+GRANT INSERT ON ledger.order_events, ledger.payments, ledger.payment_events, ledger.payment_event_results, ledger.payment_event_bodies, ledger.payment_names, ledger.refunds, ledger.disputes, ledger.late_payments,
     ledger.sandbox_payments, ledger.sandbox_refunds, ledger.tickets, ledger.checkins, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_transfers, ledger.ticket_rules, ledger.mass_refunds, ledger.payouts, ledger.outbox, ledger.accounts,
     ledger.transfers, ledger.audit_log TO ledger_checkout;
-GRANT UPDATE ON ledger.payments, ledger.refunds, ledger.disputes, ledger.sandbox_payments, ledger.sandbox_refunds, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_rules, ledger.mass_refunds, ledger.outbox TO ledger_checkout;
-GRANT UPDATE (state, ver, attempt, paying_until, updated_at) ON ledger.orders TO ledger_checkout;
-GRANT UPDATE (refund) ON ledger.order_lines TO ledger_checkout;
-GRANT UPDATE (attempt) ON ledger.holds TO ledger_checkout;
+GRANT UPDATE ON ledger.payments, ledger.refunds, ledger.disputes, ledger.late_payments, ledger.sandbox_payments, ledger.sandbox_refunds, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_rules, ledger.mass_refunds, ledger.outbox TO ledger_checkout;
+GRANT UPDATE (hold, state, ver, attempt, paying_until, updated_at) ON ledger.orders TO ledger_checkout;
+GRANT UPDATE (seat, refund) ON ledger.order_lines TO ledger_checkout;
+GRANT UPDATE (order_id, attempt) ON ledger.holds TO ledger_checkout;
 GRANT UPDATE (voided_at, void_reason) ON ledger.tickets TO ledger_checkout;
 GRANT UPDATE (state, ver, starts_at, cancelled_at, refunds_until, recognised_at, recognitions) ON ledger.events TO ledger_checkout;
 GRANT UPDATE (opened_at) ON ledger.business_days TO ledger_checkout;

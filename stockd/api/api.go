@@ -126,6 +126,7 @@ var routes = []route{
 	{http.MethodPost, "/v1/holds/{id}/order", (*server).postOrder, buy},
 	{http.MethodGet, "/v1/orders/{id}", (*server).getOrder, look},
 	{http.MethodPost, "/v1/orders/{id}/cancel", (*server).postCancel, buy},
+	{http.MethodPost, "/v1/orders/{id}/offer", (*server).postSeatOffer, buy},
 	{http.MethodPost, "/v1/orders/{id}/refunds", (*server).postRefund, buy},
 	{http.MethodPost, "/v1/orders/{id}/payments", (*server).postPayment, buy},
 	{http.MethodGet, "/v1/orders/{id}/tickets", (*server).getTickets, look},

@@ -22,22 +22,23 @@ type paymentDoc struct {
 }
 
 type orderDoc struct {
-	ID            string       `json:"id"`
-	Token         string       `json:"token"`
-	Event         string       `json:"event"`
-	Hold          string       `json:"hold"`
-	State         string       `json:"state"`
-	Version       int32        `json:"version"`
-	Attempt       int32        `json:"attempt"`
-	Total         int64        `json:"total"`
-	Currency      string       `json:"currency"`
-	Lines         []itemDoc    `json:"lines"`
-	HoldUntil     string       `json:"hold_until,omitempty"`
-	HoldUntilIn   *int64       `json:"hold_until_in_s,omitempty"`
-	PayingUntil   string       `json:"paying_until,omitempty"`
-	PayingUntilIn *int64       `json:"paying_until_in_s,omitempty"`
-	Payments      []paymentDoc `json:"payments"`
-	Refunds       []refundDoc  `json:"refunds,omitempty"`
+	ID            string        `json:"id"`
+	Token         string        `json:"token"`
+	Event         string        `json:"event"`
+	Hold          string        `json:"hold"`
+	State         string        `json:"state"`
+	Version       int32         `json:"version"`
+	Attempt       int32         `json:"attempt"`
+	Total         int64         `json:"total"`
+	Currency      string        `json:"currency"`
+	Lines         []itemDoc     `json:"lines"`
+	HoldUntil     string        `json:"hold_until,omitempty"`
+	HoldUntilIn   *int64        `json:"hold_until_in_s,omitempty"`
+	PayingUntil   string        `json:"paying_until,omitempty"`
+	PayingUntilIn *int64        `json:"paying_until_in_s,omitempty"`
+	Payments      []paymentDoc  `json:"payments"`
+	Refunds       []refundDoc   `json:"refunds,omitempty"`
+	Offer         *seatOfferDoc `json:"offer,omitempty"`
 }
 
 func paymentOf(p Payment) paymentDoc {
@@ -59,7 +60,7 @@ func (s *server) orderDoc(ev *Event, o *Order) orderDoc {
 	for _, p := range o.Payments {
 		doc.Payments = append(doc.Payments, paymentOf(p))
 	}
-	doc.Refunds = refundsOf(ev, o)
+	doc.Refunds, doc.Offer = refundsOf(ev, o), s.seatOfferOf(ev, o)
 	if o.State == "pending_payment" && !o.HoldUntil.IsZero() {
 		in := secondsUntil(o.HoldUntil, now)
 		doc.HoldUntil, doc.HoldUntilIn = stamp(o.HoldUntil), &in

@@ -20,6 +20,8 @@ func orderProblem(err error) error {
 		return refuse(kindUnauthorized, "The signature does not match.").because(err)
 	case errors.Is(err, ErrBadEvent):
 		return refuse(kindMalformed, "The event cannot be read.").because(err)
+	case errors.Is(err, ErrNoOffer):
+		return refuse(kindIllegal, "Nothing is offered, or not any more. Read the order again.").with("from", "none").with("event", "offer").with("allowed", []string{}).because(err)
 	case errors.Is(err, ErrNoLine):
 		return invalid(fault{"/items", "One of them is not the order's, or not any more."})
 	case errors.Is(err, ErrKeyReused):

@@ -259,6 +259,8 @@ type Orders interface {
 	Open(ctx context.Context, req OpenOrder) (Order, stock.Answer, error)
 	Get(ctx context.Context, id uuid.UUID) (Order, bool, error)
 	Cancel(ctx context.Context, id uuid.UUID, req stock.Request) (Order, error)
+	// AnswerOffer is the buyer's yes or no to the seats that are offered; again says that they said so before.
+	AnswerOffer(ctx context.Context, id uuid.UUID, yes bool) (order Order, again bool, err error)
 	// Refund decides a refund; again says that it was decided before.
 	Refund(ctx context.Context, wish RefundWish) (order Order, again bool, err error)
 	StartPayment(ctx context.Context, id uuid.UUID, req stock.Request, provider, returnURL string) (pay Payment, again bool, err error)
@@ -277,6 +279,7 @@ var (
 	ErrSignature  = errors.New("the signature does not match")
 	ErrBadEvent   = errors.New("the event cannot be read")
 	ErrMismatch   = errors.New("the payment does not fit the order")
+	ErrNoOffer    = errors.New("nothing is offered, or not any more")
 	ErrNoLine     = errors.New("a seat is not the order's, or not any more")
 	ErrKeyReused  = errors.New("the key was used for another wish")
 )
@@ -314,8 +317,15 @@ type Order struct {
 	PayingUntil time.Time
 	Payments    []Payment
 	Refunds     []Refund
+	Offer       *SeatOffer              // nil: none
 	Ended       map[stock.SeatID]string // lines that have ended: refunded, charged_back
 	Replayed    bool
+}
+
+// SeatOffer are other seats, for a buyer who paid when the order had ended: one for each line, in order, at the prices that were paid.
+type SeatOffer struct {
+	Seats []stock.SeatID
+	Until time.Time // then the money goes back
 }
 
 // RefundWish is a refund to be decided, of some seats or, without any, of all that the order has.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"ticketrush/stockd/stock"
 )
 
 // issued is an order with its tickets, as far as the stub goes.
@@ -82,5 +84,28 @@ func (w *world) refundsUntil(d time.Duration) {
 		changed := *ev
 		changed.RefundsUntil = w.node.now().Add(d)
 		w.node.events[id] = &changed
+	}
+}
+
+func TestSeatOffer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.issued(1, "N-1-1")
+	path := "/v1/orders/" + o.string("id")
+	id, _ := parseID(o.string("id"), prefixOrder)
+	w.do("POST", path+"/offer", `{"accept":true}`, orderToken(o)).want(t, 409, "illegal-transition")
+	order := w.orders.orders[id]
+	order.State, order.Offer = "paying", &SeatOffer{Seats: []stock.SeatID{order.Lines[0].Seat + 3}, Until: w.now.Add(time.Minute)}
+	w.orders.orders[id] = order
+	r := w.do("GET", path, "", orderToken(o)).want(t, 200, "")
+	offer, _ := r.body["offer"].(map[string]any)
+	if offer["until_in_s"] != 60.0 || offer["items"].([]any)[0].(map[string]any)["seat"] != "N-1-4" {
+		t.Errorf("%s", r.text)
+	}
+	w.do("POST", path+"/offer", `{}`, orderToken(o)).want(t, 422, "invalid")
+	w.do("POST", path+"/offer", `{"accept":true}`).want(t, 403, "hold-not-yours")
+	r = w.do("POST", path+"/offer", `{"accept":true}`, orderToken(o)).want(t, 200, "")
+	if r.string("state") != "paid" || r.body["lines"].([]any)[0].(map[string]any)["seat"] != "N-1-4" {
+		t.Errorf("%s", r.text)
 	}
 }

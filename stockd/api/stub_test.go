@@ -416,6 +416,23 @@ func (o *stubOrders) Refund(_ context.Context, wish RefundWish) (Order, bool, er
 	return order, false, nil
 }
 
+func (o *stubOrders) AnswerOffer(_ context.Context, id uuid.UUID, yes bool) (Order, bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	order := o.orders[id]
+	if order.Offer == nil {
+		return Order{}, false, ErrNoOffer
+	}
+	if yes {
+		for i, seat := range order.Offer.Seats {
+			order.Lines[i].Seat = seat
+		}
+	}
+	order.State, order.Offer = map[bool]string{true: "paid", false: "refunding"}[yes], nil
+	o.orders[id] = order
+	return order, false, nil
+}
+
 func (o *stubOrders) StartPayment(_ context.Context, _ uuid.UUID, _ stock.Request, provider, _ string) (Payment, bool, error) {
 	if o.fail != nil {
 		return Payment{}, false, o.fail

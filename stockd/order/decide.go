@@ -11,7 +11,7 @@ var factNames = [...]string{
 	ledger.FactPaid: "paid", ledger.FactAlready: "already", ledger.FactNotPinned: "not_pinned", ledger.FactNotPaying: "not_paying", ledger.FactOther: "other_payment",
 	ledger.FactFailed: "failed", ledger.FactNothing: "nothing", ledger.FactOrphan: "orphan", ledger.FactMismatch: "mismatch",
 	ledger.FactRefundFailed: "refund_failed", ledger.FactDisputed: "disputed", ledger.FactDisputeWon: "dispute_won", ledger.FactDisputeLost: "dispute_lost",
-	ledger.FactRefundSent: "refund_sent", ledger.FactRefundUnknown: "refund_unknown",
+	ledger.FactRefundSent: "refund_sent", ledger.FactRefundUnknown: "refund_unknown", ledger.FactLate: "late",
 }
 
 // decide commits facts, a group in one transaction. A commit whose answer is lost is not guessed: the same fact, told again, is found.

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -23,6 +24,11 @@ func (s *Service) overdue(ctx context.Context, id uuid.UUID) error {
 	state, late := State(o.State), !o.PayingUntil.After(now)
 	if state != Stuck && (state != Paying || !late) {
 		return nil
+	}
+	if l, err := s.ledger.LateGet(ctx, id); err == nil && l.State != ledger.LatePlaced {
+		return s.Late(ctx, id) // it ends by itself
+	} else if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		return err
 	}
 	silent := false
 	for i := range o.Payments {

@@ -59,6 +59,9 @@ func (s *Service) StartPayment(ctx context.Context, id, key uuid.UUID, provider,
 		if p, ok := paymentOf(&o, provider); ok {
 			return p, true, nil
 		}
+		if _, err := s.ledger.LateGet(ctx, id); !errors.Is(err, ledger.ErrNotFound) {
+			return p, false, errors.Join(illegal(Paying, EventPayStart), err) // it was paid, late: seats are looked for
+		}
 		again = true
 	default:
 		return p, false, illegal(State(o.State), EventPayStart)

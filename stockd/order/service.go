@@ -35,6 +35,9 @@ type Config struct {
 	// StuckFor is how long a provider that does not answer at the end of an attempt is asked again before the order expires whatever it says.
 	// Default 10 minutes; the seats stay pinned as long.
 	StuckFor time.Duration
+	// OfferFor is how long other seats are held for a buyer who paid when the order had ended and whose seats are gone; then their money goes back.
+	// Default 15 minutes: longer gives people time to look, and keeps seats from others.
+	OfferFor time.Duration
 	// Mine says whether this node should follow the orders of a partition. Default: all. Two nodes that follow the same order do no harm.
 	Mine func(stock.PartitionID) bool
 	// Now is the clock. Default time.Now.
@@ -60,6 +63,9 @@ func (c *Config) fill() error {
 	}
 	if c.StuckFor <= 0 {
 		c.StuckFor = 10 * time.Minute
+	}
+	if c.OfferFor <= 0 {
+		c.OfferFor = 15 * time.Minute
 	}
 	if c.Attempts <= 0 {
 		c.Attempts = 3

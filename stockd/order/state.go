@@ -40,6 +40,7 @@ const (
 	EventIssue       = "issue"
 	EventCaptureFail = "capture_fail"
 	EventRefundOK    = "refund_ok"
+	EventNoSeats     = "no_seats" // it was paid late
 	EventDispute     = "dispute"
 	EventDisputeWon  = "dispute_won"
 	EventDisputeLost = "dispute_lost"
@@ -57,11 +58,10 @@ var table = []step{
 	{None, EventOpen, PendingPayment},
 	{PendingPayment, EventPayStart, Paying}, {PendingPayment, EventDeadline, Expired}, {PendingPayment, EventCancel, Cancelled},
 	{Paying, EventPayOK, Paid}, {Paying, EventPayFail, PendingPayment}, {Paying, EventPayFail, Expired},
-	{Paying, EventDeadline, Paid}, {Paying, EventDeadline, Expired}, {Paying, EventDeadline, Stuck},
+	{Paying, EventDeadline, Paid}, {Paying, EventDeadline, Expired}, {Paying, EventDeadline, Stuck}, {Paying, EventNoSeats, Refunding},
 	{Paid, EventCaptureFail, Cancelled}, {Paid, EventCancel, Refunding}, {Paid, EventIssue, Issued}, {Paid, EventDispute, Disputed},
 	{Issued, EventCancel, Refunding}, {Issued, EventDispute, Disputed},
-	{Expired, EventPayOK, Paying}, {Expired, EventPayOK, Refunding},
-	{Cancelled, EventPayOK, Paying}, {Cancelled, EventPayOK, Refunding},
+	{Expired, EventPayOK, Paying}, {Cancelled, EventPayOK, Paying}, // late
 	{Refunding, EventRefundOK, Refunded}, {Refunding, EventRefundOK, Issued}, {Refunding, EventCancel, Refunding}, // another part of it
 	{Disputed, EventDisputeWon, Paid}, {Disputed, EventDisputeWon, Issued}, {Disputed, EventDisputeLost, Refunded},
 	{Stuck, EventPayOK, Paid}, {Stuck, EventPayFail, Expired}, {Stuck, EventDeadline, Expired},

@@ -11,7 +11,7 @@ import (
 )
 
 var events = []string{order.EventOpen, order.EventPayStart, order.EventPayOK, order.EventPayFail, order.EventDeadline, order.EventCancel, order.EventIssue,
-	order.EventCaptureFail, order.EventRefundOK, order.EventDispute, order.EventDisputeWon, order.EventDisputeLost}
+	order.EventCaptureFail, order.EventRefundOK, order.EventNoSeats, order.EventDispute, order.EventDisputeWon, order.EventDisputeLost}
 
 // The table in code and the table in the ledger are the same.
 func TestTheLedgerHasTheSameTable(t *testing.T) {

@@ -40,7 +40,7 @@ func (s *Service) Tidy(ctx context.Context) error {
 }
 
 func (s *Service) tidyOnce(ctx context.Context, stuck bool) error {
-	return errors.Join(s.tidyOverdue(ctx, stuck), s.tidyPins(ctx), s.tidyPaid(ctx), s.tidyMass(ctx), s.tidyDisputed(ctx))
+	return errors.Join(s.tidyOverdue(ctx, stuck), s.tidyPins(ctx), s.tidyPaid(ctx), s.tidyMass(ctx), s.tidyDisputed(ctx), s.tidyLate(ctx))
 }
 
 func (s *Service) mine(order uuid.UUID) bool { return s.config.Mine(stock.CoordinatorOf(order)) }

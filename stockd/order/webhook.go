@@ -79,6 +79,10 @@ func (s *Service) take(ctx context.Context, fact ledger.PaymentFact) (ledger.Fac
 		}
 	case ledger.FactNotPinned, ledger.FactNotPaying, ledger.FactOther, ledger.FactOrphan, ledger.FactMismatch, ledger.FactDisputeLost:
 		s.callSoon()
+	case ledger.FactLate:
+		if err := s.Late(ctx, v.Order); err != nil {
+			s.log.Warn("seats for a payment that came late are still being looked for", "order", v.Order, "error", err)
+		}
 	case ledger.FactRefundFailed:
 		s.log.Error("a provider could not send a refund; it is sent again, later each time", "order", v.Order, "refund", fact.Refund, "provider", fact.Provider)
 	case ledger.FactRefundUnknown:

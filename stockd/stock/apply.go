@@ -264,8 +264,8 @@ func (s *Segment) applyPayment(cmd *Command, h *hold, now int64) Effect {
 	if cmd.Order == (uuid.UUID{}) {
 		return refuse(CodeInvalid)
 	}
-	// A leg does not know the order of its hold before it is pinned: the ledger compares the two.
-	if cmd.Order != h.order && (!h.leg || cmd.Kind != KindPin || h.state != Held) {
+	// A leg does not know the order of its hold before it is pinned, nor does a hold that an order took over: the ledger compares the two.
+	if cmd.Order != h.order && (cmd.Kind != KindPin || h.state != Held || !h.leg && h.order != (uuid.UUID{})) {
 		return s.note(cmd, CodeHoldNotYours)
 	}
 	from, to := Paying, Sold

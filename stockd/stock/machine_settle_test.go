@@ -78,7 +78,7 @@ func (mc *machine) commit(o *Op, h *modelHold) {
 	case KindOrder:
 		h.order = o.Order
 	case KindPin:
-		h.attempt = o.Attempt
+		h.order, h.attempt = o.Order, o.Attempt
 	default:
 	}
 	if h.state == Available {

@@ -115,7 +115,7 @@ func (m *model) expect(cmd *Command, now int64) verdict {
 		}
 	case KindPin:
 		switch {
-		case !mine:
+		case !mine && (h.state != Held || h.order != uuid.Nil): // a hold without an order may be one's that took it over: the ledger knows
 			return note(CodeHoldNotYours)
 		case h.state == Paying && cmd.Attempt == h.attempt:
 			return note(CodeReplay)
