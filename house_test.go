@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"stockd/admin":          {},
 	"stockd/node":           {"stockd/owner", "stockd/stock", "stockd/chart", "stockd/cluster", "stockd/order", "ledger", "room", "client", "pass"},
 	"stockd/rooms":          {"stockd/node", "stockd/owner", "stockd/stock", "ledger", "client", "room", "room/draw", "room/host", "pass"},
-	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "stockd/paper", "stockd/gate", "pass"},
+	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "stockd/paper", "stockd/gate", "ledger/money", "pass"},
 	"stockd/rush":           {"client", "pass"},
 	"stockd/demo":           {"ledger", "ledger/pgdev", "charts", "stockd/rush", "stockd/site", "pass", "client"},
 	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client", "room", "room/host"},

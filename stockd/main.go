@@ -21,6 +21,7 @@ type commands struct {
 	Apikey     apikeyCommand     `cmd:"" name:"apikey" help:"API keys of organisers and ops."`
 	Event      eventCommand      `cmd:"" help:"Events: create, import a chart, open, pause, close, cancel, postpone, show."`
 	Gate       gateCommand       `cmd:"" help:"Check tickets at a door, without a network too."`
+	Invoice    invoiceCommand    `cmd:"" help:"Invoices and credit notes: make what is missing, and say who issues them."`
 	Status     statusCommand     `cmd:"" help:"Nodes, waiting rooms, events and alarms at a glance."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Compare stock, sales, orders and money in the ledger, to the last unit."`
 	Settlement settlementCommand `cmd:"" name:"settlement" help:"What payment providers settled: import their files."`

@@ -191,6 +191,183 @@ func (q *Queries) HoldersExpire(ctx context.Context, db DBTX, arg HoldersExpireP
 	return erased, err
 }
 
+const InvoiceGaps = `-- name: InvoiceGaps :many
+SELECT s.series FROM ledger.invoice_series s LEFT JOIN ledger.invoices i ON i.series = s.series GROUP BY s.series, s.last
+HAVING count(i.number) <> s.last OR coalesce(max(i.number), 0) <> s.last
+`
+
+// Series whose numbers are not 1, 2, 3 and so on to the last.
+func (q *Queries) InvoiceGaps(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.QueryContext(ctx, InvoiceGaps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var series string
+		if err := rows.Scan(&series); err != nil {
+			return nil, err
+		}
+		items = append(items, series)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const InvoiceIssuerSet = `-- name: InvoiceIssuerSet :exec
+INSERT INTO ledger.invoice_series(series, issuer) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET issuer = excluded.issuer
+`
+
+type InvoiceIssuerSetParams struct {
+	Series string
+	Issuer string
+}
+
+func (q *Queries) InvoiceIssuerSet(ctx context.Context, db DBTX, arg InvoiceIssuerSetParams) error {
+	_, err := db.ExecContext(ctx, InvoiceIssuerSet, arg.Series, arg.Issuer)
+	return err
+}
+
+const InvoicesMake = `-- name: InvoicesMake :one
+SELECT ledger.invoices_make($1::uuid, $2::timestamptz)::int AS made
+`
+
+type InvoicesMakeParams struct {
+	OrderID uuid.UUID
+	Now     time.Time
+}
+
+func (q *Queries) InvoicesMake(ctx context.Context, db DBTX, arg InvoicesMakeParams) (int32, error) {
+	row := db.QueryRowContext(ctx, InvoicesMake, arg.OrderID, arg.Now)
+	var made int32
+	err := row.Scan(&made)
+	return made, err
+}
+
+const InvoicesOfOrder = `-- name: InvoicesOfOrder :many
+SELECT series, number, kind, refund, currency, net, tax, issuer, at FROM ledger.invoices WHERE order_id = $1 ORDER BY kind DESC, at, number
+`
+
+type InvoicesOfOrderRow struct {
+	Series   string
+	Number   int64
+	Kind     string
+	Refund   uuid.NullUUID
+	Currency string
+	Net      int64
+	Tax      int64
+	Issuer   string
+	At       time.Time
+}
+
+func (q *Queries) InvoicesOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID) ([]InvoicesOfOrderRow, error) {
+	rows, err := db.QueryContext(ctx, InvoicesOfOrder, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []InvoicesOfOrderRow{}
+	for rows.Next() {
+		var i InvoicesOfOrderRow
+		if err := rows.Scan(
+			&i.Series,
+			&i.Number,
+			&i.Kind,
+			&i.Refund,
+			&i.Currency,
+			&i.Net,
+			&i.Tax,
+			&i.Issuer,
+			&i.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LinesOfOrder = `-- name: LinesOfOrder :many
+SELECT seat, refund FROM ledger.order_lines WHERE order_id = $1 AND refund IS NOT NULL
+`
+
+type LinesOfOrderRow struct {
+	Seat   int64
+	Refund uuid.NullUUID
+}
+
+func (q *Queries) LinesOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID) ([]LinesOfOrderRow, error) {
+	rows, err := db.QueryContext(ctx, LinesOfOrder, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LinesOfOrderRow{}
+	for rows.Next() {
+		var i LinesOfOrderRow
+		if err := rows.Scan(&i.Seat, &i.Refund); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OrdersToInvoice = `-- name: OrdersToInvoice :many
+SELECT DISTINCT t.order_id FROM ledger.tickets t
+ WHERE t.order_id > $1::uuid
+   AND (NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL)
+        OR EXISTS (SELECT 1 FROM ledger.refunds f WHERE f.order_id = t.order_id AND f.lines AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id)))
+ ORDER BY t.order_id LIMIT $2
+`
+
+type OrdersToInvoiceParams struct {
+	After uuid.UUID
+	Count int32
+}
+
+// Orders with tickets that lack a document, after one, in order of id.
+func (q *Queries) OrdersToInvoice(ctx context.Context, db DBTX, arg OrdersToInvoiceParams) ([]uuid.UUID, error) {
+	rows, err := db.QueryContext(ctx, OrdersToInvoice, arg.After, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const TicketAccept = `-- name: TicketAccept :one
 SELECT ledger.ticket_accept($1::uuid, $2::uuid, $3::text, $4::text, $5::uuid, $6::timestamptz)::int AS outcome
 `

@@ -242,7 +242,67 @@ ALTER TABLE ledger.checkins ADD COLUMN offline boolean NOT NULL, ADD COLUMN agai
     ADD COLUMN recorded_at timestamptz NOT NULL DEFAULT clock_timestamp();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checkins FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
 
+-- ------------------------------------------------------------------ invoices
+-- A series of numbers without a gap: one for each organiser, house for those who have none. issuer is what stands at the top of a document.
+CREATE TABLE ledger.invoice_series (
+    series text PRIMARY KEY CHECK (series ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
+    issuer text NOT NULL DEFAULT '',
+    last   bigint NOT NULL DEFAULT 0 CHECK (last >= 0)
+);
+
+-- An invoice for each order whose tickets were issued, a credit note for each refund of its lines. Append-only: what a document says never changes.
+CREATE TABLE ledger.invoices (
+    series   text NOT NULL REFERENCES ledger.invoice_series,
+    number   bigint NOT NULL CHECK (number > 0),
+    kind     text NOT NULL CHECK (kind IN ('invoice', 'credit_note')),
+    order_id uuid NOT NULL REFERENCES ledger.orders,
+    refund   uuid,                                           -- of a credit note; it names its lines
+    currency text NOT NULL,
+    net      bigint NOT NULL CHECK (net >= 0),
+    tax      bigint NOT NULL CHECK (tax >= 0),
+    issuer   text NOT NULL,
+    at       timestamptz NOT NULL,
+    PRIMARY KEY (series, number),
+    CHECK ((kind = 'credit_note') = (refund IS NOT NULL))
+);
+CREATE UNIQUE INDEX invoices_one_per_order ON ledger.invoices (order_id) WHERE refund IS NULL;
+CREATE UNIQUE INDEX invoices_one_per_refund ON ledger.invoices (order_id, refund) WHERE refund IS NOT NULL;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.invoices FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
+
+-- Makes the documents that an order lacks, each with the next number of its series, and says how many. The series is locked until the commit: a number
+-- that was taken and not used would be a gap. Before its tickets were issued an order has none.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.invoices_make(p_order uuid, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    o record;
+    v_series text;
+    v_issuer text;
+    v_number bigint;
+    v_made int := 0;
+    r record;
+BEGIN
+    SELECT x.id, x.event, x.currency INTO o FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    IF NOT FOUND OR NOT EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.order_id = p_order) THEN RETURN 0; END IF;
+    FOR r IN SELECT NULL::uuid AS refund, 'invoice' AS kind, sum(l.face + l.fee)::bigint AS net, sum(l.tax)::bigint AS tax FROM ledger.order_lines l WHERE l.order_id = p_order
+             UNION ALL
+             (SELECT l.refund, 'credit_note', sum(l.face + l.fee)::bigint, sum(l.tax)::bigint FROM ledger.order_lines l JOIN ledger.refunds f ON f.id = l.refund
+               WHERE l.order_id = p_order GROUP BY l.refund, f.created_at ORDER BY f.created_at, l.refund) LOOP
+        CONTINUE WHEN EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = p_order AND i.refund IS NOT DISTINCT FROM r.refund);
+        SELECT coalesce(e.organiser, 'house') INTO v_series FROM ledger.events e WHERE e.id = o.event;
+        INSERT INTO ledger.invoice_series(series) VALUES (v_series) ON CONFLICT DO NOTHING;
+        UPDATE ledger.invoice_series SET last = last + 1 WHERE series = v_series RETURNING last, issuer INTO v_number, v_issuer;
+        INSERT INTO ledger.invoices(series, number, kind, order_id, refund, currency, net, tax, issuer, at)
+            VALUES (v_series, v_number, r.kind, p_order, r.refund, o.currency, r.net, r.tax, v_issuer, p_now);
+        v_made := v_made + 1;
+    END LOOP;
+    RETURN v_made;
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION ledger.invoices_make;
+DROP TABLE ledger.invoices, ledger.invoice_series;
 DROP TRIGGER append_only ON ledger.checkins;
 ALTER TABLE ledger.checkins DROP COLUMN offline, DROP COLUMN again, DROP COLUMN api_key, DROP COLUMN request, DROP COLUMN recorded_at;
 DROP FUNCTION ledger.holders_expire, ledger.holder_erase, ledger.holders_erase, ledger.ticket_accept, ledger.ticket_offer_cancel, ledger.ticket_offer, ledger.ticket_name,

@@ -28,6 +28,12 @@ type Tickets interface {
 	TicketToken(ticket uuid.UUID) string
 	CheckTicketToken(text string, ticket uuid.UUID) error
 
+	// Invoices are an order's invoice and credit notes, made now where they are missing.
+	Invoices(ctx context.Context, order uuid.UUID) ([]Invoice, error)
+	// OrderLink opens an order on another device until a time; OpenOrderLink reads it: ErrLink, ErrLinkOver.
+	OrderLink(order uuid.UUID, until time.Time) string
+	OpenOrderLink(text string, now time.Time) (uuid.UUID, error)
+
 	// TicketKeys are the public keys that tickets are checked with.
 	TicketKeys() order.TicketKeys
 	GateTickets(ctx context.Context, event stock.EventID) ([]GateTicket, error)
@@ -37,6 +43,19 @@ type Tickets interface {
 	Revoked(ctx context.Context, event stock.EventID, after time.Time, afterID uuid.UUID, count int) ([]RevokedTicket, error)
 	CheckIn(ctx context.Context, event stock.EventID, ticket uuid.UUID, gate string, apiKey uuid.UUID, req stock.Request) (CheckinVerdict, error)
 	CheckInLate(ctx context.Context, event stock.EventID, scans []gate.Scan, apiKey uuid.UUID) ([]CheckinVerdict, error)
+}
+
+// Invoice is an invoice, or a credit note for a refund of lines.
+type Invoice struct {
+	Series   string
+	Number   int64
+	Kind     string // invoice, credit_note
+	Refund   uuid.UUID
+	Currency string
+	Net, Tax int64
+	Issuer   string
+	At       time.Time
+	Seats    []stock.SeatID // of a credit note
 }
 
 // GateTicket is a ticket as gates take it along.

@@ -157,10 +157,12 @@ func document(w http.ResponseWriter, contentType, name string, body []byte, err 
 	return nil
 }
 
+const printedTime = "Monday, 2 January 2006, 15:04 MST"
+
 // printed is what stands on a ticket.
 func printed(ev *Event, rules TicketRules, t *Ticket, zone *time.Location) paper.Ticket {
 	out := paper.Ticket{
-		ID: prefixTicket + t.ID.String(), Event: ev.Name, Venue: ev.Venue, When: ev.StartsAt.In(zone).Format("Monday, 2 January 2006, 15:04 MST"),
+		ID: prefixTicket + t.ID.String(), Event: ev.Name, Venue: ev.Venue, When: ev.StartsAt.In(zone).Format(printedTime),
 		Seat: seatWords(ev.label(t.Seat)), Type: nameAt(ev.Types, t.Type), Holder: t.Holder, Code: t.Code,
 	}
 	if seg := ev.segment(t.Seat.Segment()); seg != nil && !seg.Area {

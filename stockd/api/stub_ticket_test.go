@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"ticketrush/stockd/gate"
@@ -15,20 +16,21 @@ import (
 
 // stubTickets answers for tickets what a test tells it to. What changes mean is tested against Postgres, in stockd/order and at the cluster's end to end.
 type stubTickets struct {
-	rules   TicketRules
-	changes map[stock.SeatID]LineChanges
-	wish    NameWish
-	account string
-	answer  Ticket
-	offer   Offer
-	refuse  error
-	again   bool
-	given   *Ticket // one that changed hands
-	keys    order.TicketKeys
-	gate    []GateTicket
-	revoked []RevokedTicket
-	verdict CheckinVerdict
-	late    []gate.Scan
+	rules    TicketRules
+	changes  map[stock.SeatID]LineChanges
+	wish     NameWish
+	account  string
+	answer   Ticket
+	offer    Offer
+	refuse   error
+	again    bool
+	given    *Ticket // one that changed hands
+	keys     order.TicketKeys
+	gate     []GateTicket
+	revoked  []RevokedTicket
+	verdict  CheckinVerdict
+	late     []gate.Scan
+	invoices []Invoice
 }
 
 func (o *stubTickets) TicketRules(context.Context, stock.EventID) (TicketRules, error) {
@@ -103,4 +105,22 @@ func (o *stubTickets) CheckIn(context.Context, stock.EventID, uuid.UUID, string,
 func (o *stubTickets) CheckInLate(_ context.Context, _ stock.EventID, scans []gate.Scan, _ uuid.UUID) ([]CheckinVerdict, error) {
 	o.late = scans
 	return make([]CheckinVerdict, len(scans)), o.refuse
+}
+
+func (o *stubTickets) Invoices(context.Context, uuid.UUID) ([]Invoice, error) { return o.invoices, nil }
+
+func (o *stubTickets) OrderLink(id uuid.UUID, until time.Time) string {
+	return "sl1." + id.String() + "." + until.Format(time.RFC3339)
+}
+
+func (o *stubTickets) OpenOrderLink(text string, now time.Time) (uuid.UUID, error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return uuid.Nil, ErrLink
+	}
+	until, err := time.Parse(time.RFC3339, parts[2])
+	if err != nil || now.After(until) {
+		return uuid.Nil, ErrLinkOver
+	}
+	return uuid.Parse(parts[1])
 }

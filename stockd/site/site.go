@@ -37,6 +37,7 @@ var pages = map[string]string{
 	"/buy/":        "buy.html",
 	"/tickets":     "tickets.html",
 	"/buy/tickets": "tickets.html",
+	"/o/":          "o.html",
 }
 
 var contentTypes = map[string]string{

@@ -33,7 +33,7 @@ func text(t *testing.T, r io.Reader) string {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	h := Handler(Config{Room: "demo", Event: "aurora", Title: `Aurora "<night>"`})
-	for path, want := range map[string]string{"/": "Get tickets", "/buy/": `id="map"`, "/tickets?order=ord_1": `id="tickets"`, "/buy/tickets?order=ord_1": `id="tickets"`} {
+	for path, want := range map[string]string{"/": "Get tickets", "/buy/": `id="map"`, "/tickets?order=ord_1": `id="tickets"`, "/buy/tickets?order=ord_1": `id="tickets"`, "/o/": "Opening your order"} {
 		res := get(t, h, path)
 		body := text(t, res.Body)
 		if res.StatusCode != http.StatusOK || !strings.Contains(body, want) || !strings.Contains(body, `data-event="aurora" data-room="demo"`) {

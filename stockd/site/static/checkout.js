@@ -14,7 +14,8 @@ export function knownOrders() {
   } catch { return []; }
 }
 
-function rememberOrder(id) {
+/** Keeps the id of an order for this browser's list. */
+export function rememberOrder(id) {
   try {
     localStorage.setItem(ordersKey, JSON.stringify([id, ...knownOrders().filter((other) => other !== id)].slice(0, ordersMax)));
   } catch { /* then only the order's own link finds it */ }

@@ -1,6 +1,7 @@
 // After the payment: follows the order until its tickets are there, and says in each state what can be done.
-import {call, Problem} from './api.js';
+import {call, newKey, Problem} from './api.js';
 import {cancel, knownOrders, orderOf, pay} from './checkout.js';
+import {holderForm} from './holder.js';
 import {day, explain, money} from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -73,7 +74,7 @@ async function download(path, name) {
   setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
-async function ticketElement(ticket) {
+async function ticketElement(ticket, names) {
   const li = Object.assign(document.createElement('li'), {className: 'ticket'});
   const text = Object.assign(document.createElement('div'), {className: 'text'});
   const add = (className, content, tag = 'span') => text.append(Object.assign(document.createElement(tag), {className, textContent: content}));
@@ -83,9 +84,16 @@ async function ticketElement(ticket) {
   add('when', [day(event.starts_at), event.venue].filter(Boolean).join(' · '));
   add('seat', seated ? `Row ${words.slice(1, -1).join('-')}, seat ${words.at(-1)}` : ticket.section || ticket.area || ticket.seat || 'Standing', 'p');
   add('kind', [seated && `Section ${ticket.section ?? words[0]}`, ticket.type].filter(Boolean).join(' · '));
+  if (ticket.holder) add('holder-name', ticket.holder);
   add('', (ticket.id ?? '').slice(-12), 'code');
+  const form = holderForm(order, ticket, names, showTickets);
+  if (form) text.append(form);
   const qr = Object.assign(document.createElement('div'), {className: 'qr'});
   li.append(text, qr);
+  if (ticket.state !== 'valid' || ticket.needs_name) {
+    qr.append(ticket.needs_name ? 'The code appears when the ticket has a name.' : `This ticket is void (${(ticket.void_reason ?? '').replace('_', ' ')}).`);
+    return li;
+  }
   try {
     const img = Object.assign(new Image(), {alt: `Code of the ticket for ${ticket.label ?? ticket.seat ?? ticket.section}`, width: 152, height: 152});
     img.src = await fetched(ticket.svg);
@@ -100,7 +108,7 @@ async function showTickets() {
   for (let tries = 0; tries < 60; tries += 1) {
     const {status, body} = await call('GET', `/v1/orders/${order}/tickets`);
     if (status === 200 && body.tickets?.length) {
-      $('tickets').replaceChildren(...await Promise.all(body.tickets.map(ticketElement)));
+      $('tickets').replaceChildren(...await Promise.all(body.tickets.map((t) => ticketElement(t, body.rules?.names ?? 'none'))));
       return;
     }
     await sleep(1000);
@@ -117,6 +125,16 @@ function showReceipt(current) {
   const rows = [places, [paid ? 'Total paid' : 'Total', money(current.total ?? 0, current.currency)], ['Order', order.slice(-12)]];
   $('receipt').replaceChildren(...rows.flatMap(([a, b]) => [Object.assign(document.createElement('dt'), {textContent: a}), Object.assign(document.createElement('dd'), {textContent: b})]));
   $('receipt').hidden = false;
+}
+
+/** Makes the link that opens this order elsewhere, and copies it. */
+async function linkElsewhere() {
+  const {body} = await call('POST', `/v1/orders/${order}/links`, {body: {}, key: newKey()});
+  const url = new URL(body.url, location.href).href;
+  try {
+    await navigator.clipboard.writeText(url);
+    $('lead').textContent = 'The link is copied. Whoever has it can open this order for a week.';
+  } catch { $('lead').textContent = `Open this on the other device, within a week: ${url}`; } // no clipboard without https
 }
 
 const payAgain = async () => { location.assign((await pay(order)).pay_url || location.href); };
@@ -162,6 +180,8 @@ async function follow() {
         return buttons([
           ['Print', async () => print()],
           ['Save as PDF', () => download(`/v1/orders/${order}/tickets.pdf`, 'tickets.pdf'), true],
+          ['Receipt as PDF', () => download(`/v1/orders/${order}/receipt.pdf`, 'receipt.pdf'), true],
+          ['Open on another device', linkElsewhere, true],
           ['Back to the event', '/', true],
         ]);
       case 'paying': case 'paid': case 'stuck': case 'refunding':
