@@ -66,6 +66,8 @@ GRANT INSERT ON ledger.order_events, ledger.payments, ledger.payment_events, led
     ledger.sandbox_payments, ledger.sandbox_refunds, ledger.tickets, ledger.checkins, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_transfers, ledger.ticket_rules, ledger.mass_refunds, ledger.payouts, ledger.outbox, ledger.accounts,
     ledger.transfers, ledger.audit_log TO ledger_checkout;
 GRANT UPDATE ON ledger.payments, ledger.refunds, ledger.disputes, ledger.late_payments, ledger.sandbox_payments, ledger.sandbox_refunds, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_rules, ledger.mass_refunds, ledger.outbox TO ledger_checkout;
+GRANT INSERT ON ledger.invoice_series, ledger.invoices TO ledger_checkout;
+GRANT UPDATE (last, issuer) ON ledger.invoice_series TO ledger_checkout;
 GRANT UPDATE (hold, state, ver, attempt, paying_until, updated_at) ON ledger.orders TO ledger_checkout;
 GRANT UPDATE (seat, refund) ON ledger.order_lines TO ledger_checkout;
 GRANT UPDATE (order_id, attempt) ON ledger.holds TO ledger_checkout;

@@ -38,6 +38,7 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 	o, p := w.begun(2, time.Minute)
 	w.buyer(p, "success")
 	w.isIssued(o.ID)
+	ticketsWithRoles(t, w)
 	declined, p := w.begun(1, time.Minute)
 	w.buyer(p, "decline")
 	w.becomes(declined.ID, order.PendingPayment)
@@ -69,5 +70,33 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 		if _, err := w.ledger.SQL().ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("a node may %s: %v", statement, err)
 		}
+	}
+}
+
+// ticketsWithRoles: names, transfers, check-ins and documents need no right beyond those.
+func ticketsWithRoles(t *testing.T, w *world) {
+	t.Helper()
+	w.rules(ledger.TicketRules{Names: "optional", NameChanges: 1, Transfers: 1})
+	id, tickets := w.ticketed(1)
+	named, _, err := w.service.NameTicket(t.Context(), name(tickets[0].ID, "Ada"))
+	if err != nil {
+		t.Fatalf("name a ticket: %v", err)
+	}
+	offer, _, err := w.service.OfferTicket(t.Context(), named.ID, uuid.New(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatalf("offer a ticket: %v", err)
+	}
+	theirs, _, err := w.service.AcceptOffer(t.Context(), offer.Code, "a_2", uuid.New())
+	if err != nil {
+		t.Fatalf("accept a ticket: %v", err)
+	}
+	if v, err := w.service.CheckIn(t.Context(), int32(w.event.Number), theirs.ID, "north", uuid.New(), uuid.New()); err != nil || !v.Known || v.Again {
+		t.Errorf("check in: %+v %v", v, err)
+	}
+	if err := w.ledger.InvoiceIssuerSet(t.Context(), "house", "The House"); err != nil {
+		t.Errorf("name the issuer: %v", err)
+	}
+	if list, err := w.service.Invoices(t.Context(), id); err != nil || len(list) != 1 {
+		t.Errorf("make an invoice: %v %v", list, err)
 	}
 }
