@@ -43,6 +43,7 @@ func TestWalk(t *testing.T) {
 	ben.until("be let in by himself", `location.pathname === '/buy/' && document.querySelectorAll('#map .section').length > 50`)
 	ben.sane("the shop at 320 pixels")
 	ben.watchesOpsPauseTheSale(demo, chromium)
+	readsTheBooks(t, chromium, demo.Site, demo.APIKey)
 	ben.leavesTheShop(demo)
 	cleo.isLetInWithoutJavaScript()
 }

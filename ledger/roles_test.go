@@ -126,7 +126,7 @@ func TestViewsOfTheBooks(t *testing.T) {
 		"SELECT sum(balance) FROM ledger.v_trial_balance":                                                                              0,
 		"SELECT count(*) FROM ledger.v_order_money WHERE verdict = 'ok'":                                                               2,
 		"SELECT count(*) FROM ledger.v_order_money WHERE verdict <> 'ok'":                                                              0,
-		"SELECT refunded FROM ledger.v_order_money WHERE state = 'expired'":                                                            5300,
+		"SELECT refunded FROM ledger.v_order_money WHERE state = 'refunded'":                                                           5300,
 		"SELECT count(*) FROM ledger.v_seat_order_breaks":                                                                              0,
 		"SELECT count(*) FROM ledger.v_settlement_breaks WHERE verdict = 'in_transit'":                                                 2,
 		"SELECT count(*) FROM pg_class WHERE relkind = 'v' AND relnamespace = 'ledger'::regnamespace AND obj_description(oid) IS NULL": 0,

@@ -108,6 +108,7 @@ func (x *trade) late(n int, fee int64) (ref string) {
 	amount := int64(n) * 5300
 	x.take("captured", ref, "EUR", amount)
 	x.settled("charge", ref, "EUR", amount, fee)
+	x.exec("SELECT ledger.late_return($1, 2, 'no seats can be had', $2)", order, x.now)
 	var refund uuid.UUID
 	if err := x.db.SQL().QueryRowContext(x.t.Context(), "SELECT r.id FROM ledger.refunds r JOIN ledger.payments p ON p.id = r.payment WHERE p.provider_ref = $1", ref).Scan(&refund); err != nil {
 		x.t.Fatalf("nobody gives back the money of %s: %v", ref, err)

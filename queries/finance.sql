@@ -162,3 +162,90 @@ SELECT s.provider, s.balance_txn, s.category, s.provider_ref, s.payout_ref, s.cu
   FROM ledger.settlement_lines s JOIN ledger.settlement_files f ON f.id = s.file
  WHERE s.occurred_at >= sqlc.arg(first_day)::date AND s.occurred_at < sqlc.arg(last_day)::date + 1 AND sqlc.arg(event)::int = 0
  ORDER BY s.occurred_at, s.provider, s.balance_txn;
+
+-- Tables of the finance page. They are read as text, column by column; a column whose name ends in _minor is shown in major units of the row's currency, and what
+-- is in the column detail is where a row leads to.
+-- name: FinanceDays :many
+SELECT d.day::text AS day, CASE WHEN d.closed_at IS NULL THEN 'open' WHEN c.day IS NULL THEN 'closed, not signed' ELSE 'signed' END AS state,
+       coalesce(c.transfers, (SELECT count(*) FROM ledger.transfers t WHERE t.day = d.day))::text AS postings, coalesce(c.breaks::text, '') AS breaks, coalesce(c.accepted, '') AS accepted,
+       coalesce(c.signed_by, '') AS signed_by, coalesce(c.signed_at::text, '') AS signed_at
+  FROM ledger.business_days d LEFT JOIN ledger.day_closings c ON c.day = d.day ORDER BY d.day DESC LIMIT sqlc.arg(count);
+
+-- name: FinanceTrialBalance :many
+SELECT account, currency, debits::text AS debits_minor, credits::text AS credits_minor, balance::text AS balance_minor FROM ledger.v_trial_balance ORDER BY 1, 2 LIMIT sqlc.arg(count);
+
+-- name: FinanceClearing :many
+SELECT provider::text AS provider, currency, balance::text AS balance_minor, in_transit::text AS in_transit_minor, at_provider::text AS at_provider_minor, broken::text AS in_breaks_minor,
+       unexplained::text AS unexplained_minor FROM ledger.v_clearing_accounts ORDER BY 1, 2 LIMIT sqlc.arg(count);
+
+-- name: FinanceSettlementBreaks :many
+SELECT replace(verdict, '_', ' ') AS verdict, provider::text AS provider, provider_ref::text AS payment, currency::text AS currency, coalesce(captured, 0)::text AS captured_minor, coalesce(settled, 0)::text AS settled_minor,
+       refunded::text AS refunded_minor, settled_refunded::text AS settled_refunds_minor, disputed::text AS disputed_minor, settled_disputed::text AS settled_disputes_minor,
+       'payment ' || provider || ' ' || provider_ref AS detail
+  FROM ledger.v_settlement_breaks WHERE verdict NOT IN ('matched', 'in_transit') ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
+
+-- name: FinanceOrderBreaks :many
+SELECT replace(verdict, '_', ' ') AS verdict, event, order_id::text AS "order", state, currency, due::text AS due_minor, captured::text AS captured_minor, refunded::text AS refunded_minor,
+       refunds_under_way::text AS on_its_way_minor, 'order ' || order_id AS detail
+  FROM ledger.v_order_money WHERE verdict NOT IN ('ok', 'to_capture', 'under_way') ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
+
+-- name: FinanceSeatBreaks :many
+SELECT b.problem, e.slug AS event, coalesce(s.label, b.seat::text) AS seat, b.order_id::text AS "order", 'order ' || b.order_id AS detail
+  FROM ledger.v_seat_order_breaks b JOIN ledger.events e ON e.id = b.event LEFT JOIN ledger.seats s ON s.event = b.event AND s.seat = b.seat ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
+
+-- What orders brought and what went back, over time; width in seconds.
+-- name: FinanceSales :many
+SELECT (floor(extract(epoch FROM t.effective_at) / sqlc.arg(width)::bigint) * sqlc.arg(width)::bigint)::bigint AS at, t.currency,
+       coalesce(sum(t.amount) FILTER (WHERE t.debit = '1200' AND t.reverses IS NULL), 0)::bigint AS sold,
+       coalesce(sum(t.amount) FILTER (WHERE t.credit = '2500' AND t.debit <> '2900'), 0)::bigint AS refunded
+  FROM ledger.transfers t WHERE t.debit = '1200' OR t.credit = '2500' GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: FinanceSpan :one
+SELECT coalesce(extract(epoch FROM max(effective_at) - min(effective_at)), 0)::bigint FROM ledger.transfers WHERE debit = '1200' OR credit = '2500';
+
+-- name: PaymentOrder :one
+SELECT p.order_id FROM ledger.payments p LEFT JOIN ledger.payment_names n ON n.payment = p.id AND n.provider = sqlc.arg(provider)
+ WHERE p.provider = sqlc.arg(provider) AND (p.provider_ref = sqlc.arg(ref) OR n.name = sqlc.arg(ref)) LIMIT 1;
+
+-- name: DetailOrder :many
+SELECT o.id::text AS "order", e.slug AS event, n.name AS state, o.currency, o.total::text AS total_minor, o.buyer_ref AS buyer, o.created_at::text AS created_at, o.updated_at::text AS updated_at
+  FROM ledger.orders o JOIN ledger.events e ON e.id = o.event JOIN ledger.order_states n ON n.state = o.state WHERE o.id = sqlc.arg(order_id);
+
+-- name: DetailHistory :many
+SELECT h.at::text AS at, a.name AS from_state, b.name AS to_state, h.event, h.attempt::text AS attempt, h.reason
+  FROM ledger.order_events h JOIN ledger.order_states a ON a.state = h.from_state JOIN ledger.order_states b ON b.state = h.to_state WHERE h.order_id = sqlc.arg(order_id) ORDER BY h.ver;
+
+-- name: DetailSeats :many
+SELECT s.label AS seat, CASE s.state WHEN 0 THEN 'available' WHEN 1 THEN 'held' WHEN 2 THEN 'paying' ELSE 'sold' END AS now, (s.order_id = o.id)::text AS by_this_order, o.currency,
+       l.face::text AS face_minor, l.fee::text AS fee_minor, l.tax::text AS tax_minor, coalesce(l.refund::text, '') AS ended_by,
+       coalesce((SELECT string_agg(CASE WHEN t.voided_at IS NULL THEN 'valid' ELSE t.void_reason END, ', ' ORDER BY t.issued_at) FROM ledger.tickets t WHERE t.order_id = o.id AND t.seat = l.seat), '') AS tickets
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat WHERE o.id = sqlc.arg(order_id) ORDER BY l.seat;
+
+-- name: DetailMovements :many
+SELECT m.occurred_at::text AS at, s.label AS seat, m.seat_ver::text AS version,
+       (ARRAY['hold', 'extend', 'pin', 'unpin', 'release', 'expire', 'sell', 'refund', 'grant out', 'grant in', 'order', 'note', 'leg', 'unleg'])[m.kind] AS kind, m.part::text AS partition, m.seq::text AS batch
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id JOIN ledger.seat_movements m ON m.event = o.event AND m.seat = l.seat AND (m.order_id = o.id OR m.hold = o.hold)
+  JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat WHERE o.id = sqlc.arg(order_id) ORDER BY m.occurred_at, m.seat, m.seat_ver LIMIT 200;
+
+-- name: DetailPayments :many
+SELECT p.provider, p.provider_ref AS payment, p.attempt::text AS attempt, p.state, p.placed::text AS pays_the_order, p.currency, p.amount::text AS amount_minor, p.captured::text AS captured_minor,
+       p.refunded::text AS refunded_minor FROM ledger.payments p WHERE p.order_id = sqlc.arg(order_id) ORDER BY p.created_at;
+
+-- name: DetailFacts :many
+SELECT e.recorded_at::text AS told_at, e.kind, coalesce(e.currency, '') AS currency, coalesce(e.amount::text, '') AS amount_minor, coalesce(r.outcome, '') AS outcome, coalesce(r.detail, '') AS result, e.event_id AS id
+  FROM ledger.payment_events e LEFT JOIN ledger.payment_event_results r ON r.provider = e.provider AND r.event_id = e.event_id
+ WHERE e.provider = sqlc.arg(provider) AND e.provider_ref = sqlc.arg(ref) ORDER BY e.recorded_at;
+
+-- name: DetailTransfers :many
+SELECT t.id::text AS id, t.day::text AS day, t.debit, t.credit, t.currency, t.amount::text AS amount_minor, t.source, t.effective_at::text AS effective_at FROM ledger.transfers t
+ WHERE t.order_id = sqlc.arg(order_id) ORDER BY t.id;
+
+-- name: DetailOrphanTransfers :many
+SELECT t.id::text AS id, t.day::text AS day, t.debit, t.credit, t.currency, t.amount::text AS amount_minor, t.source, t.effective_at::text AS effective_at FROM ledger.transfers t
+ WHERE t.id IN (SELECT c.transfer FROM ledger.v_clearing c WHERE c.provider = sqlc.arg(provider)::text AND c.provider_ref = sqlc.arg(ref)::text) ORDER BY t.id;
+
+-- name: DetailSettlement :many
+SELECT s.occurred_at::text AS at, s.category, s.currency, s.gross::text AS gross_minor, s.fee::text AS fee_minor, s.net::text AS net_minor, s.balance_txn AS txn, coalesce(s.payout_ref, '') AS payout, f.name AS file, s.line_no::text AS line
+  FROM ledger.settlement_lines s JOIN ledger.settlement_files f ON f.id = s.file
+ WHERE s.provider = sqlc.arg(provider)::text AND (s.provider_ref = sqlc.arg(ref)::text
+       OR s.provider_ref IN (SELECT n.name FROM ledger.payment_names n JOIN ledger.payments p ON p.id = n.payment WHERE p.provider = sqlc.arg(provider)::text AND p.provider_ref = sqlc.arg(ref)::text)) ORDER BY 1;

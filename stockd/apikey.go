@@ -21,7 +21,7 @@ type apikeyCreate struct {
 	ledgerAt
 	Name   string   `arg:"" help:"What the key is for, unique: for example box-office."`
 	Person string   `required:"" help:"Whose key it is; the audit log names them."`
-	Scope  []string `enum:"ops,sell,gate" default:"ops" help:"ops: everything; sell: holds without a waiting room; gate: check tickets in (${default})."`
+	Scope  []string `enum:"ops,sell,gate,finance" default:"ops" help:"ops: everything; sell: holds without a waiting room; gate: check tickets in; finance: read the books (${default})."`
 	Out    string   `type:"path" placeholder:"FILE" help:"Write the key into a file that only you can read, not to the screen."`
 }
 

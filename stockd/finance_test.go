@@ -74,7 +74,7 @@ func TestCloseDayAndProve(t *testing.T) {
 	says(t, exitDone, []string{"prove", "--published", file, "--key", key + ".pub"}, "the ledger is what was published: 1 checkpoints")
 	says(t, exitDone, []string{"prove", "--between", today + "," + today}, `"older"`)
 	books := filepath.Join(dir, "books")
-	says(t, exitDone, []string{"export", "transfers", "--day", today, "--out", books}, "transfers-"+today+"-"+today+".csv: 1 rows", "sha256 ")
+	says(t, exitDone, []string{"export", "transfers", "--day", today, "--out", books}, "transfers-"+today+".csv: 1 rows", "sha256 ")
 	says(t, exitMisused, []string{"export", "transfers", "--day", today, "--out", books}, "is there already", "--force")
 	says(t, exitDone, []string{"export", "settlement", "--format", "jsonl", "--out", books}, "settlement.jsonl: 1 rows")
 	says(t, exitMisused, []string{"export", "orders", "--day", today, "--from", today, "--out", books}, "either it, or --from and --to")

@@ -34,11 +34,10 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
 	public := newServer(api.New(api.Config{
-		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Now: n.Now,
+		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Finance: newBooks(n.Ledger()), Now: n.Now,
 		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
 		Gate: rooms.gate, GateBegan: rooms.began,
-		Retry: func(ctx context.Context, id int64) (int64, error) { return n.Ledger().OutboxRetry(ctx, id, n.Now()) },
 	}))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client
 	most, warning := conns.Within(c.ConnectionsMax, conns.FilesMax())

@@ -493,6 +493,458 @@ func (q *Queries) Closings(ctx context.Context, db DBTX) ([]ClosingsRow, error) 
 	return items, nil
 }
 
+const DetailFacts = `-- name: DetailFacts :many
+SELECT e.recorded_at::text AS told_at, e.kind, coalesce(e.currency, '') AS currency, coalesce(e.amount::text, '') AS amount_minor, coalesce(r.outcome, '') AS outcome, coalesce(r.detail, '') AS result, e.event_id AS id
+  FROM ledger.payment_events e LEFT JOIN ledger.payment_event_results r ON r.provider = e.provider AND r.event_id = e.event_id
+ WHERE e.provider = $1 AND e.provider_ref = $2 ORDER BY e.recorded_at
+`
+
+type DetailFactsParams struct {
+	Provider string
+	Ref      string
+}
+
+type DetailFactsRow struct {
+	ToldAt      string
+	Kind        string
+	Currency    string
+	AmountMinor interface{}
+	Outcome     string
+	Result      string
+	ID          string
+}
+
+func (q *Queries) DetailFacts(ctx context.Context, db DBTX, arg DetailFactsParams) ([]DetailFactsRow, error) {
+	rows, err := db.QueryContext(ctx, DetailFacts, arg.Provider, arg.Ref)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailFactsRow{}
+	for rows.Next() {
+		var i DetailFactsRow
+		if err := rows.Scan(
+			&i.ToldAt,
+			&i.Kind,
+			&i.Currency,
+			&i.AmountMinor,
+			&i.Outcome,
+			&i.Result,
+			&i.ID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailHistory = `-- name: DetailHistory :many
+SELECT h.at::text AS at, a.name AS from_state, b.name AS to_state, h.event, h.attempt::text AS attempt, h.reason
+  FROM ledger.order_events h JOIN ledger.order_states a ON a.state = h.from_state JOIN ledger.order_states b ON b.state = h.to_state WHERE h.order_id = $1 ORDER BY h.ver
+`
+
+type DetailHistoryRow struct {
+	At        string
+	FromState string
+	ToState   string
+	Event     string
+	Attempt   string
+	Reason    string
+}
+
+func (q *Queries) DetailHistory(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailHistoryRow, error) {
+	rows, err := db.QueryContext(ctx, DetailHistory, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailHistoryRow{}
+	for rows.Next() {
+		var i DetailHistoryRow
+		if err := rows.Scan(
+			&i.At,
+			&i.FromState,
+			&i.ToState,
+			&i.Event,
+			&i.Attempt,
+			&i.Reason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailMovements = `-- name: DetailMovements :many
+SELECT m.occurred_at::text AS at, s.label AS seat, m.seat_ver::text AS version,
+       (ARRAY['hold', 'extend', 'pin', 'unpin', 'release', 'expire', 'sell', 'refund', 'grant out', 'grant in', 'order', 'note', 'leg', 'unleg'])[m.kind] AS kind, m.part::text AS partition, m.seq::text AS batch
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id JOIN ledger.seat_movements m ON m.event = o.event AND m.seat = l.seat AND (m.order_id = o.id OR m.hold = o.hold)
+  JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat WHERE o.id = $1 ORDER BY m.occurred_at, m.seat, m.seat_ver LIMIT 200
+`
+
+type DetailMovementsRow struct {
+	At        string
+	Seat      string
+	Version   string
+	Kind      interface{}
+	Partition string
+	Batch     string
+}
+
+func (q *Queries) DetailMovements(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailMovementsRow, error) {
+	rows, err := db.QueryContext(ctx, DetailMovements, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailMovementsRow{}
+	for rows.Next() {
+		var i DetailMovementsRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Seat,
+			&i.Version,
+			&i.Kind,
+			&i.Partition,
+			&i.Batch,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailOrder = `-- name: DetailOrder :many
+SELECT o.id::text AS "order", e.slug AS event, n.name AS state, o.currency, o.total::text AS total_minor, o.buyer_ref AS buyer, o.created_at::text AS created_at, o.updated_at::text AS updated_at
+  FROM ledger.orders o JOIN ledger.events e ON e.id = o.event JOIN ledger.order_states n ON n.state = o.state WHERE o.id = $1
+`
+
+type DetailOrderRow struct {
+	Order      string
+	Event      string
+	State      string
+	Currency   string
+	TotalMinor string
+	Buyer      string
+	CreatedAt  string
+	UpdatedAt  string
+}
+
+func (q *Queries) DetailOrder(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailOrderRow, error) {
+	rows, err := db.QueryContext(ctx, DetailOrder, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailOrderRow{}
+	for rows.Next() {
+		var i DetailOrderRow
+		if err := rows.Scan(
+			&i.Order,
+			&i.Event,
+			&i.State,
+			&i.Currency,
+			&i.TotalMinor,
+			&i.Buyer,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailOrphanTransfers = `-- name: DetailOrphanTransfers :many
+SELECT t.id::text AS id, t.day::text AS day, t.debit, t.credit, t.currency, t.amount::text AS amount_minor, t.source, t.effective_at::text AS effective_at FROM ledger.transfers t
+ WHERE t.id IN (SELECT c.transfer FROM ledger.v_clearing c WHERE c.provider = $1::text AND c.provider_ref = $2::text) ORDER BY t.id
+`
+
+type DetailOrphanTransfersParams struct {
+	Provider string
+	Ref      string
+}
+
+type DetailOrphanTransfersRow struct {
+	ID          string
+	Day         string
+	Debit       string
+	Credit      string
+	Currency    string
+	AmountMinor string
+	Source      string
+	EffectiveAt string
+}
+
+func (q *Queries) DetailOrphanTransfers(ctx context.Context, db DBTX, arg DetailOrphanTransfersParams) ([]DetailOrphanTransfersRow, error) {
+	rows, err := db.QueryContext(ctx, DetailOrphanTransfers, arg.Provider, arg.Ref)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailOrphanTransfersRow{}
+	for rows.Next() {
+		var i DetailOrphanTransfersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Day,
+			&i.Debit,
+			&i.Credit,
+			&i.Currency,
+			&i.AmountMinor,
+			&i.Source,
+			&i.EffectiveAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailPayments = `-- name: DetailPayments :many
+SELECT p.provider, p.provider_ref AS payment, p.attempt::text AS attempt, p.state, p.placed::text AS pays_the_order, p.currency, p.amount::text AS amount_minor, p.captured::text AS captured_minor,
+       p.refunded::text AS refunded_minor FROM ledger.payments p WHERE p.order_id = $1 ORDER BY p.created_at
+`
+
+type DetailPaymentsRow struct {
+	Provider      string
+	Payment       string
+	Attempt       string
+	State         string
+	PaysTheOrder  string
+	Currency      string
+	AmountMinor   string
+	CapturedMinor string
+	RefundedMinor string
+}
+
+func (q *Queries) DetailPayments(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailPaymentsRow, error) {
+	rows, err := db.QueryContext(ctx, DetailPayments, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailPaymentsRow{}
+	for rows.Next() {
+		var i DetailPaymentsRow
+		if err := rows.Scan(
+			&i.Provider,
+			&i.Payment,
+			&i.Attempt,
+			&i.State,
+			&i.PaysTheOrder,
+			&i.Currency,
+			&i.AmountMinor,
+			&i.CapturedMinor,
+			&i.RefundedMinor,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailSeats = `-- name: DetailSeats :many
+SELECT s.label AS seat, CASE s.state WHEN 0 THEN 'available' WHEN 1 THEN 'held' WHEN 2 THEN 'paying' ELSE 'sold' END AS now, (s.order_id = o.id)::text AS by_this_order, o.currency,
+       l.face::text AS face_minor, l.fee::text AS fee_minor, l.tax::text AS tax_minor, coalesce(l.refund::text, '') AS ended_by,
+       coalesce((SELECT string_agg(CASE WHEN t.voided_at IS NULL THEN 'valid' ELSE t.void_reason END, ', ' ORDER BY t.issued_at) FROM ledger.tickets t WHERE t.order_id = o.id AND t.seat = l.seat), '') AS tickets
+  FROM ledger.orders o JOIN ledger.order_lines l ON l.order_id = o.id JOIN ledger.seats s ON s.event = o.event AND s.seat = l.seat WHERE o.id = $1 ORDER BY l.seat
+`
+
+type DetailSeatsRow struct {
+	Seat        string
+	Now         string
+	ByThisOrder string
+	Currency    string
+	FaceMinor   string
+	FeeMinor    string
+	TaxMinor    string
+	EndedBy     interface{}
+	Tickets     interface{}
+}
+
+func (q *Queries) DetailSeats(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailSeatsRow, error) {
+	rows, err := db.QueryContext(ctx, DetailSeats, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailSeatsRow{}
+	for rows.Next() {
+		var i DetailSeatsRow
+		if err := rows.Scan(
+			&i.Seat,
+			&i.Now,
+			&i.ByThisOrder,
+			&i.Currency,
+			&i.FaceMinor,
+			&i.FeeMinor,
+			&i.TaxMinor,
+			&i.EndedBy,
+			&i.Tickets,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailSettlement = `-- name: DetailSettlement :many
+SELECT s.occurred_at::text AS at, s.category, s.currency, s.gross::text AS gross_minor, s.fee::text AS fee_minor, s.net::text AS net_minor, s.balance_txn AS txn, coalesce(s.payout_ref, '') AS payout, f.name AS file, s.line_no::text AS line
+  FROM ledger.settlement_lines s JOIN ledger.settlement_files f ON f.id = s.file
+ WHERE s.provider = $1::text AND (s.provider_ref = $2::text
+       OR s.provider_ref IN (SELECT n.name FROM ledger.payment_names n JOIN ledger.payments p ON p.id = n.payment WHERE p.provider = $1::text AND p.provider_ref = $2::text)) ORDER BY 1
+`
+
+type DetailSettlementParams struct {
+	Provider string
+	Ref      string
+}
+
+type DetailSettlementRow struct {
+	At         string
+	Category   string
+	Currency   string
+	GrossMinor string
+	FeeMinor   string
+	NetMinor   string
+	Txn        string
+	Payout     string
+	File       string
+	Line       string
+}
+
+func (q *Queries) DetailSettlement(ctx context.Context, db DBTX, arg DetailSettlementParams) ([]DetailSettlementRow, error) {
+	rows, err := db.QueryContext(ctx, DetailSettlement, arg.Provider, arg.Ref)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailSettlementRow{}
+	for rows.Next() {
+		var i DetailSettlementRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Category,
+			&i.Currency,
+			&i.GrossMinor,
+			&i.FeeMinor,
+			&i.NetMinor,
+			&i.Txn,
+			&i.Payout,
+			&i.File,
+			&i.Line,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailTransfers = `-- name: DetailTransfers :many
+SELECT t.id::text AS id, t.day::text AS day, t.debit, t.credit, t.currency, t.amount::text AS amount_minor, t.source, t.effective_at::text AS effective_at FROM ledger.transfers t
+ WHERE t.order_id = $1 ORDER BY t.id
+`
+
+type DetailTransfersRow struct {
+	ID          string
+	Day         string
+	Debit       string
+	Credit      string
+	Currency    string
+	AmountMinor string
+	Source      string
+	EffectiveAt string
+}
+
+func (q *Queries) DetailTransfers(ctx context.Context, db DBTX, orderID uuid.NullUUID) ([]DetailTransfersRow, error) {
+	rows, err := db.QueryContext(ctx, DetailTransfers, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailTransfersRow{}
+	for rows.Next() {
+		var i DetailTransfersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Day,
+			&i.Debit,
+			&i.Credit,
+			&i.Currency,
+			&i.AmountMinor,
+			&i.Source,
+			&i.EffectiveAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ExportMovements = `-- name: ExportMovements :many
 SELECT m.part::text, m.seq::text, m.row_no::text, e.slug, m.seat::text, s.label, m.seat_ver::text, m.kind::text, m.from_state::text, m.to_state::text, m.hold::text, m.order_id::text, m.attempt::text,
        e.currency, m.price::text, m.occurred_at::text, m.recorded_at::text
@@ -766,6 +1218,348 @@ func (q *Queries) ExportTransfers(ctx context.Context, db DBTX, arg ExportTransf
 	return items, nil
 }
 
+const FinanceClearing = `-- name: FinanceClearing :many
+SELECT provider::text AS provider, currency, balance::text AS balance_minor, in_transit::text AS in_transit_minor, at_provider::text AS at_provider_minor, broken::text AS in_breaks_minor,
+       unexplained::text AS unexplained_minor FROM ledger.v_clearing_accounts ORDER BY 1, 2 LIMIT $1
+`
+
+type FinanceClearingRow struct {
+	Provider         string
+	Currency         string
+	BalanceMinor     string
+	InTransitMinor   string
+	AtProviderMinor  string
+	InBreaksMinor    string
+	UnexplainedMinor string
+}
+
+func (q *Queries) FinanceClearing(ctx context.Context, db DBTX, count int32) ([]FinanceClearingRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceClearing, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceClearingRow{}
+	for rows.Next() {
+		var i FinanceClearingRow
+		if err := rows.Scan(
+			&i.Provider,
+			&i.Currency,
+			&i.BalanceMinor,
+			&i.InTransitMinor,
+			&i.AtProviderMinor,
+			&i.InBreaksMinor,
+			&i.UnexplainedMinor,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceDays = `-- name: FinanceDays :many
+SELECT d.day::text AS day, CASE WHEN d.closed_at IS NULL THEN 'open' WHEN c.day IS NULL THEN 'closed, not signed' ELSE 'signed' END AS state,
+       coalesce(c.transfers, (SELECT count(*) FROM ledger.transfers t WHERE t.day = d.day))::text AS postings, coalesce(c.breaks::text, '') AS breaks, coalesce(c.accepted, '') AS accepted,
+       coalesce(c.signed_by, '') AS signed_by, coalesce(c.signed_at::text, '') AS signed_at
+  FROM ledger.business_days d LEFT JOIN ledger.day_closings c ON c.day = d.day ORDER BY d.day DESC LIMIT $1
+`
+
+type FinanceDaysRow struct {
+	Day      string
+	State    string
+	Postings string
+	Breaks   interface{}
+	Accepted string
+	SignedBy string
+	SignedAt interface{}
+}
+
+// Tables of the finance page. They are read as text, column by column; a column whose name ends in _minor is shown in major units of the row's currency, and what
+// is in the column detail is where a row leads to.
+func (q *Queries) FinanceDays(ctx context.Context, db DBTX, count int32) ([]FinanceDaysRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceDays, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceDaysRow{}
+	for rows.Next() {
+		var i FinanceDaysRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.State,
+			&i.Postings,
+			&i.Breaks,
+			&i.Accepted,
+			&i.SignedBy,
+			&i.SignedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceOrderBreaks = `-- name: FinanceOrderBreaks :many
+SELECT replace(verdict, '_', ' ') AS verdict, event, order_id::text AS "order", state, currency, due::text AS due_minor, captured::text AS captured_minor, refunded::text AS refunded_minor,
+       refunds_under_way::text AS on_its_way_minor, 'order ' || order_id AS detail
+  FROM ledger.v_order_money WHERE verdict NOT IN ('ok', 'to_capture', 'under_way') ORDER BY 1, 2, 3 LIMIT $1
+`
+
+type FinanceOrderBreaksRow struct {
+	Verdict       string
+	Event         string
+	Order         string
+	State         string
+	Currency      string
+	DueMinor      string
+	CapturedMinor string
+	RefundedMinor string
+	OnItsWayMinor string
+	Detail        interface{}
+}
+
+func (q *Queries) FinanceOrderBreaks(ctx context.Context, db DBTX, count int32) ([]FinanceOrderBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceOrderBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceOrderBreaksRow{}
+	for rows.Next() {
+		var i FinanceOrderBreaksRow
+		if err := rows.Scan(
+			&i.Verdict,
+			&i.Event,
+			&i.Order,
+			&i.State,
+			&i.Currency,
+			&i.DueMinor,
+			&i.CapturedMinor,
+			&i.RefundedMinor,
+			&i.OnItsWayMinor,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceSales = `-- name: FinanceSales :many
+SELECT (floor(extract(epoch FROM t.effective_at) / $1::bigint) * $1::bigint)::bigint AS at, t.currency,
+       coalesce(sum(t.amount) FILTER (WHERE t.debit = '1200' AND t.reverses IS NULL), 0)::bigint AS sold,
+       coalesce(sum(t.amount) FILTER (WHERE t.credit = '2500' AND t.debit <> '2900'), 0)::bigint AS refunded
+  FROM ledger.transfers t WHERE t.debit = '1200' OR t.credit = '2500' GROUP BY 1, 2 ORDER BY 1, 2
+`
+
+type FinanceSalesRow struct {
+	At       int64
+	Currency string
+	Sold     int64
+	Refunded int64
+}
+
+// What orders brought and what went back, over time; width in seconds.
+func (q *Queries) FinanceSales(ctx context.Context, db DBTX, width int64) ([]FinanceSalesRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceSales, width)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceSalesRow{}
+	for rows.Next() {
+		var i FinanceSalesRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Currency,
+			&i.Sold,
+			&i.Refunded,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceSeatBreaks = `-- name: FinanceSeatBreaks :many
+SELECT b.problem, e.slug AS event, coalesce(s.label, b.seat::text) AS seat, b.order_id::text AS "order", 'order ' || b.order_id AS detail
+  FROM ledger.v_seat_order_breaks b JOIN ledger.events e ON e.id = b.event LEFT JOIN ledger.seats s ON s.event = b.event AND s.seat = b.seat ORDER BY 1, 2, 3 LIMIT $1
+`
+
+type FinanceSeatBreaksRow struct {
+	Problem interface{}
+	Event   string
+	Seat    string
+	Order   string
+	Detail  interface{}
+}
+
+func (q *Queries) FinanceSeatBreaks(ctx context.Context, db DBTX, count int32) ([]FinanceSeatBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceSeatBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceSeatBreaksRow{}
+	for rows.Next() {
+		var i FinanceSeatBreaksRow
+		if err := rows.Scan(
+			&i.Problem,
+			&i.Event,
+			&i.Seat,
+			&i.Order,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceSettlementBreaks = `-- name: FinanceSettlementBreaks :many
+SELECT replace(verdict, '_', ' ') AS verdict, provider::text AS provider, provider_ref::text AS payment, currency::text AS currency, coalesce(captured, 0)::text AS captured_minor, coalesce(settled, 0)::text AS settled_minor,
+       refunded::text AS refunded_minor, settled_refunded::text AS settled_refunds_minor, disputed::text AS disputed_minor, settled_disputed::text AS settled_disputes_minor,
+       'payment ' || provider || ' ' || provider_ref AS detail
+  FROM ledger.v_settlement_breaks WHERE verdict NOT IN ('matched', 'in_transit') ORDER BY 1, 2, 3 LIMIT $1
+`
+
+type FinanceSettlementBreaksRow struct {
+	Verdict              string
+	Provider             string
+	Payment              string
+	Currency             string
+	CapturedMinor        string
+	SettledMinor         string
+	RefundedMinor        string
+	SettledRefundsMinor  string
+	DisputedMinor        string
+	SettledDisputesMinor string
+	Detail               interface{}
+}
+
+func (q *Queries) FinanceSettlementBreaks(ctx context.Context, db DBTX, count int32) ([]FinanceSettlementBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceSettlementBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceSettlementBreaksRow{}
+	for rows.Next() {
+		var i FinanceSettlementBreaksRow
+		if err := rows.Scan(
+			&i.Verdict,
+			&i.Provider,
+			&i.Payment,
+			&i.Currency,
+			&i.CapturedMinor,
+			&i.SettledMinor,
+			&i.RefundedMinor,
+			&i.SettledRefundsMinor,
+			&i.DisputedMinor,
+			&i.SettledDisputesMinor,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceSpan = `-- name: FinanceSpan :one
+SELECT coalesce(extract(epoch FROM max(effective_at) - min(effective_at)), 0)::bigint FROM ledger.transfers WHERE debit = '1200' OR credit = '2500'
+`
+
+func (q *Queries) FinanceSpan(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRowContext(ctx, FinanceSpan)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const FinanceTrialBalance = `-- name: FinanceTrialBalance :many
+SELECT account, currency, debits::text AS debits_minor, credits::text AS credits_minor, balance::text AS balance_minor FROM ledger.v_trial_balance ORDER BY 1, 2 LIMIT $1
+`
+
+type FinanceTrialBalanceRow struct {
+	Account      string
+	Currency     string
+	DebitsMinor  string
+	CreditsMinor string
+	BalanceMinor string
+}
+
+func (q *Queries) FinanceTrialBalance(ctx context.Context, db DBTX, count int32) ([]FinanceTrialBalanceRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceTrialBalance, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceTrialBalanceRow{}
+	for rows.Next() {
+		var i FinanceTrialBalanceRow
+		if err := rows.Scan(
+			&i.Account,
+			&i.Currency,
+			&i.DebitsMinor,
+			&i.CreditsMinor,
+			&i.BalanceMinor,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const LastClosing = `-- name: LastClosing :one
 SELECT day, tree_size, tree_root, checkpoint FROM ledger.day_closings ORDER BY day DESC LIMIT 1
 `
@@ -828,6 +1622,23 @@ type MerkleInsertParams struct {
 func (q *Queries) MerkleInsert(ctx context.Context, db DBTX, arg MerkleInsertParams) error {
 	_, err := db.ExecContext(ctx, MerkleInsert, arg.First, pq.Array(arg.Hashes))
 	return err
+}
+
+const PaymentOrder = `-- name: PaymentOrder :one
+SELECT p.order_id FROM ledger.payments p LEFT JOIN ledger.payment_names n ON n.payment = p.id AND n.provider = $1
+ WHERE p.provider = $1 AND (p.provider_ref = $2 OR n.name = $2) LIMIT 1
+`
+
+type PaymentOrderParams struct {
+	Provider string
+	Ref      string
+}
+
+func (q *Queries) PaymentOrder(ctx context.Context, db DBTX, arg PaymentOrderParams) (uuid.UUID, error) {
+	row := db.QueryRowContext(ctx, PaymentOrder, arg.Provider, arg.Ref)
+	var order_id uuid.UUID
+	err := row.Scan(&order_id)
+	return order_id, err
 }
 
 const PayoutBreaks = `-- name: PayoutBreaks :many

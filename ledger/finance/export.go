@@ -201,10 +201,11 @@ func (o ExportOptions) file() string {
 	if o.Event != 0 {
 		name += fmt.Sprintf("-event%d", o.Event)
 	}
-	for _, t := range []time.Time{o.From, o.To} {
-		if !t.IsZero() {
-			name += "-" + t.Format(day)
-		}
+	if !o.From.IsZero() {
+		name += "-" + o.From.Format(day)
+	}
+	if !o.To.IsZero() && !o.To.Equal(o.From) {
+		name += "-" + o.To.Format(day)
 	}
 	return name + "." + o.Format
 }

@@ -19,8 +19,9 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 
 var contentTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-// Handler serves the page at /admin and its files under /admin/assets/, for GET and HEAD. Mount it at both /admin and /admin/; the more
-// special route GET /admin/status is the API's. It needs no key: the page is the same for everybody and holds no data.
+// Handler serves the page of ops at /admin, that of finance at /admin/finance, and their files under /admin/assets/, for GET and HEAD. Mount it at both
+// /admin and /admin/; more special routes, GET /admin/status and those below /admin/finance/, are the API's. It needs no key: the pages are the same for
+// everybody and hold no data.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	names, err := fs.Glob(static, "static/*")
@@ -35,6 +36,10 @@ func Handler() http.Handler {
 		if path.Base(name) == "admin.html" {
 			mux.Handle("GET /admin", serve(name, body))
 			mux.Handle("GET /admin/{$}", serve(name, body))
+			continue
+		}
+		if path.Base(name) == "finance.html" {
+			mux.Handle("GET /admin/finance", serve(name, body))
 			continue
 		}
 		mux.Handle("GET /admin/assets/"+path.Base(name), serve(name, body))

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -30,10 +29,10 @@ type Config struct {
 	Pseudonyms []byte
 	Log        *slog.Logger // nil: slog.Default
 	Registry   *prometheus.Registry
-	// Retry makes a call of the outbox due again, by its number; 0: all that were given up. It says how many there were. Nil: there is no outbox.
-	Retry func(ctx context.Context, id int64) (int64, error)
 	// Sandbox serves /sandbox/, Admin the admin page; nil leaves them out.
 	Sandbox, Admin http.Handler
+	// Finance is what the finance page reads; nil: there is none, and its calls say so.
+	Finance Finance
 	// ReadsPerSecond bounds the reads of one visitor, 0 means 20; bursts may be twice that. An address that says no more than itself may
 	// stand for many people and gets ten times as much. Negative: no limit.
 	ReadsPerSecond float64
@@ -157,7 +156,9 @@ var routes = []route{
 	{http.MethodGet, "/readyz", (*server).getReady, openly},
 	{http.MethodGet, "/metrics", (*server).getMetrics, openly},
 	{http.MethodGet, "/admin/status", (*server).getAdminStatus, operate},
-	{http.MethodPost, "/admin/outbox/retry", (*server).postOutboxRetry, operate},
+	{http.MethodGet, "/admin/finance/overview", (*server).getFinance, operate},
+	{http.MethodGet, "/admin/finance/detail", (*server).getFinanceDetail, operate},
+	{http.MethodGet, "/admin/finance/exports/{kind}", (*server).getFinanceExport, operate},
 }
 
 // handler wires the routes. What no route takes is answered by us too, so that 404 and 405 are problem documents like everything else.

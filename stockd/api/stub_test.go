@@ -308,6 +308,8 @@ func (n *stubNode) APIKey(_ context.Context, text string) (Key, bool, error) {
 		return Key{ID: uuid.MustParse("0198f7f5-7f3c-7c52-9c1d-000000000001"), Name: "ops", Person: "Ada", Scopes: []string{"ops"}}, true, nil
 	case gateKey:
 		return Key{ID: uuid.UUID{3}, Name: "door", Person: "Mary", Scopes: []string{scopeGate}}, true, nil
+	case financeKey:
+		return Key{ID: uuid.UUID{4}, Name: "desk", Person: "Luca", Scopes: []string{scopeFinance}}, true, nil
 	case sellKey:
 		return Key{ID: uuid.MustParse("0198f7f5-7f3c-7c52-9c1d-000000000002"), Name: "box", Person: "Bob", Scopes: []string{"sell"}}, true, nil
 	}

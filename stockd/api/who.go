@@ -17,9 +17,10 @@ import (
 
 // Scopes of API keys.
 const (
-	scopeOps  = "ops"  // everything
-	scopeSell = "sell" // holds without a room
-	scopeGate = "gate" // check-in, and what gates take along
+	scopeOps     = "ops"     // everything
+	scopeSell    = "sell"    // holds without a room
+	scopeGate    = "gate"    // check-in, and what gates take along
+	scopeFinance = "finance" // reads the books, and nothing else
 )
 
 // hashed makes a UUID of what must not be stored as it is, or is not a UUID: the domain keeps kinds apart.

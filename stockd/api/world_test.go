@@ -139,7 +139,7 @@ func newWorld(t testing.TB) *world {
 	w.orders = newStubOrders(w.node)
 	w.server = newServer(Config{
 		Node: w.node, Orders: w.orders, RoomKeys: keys, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now }, ReadsPerSecond: -1,
-		Pseudonyms: make([]byte, 32),
+		Pseudonyms: make([]byte, 32), Finance: bookkeeper{},
 	})
 	w.handler = checked(t, w.server.handler())
 	c, _, err := chart.Parse(chartText())
