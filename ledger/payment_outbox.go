@@ -43,3 +43,44 @@ func (l *DB) OutboxDoneByKey(ctx context.Context, dedup string, now time.Time) e
 func (l *DB) OutboxFailed(ctx context.Context, id int64, cause error, again time.Time, maxAttempts int32, now time.Time) error {
 	return explain(l.q.OutboxFailed(ctx, l.short, db.OutboxFailedParams{ID: id, Error: cause.Error(), Again: again, MaxAttempts: maxAttempts, Now: now}))
 }
+
+// OutboxCall is a call that is not done.
+type OutboxCall struct {
+	ID       int64
+	Topic    string
+	Payload  json.RawMessage
+	Attempts int32
+	Due      time.Time // when it is tried next
+	DeadAt   time.Time // when it was given up; zero: it is not
+	Error    string    // of the last try
+}
+
+// OutboxList lists calls that are not done, those that were given up first, at most limit.
+func (l *DB) OutboxList(ctx context.Context, deadOnly bool, limit int32) ([]OutboxCall, error) {
+	rows, err := l.q.OutboxList(ctx, l.short, db.OutboxListParams{DeadOnly: deadOnly, Count: limit})
+	if err != nil {
+		return nil, explain(err)
+	}
+	calls := make([]OutboxCall, 0, len(rows))
+	for _, r := range rows {
+		c := OutboxCall{ID: r.ID, Topic: r.Topic, Payload: r.Payload, Attempts: r.Attempts, Due: r.DueAt, DeadAt: r.DeadAt, Error: r.LastError}
+		if c.DeadAt.Unix() == 0 {
+			c.DeadAt = time.Time{}
+		}
+		calls = append(calls, c)
+	}
+	return calls, nil
+}
+
+// OutboxCount counts the calls that are not done: those that wait, and those that were given up.
+func (l *DB) OutboxCount(ctx context.Context) (waiting, dead int64, err error) {
+	r, err := l.q.OutboxCount(ctx, l.short)
+	return r.Waiting, r.Dead, explain(err)
+}
+
+// OutboxRetry makes a call due at once, with all its tries again; id 0: all that were given up. It says how many there were: of an id none when there is no
+// such call, or it is done.
+func (l *DB) OutboxRetry(ctx context.Context, id int64, now time.Time) (int64, error) {
+	n, err := l.q.OutboxRetry(ctx, l.short, db.OutboxRetryParams{ID: id, Now: now})
+	return n, explain(err)
+}

@@ -17,6 +17,20 @@ UPDATE ledger.outbox SET done_at = sqlc.arg(now)::timestamptz, last_error = NULL
 UPDATE ledger.outbox SET last_error = sqlc.arg(error)::text, due_at = sqlc.arg(again)::timestamptz,
        dead_at = CASE WHEN attempts >= sqlc.arg(max_attempts)::int THEN sqlc.arg(now)::timestamptz END WHERE id = sqlc.arg(id);
 
+-- Calls that are not done, those that were given up first.
+-- name: OutboxList :many
+SELECT id, topic, payload, attempts, due_at, coalesce(dead_at, 'epoch')::timestamptz AS dead_at, coalesce(last_error, '')::text AS last_error
+  FROM ledger.outbox WHERE done_at IS NULL AND (dead_at IS NOT NULL OR NOT sqlc.arg(dead_only)::boolean) ORDER BY (dead_at IS NULL), id LIMIT sqlc.arg(count);
+
+-- name: OutboxCount :one
+SELECT (SELECT count(*) FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL)::bigint AS waiting,
+       (SELECT count(*) FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NOT NULL)::bigint AS dead;
+
+-- One call that is not done is due at once and has all its tries again; without an id, all that were given up.
+-- name: OutboxRetry :execrows
+UPDATE ledger.outbox SET dead_at = NULL, attempts = 0, due_at = sqlc.arg(now)::timestamptz
+ WHERE done_at IS NULL AND CASE WHEN sqlc.arg(id)::bigint = 0 THEN dead_at IS NOT NULL ELSE id = sqlc.arg(id)::bigint END;
+
 -- name: PaymentNamed :one
 SELECT coalesce(ledger.payment_named(sqlc.arg(provider)::text, sqlc.arg(name)::text, sqlc.arg(also)::text, sqlc.arg(payment)::uuid), '')::text;
 

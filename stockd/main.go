@@ -28,6 +28,7 @@ type commands struct {
 	Export     exportCommand     `cmd:"" help:"Write postings, movements, orders or settlement lines to a file, with a manifest."`
 	CloseDay   closeDayCommand   `cmd:"" name:"close-day" help:"Close a business day and sign what was posted to it."`
 	Prove      proveCommand      `cmd:"" help:"Prove that a posting was signed, check such a proof, or compare the ledger with what was published."`
+	Outbox     outboxCommand     `cmd:"" help:"Calls to payment providers that wait or were given up: list them, try them again."`
 	Organiser  organiserCommand  `cmd:"" help:"What belongs to organisers: recognise an event's revenue, record payouts."`
 	Restored   restoredCommand   `cmd:"" help:"Make a ledger fit for nodes that was restored to an earlier time, before they start."`
 	Erase      eraseCommand      `cmd:"" help:"Take a buyer's personal data out of the ledger."`

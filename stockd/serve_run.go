@@ -38,6 +38,7 @@ func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *
 		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
 		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
 		Gate: rooms.gate, GateBegan: rooms.began,
+		Retry: func(ctx context.Context, id int64) (int64, error) { return n.Ledger().OutboxRetry(ctx, id, n.Now()) },
 	}))
 	internal := newServer(n.InternalHandler()) // its long polls end with their client
 	most, warning := conns.Within(c.ConnectionsMax, conns.FilesMax())

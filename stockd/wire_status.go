@@ -68,11 +68,33 @@ func (s *status) read(ctx context.Context) (any, error) {
 		out.Alarms = append(out.Alarms, admin.Alarm{Level: "critical", Text: fmt.Sprintf("%s in partition %d: %s", a.Kind, a.Part, a.Text), Since: a.At,
 			Do: "Look at the node's log, and run stockd reconcile."})
 	}
+	s.calls(ctx, &out)
 	if !own.Promising {
 		out.Alarms = append(out.Alarms, admin.Alarm{Level: "warning", Text: "This node does not promise anything: the ledger does not confirm its session.", Since: now,
 			Do: "Look at Postgres and at the network to it."})
 	}
 	return out, nil
+}
+
+// callsMax is how many of the calls that were given up the page lists.
+const callsMax = 20
+
+// calls adds the calls that were given up, and an alarm for them.
+func (s *status) calls(ctx context.Context, out *admin.Status) {
+	out.Calls = []admin.Call{}
+	_, dead, err := s.port.Ledger().OutboxCount(ctx)
+	if err != nil || dead == 0 {
+		return // when Postgres is away another alarm says so
+	}
+	list, err := s.port.Ledger().OutboxList(ctx, true, callsMax)
+	if err != nil {
+		return
+	}
+	out.Calls, out.CallsDead = adminCalls(list), dead
+	out.Alarms = append(out.Alarms, admin.Alarm{
+		Level: "critical", Text: fmt.Sprintf("%d calls to payment providers or to the stock were given up.", dead), Since: *out.Calls[0].DeadAt,
+		Do: "Mend what their last error says, and try them again, below or by stockd outbox retry.",
+	})
 }
 
 func (s *status) event(e *node.Event) admin.Event {

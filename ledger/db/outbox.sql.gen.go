@@ -14,6 +14,23 @@ import (
 	"github.com/lib/pq"
 )
 
+const OutboxCount = `-- name: OutboxCount :one
+SELECT (SELECT count(*) FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NULL)::bigint AS waiting,
+       (SELECT count(*) FROM ledger.outbox WHERE done_at IS NULL AND dead_at IS NOT NULL)::bigint AS dead
+`
+
+type OutboxCountRow struct {
+	Waiting int64
+	Dead    int64
+}
+
+func (q *Queries) OutboxCount(ctx context.Context, db DBTX) (OutboxCountRow, error) {
+	row := db.QueryRowContext(ctx, OutboxCount)
+	var i OutboxCountRow
+	err := row.Scan(&i.Waiting, &i.Dead)
+	return i, err
+}
+
 const OutboxDone = `-- name: OutboxDone :exec
 UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE id = $2
 `
@@ -64,6 +81,77 @@ func (q *Queries) OutboxFailed(ctx context.Context, db DBTX, arg OutboxFailedPar
 		arg.ID,
 	)
 	return err
+}
+
+const OutboxList = `-- name: OutboxList :many
+SELECT id, topic, payload, attempts, due_at, coalesce(dead_at, 'epoch')::timestamptz AS dead_at, coalesce(last_error, '')::text AS last_error
+  FROM ledger.outbox WHERE done_at IS NULL AND (dead_at IS NOT NULL OR NOT $1::boolean) ORDER BY (dead_at IS NULL), id LIMIT $2
+`
+
+type OutboxListParams struct {
+	DeadOnly bool
+	Count    int32
+}
+
+type OutboxListRow struct {
+	ID        int64
+	Topic     string
+	Payload   json.RawMessage
+	Attempts  int32
+	DueAt     time.Time
+	DeadAt    time.Time
+	LastError string
+}
+
+// Calls that are not done, those that were given up first.
+func (q *Queries) OutboxList(ctx context.Context, db DBTX, arg OutboxListParams) ([]OutboxListRow, error) {
+	rows, err := db.QueryContext(ctx, OutboxList, arg.DeadOnly, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OutboxListRow{}
+	for rows.Next() {
+		var i OutboxListRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Topic,
+			&i.Payload,
+			&i.Attempts,
+			&i.DueAt,
+			&i.DeadAt,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OutboxRetry = `-- name: OutboxRetry :execrows
+UPDATE ledger.outbox SET dead_at = NULL, attempts = 0, due_at = $1::timestamptz
+ WHERE done_at IS NULL AND CASE WHEN $2::bigint = 0 THEN dead_at IS NOT NULL ELSE id = $2::bigint END
+`
+
+type OutboxRetryParams struct {
+	Now time.Time
+	ID  int64
+}
+
+// One call that is not done is due at once and has all its tries again; without an id, all that were given up.
+func (q *Queries) OutboxRetry(ctx context.Context, db DBTX, arg OutboxRetryParams) (int64, error) {
+	result, err := db.ExecContext(ctx, OutboxRetry, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const OutboxTake = `-- name: OutboxTake :many

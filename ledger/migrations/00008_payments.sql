@@ -1,6 +1,9 @@
 -- +goose Up
 -- What belongs to payment providers beside the orders: what they sent, other names of payments, the sandbox's refunds.
 
+-- Calls that were given up wait for people.
+CREATE INDEX outbox_dead ON ledger.outbox (id) WHERE done_at IS NULL AND dead_at IS NOT NULL;
+
 -- What providers sent, byte by byte, for people who must look into a payment. It holds personal data: payment_events has its hash, and lives on without it.
 CREATE TABLE ledger.payment_event_bodies (
     provider     text NOT NULL,
@@ -82,4 +85,5 @@ END $$;
 
 -- +goose Down
 DROP FUNCTION ledger.sandbox_refund, ledger.payment_named, ledger.payment_bodies;
+DROP INDEX ledger.outbox_dead;
 DROP TABLE ledger.payment_names, ledger.payment_event_bodies;

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func get(t *testing.T, path string, header ...string) (*http.Response, string) {
@@ -80,7 +81,7 @@ func TestKnownETagIsNotSentAgain(t *testing.T) {
 // TestPageReadsWhatStatusSays holds the two ends of the JSON together: every field that the scripts name exists in Status.
 func TestPageReadsWhatStatusSays(t *testing.T) {
 	t.Parallel()
-	full := Status{Rooms: []Room{{Why: "x", Owner: "x"}}, Nodes: []Node{{}}, Events: []Event{{Sections: []Section{{}}}}, Alarms: []Alarm{{Do: "x"}}, History: []Sample{{}}, Version: "x"}
+	full := Status{Rooms: []Room{{Why: "x", Owner: "x"}}, Nodes: []Node{{}}, Events: []Event{{Sections: []Section{{}}}}, Alarms: []Alarm{{Do: "x"}}, Calls: []Call{{DeadAt: &time.Time{}, Error: "x"}}, History: []Sample{{}}, Version: "x"}
 	text, err := json.Marshal(full)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,7 @@ func TestPageReadsWhatStatusSays(t *testing.T) {
 	for _, field := range []string{
 		"now", "node", "version", "rooms", "nodes", "events", "alarms", "history", "waiting", "inside", "max_active", "rate", "admitted", "why", "alive", "partitions",
 		"flush_p50_ms", "flush_p99_ms", "batch_mean", "queue", "queue_max", "ops_per_second", "sections", "capacity", "free", "held", "paying", "sold", "gross", "currency", "stale",
-		"state", "owner", "slug", "level", "since", "do", "at", "addr", "area",
+		"calls", "calls_dead", "topic", "about", "attempts", "dead_at", "error", "state", "owner", "slug", "level", "since", "do", "at", "addr", "area",
 	} {
 		if !strings.Contains(string(text), `"`+field+`":`) {
 			t.Errorf("Status has no %s", field)

@@ -9,12 +9,16 @@ type Status struct {
 	Now  time.Time `json:"now"`
 	Node string    `json:"node"`
 	// Version of the program, for example "v0.3.0 (3080811)".
-	Version string   `json:"version,omitempty"`
-	Rooms   []Room   `json:"rooms"`
-	Nodes   []Node   `json:"nodes"`
-	Events  []Event  `json:"events"`
-	Alarms  []Alarm  `json:"alarms"`
-	History []Sample `json:"history"`
+	Version string  `json:"version,omitempty"`
+	Rooms   []Room  `json:"rooms"`
+	Nodes   []Node  `json:"nodes"`
+	Events  []Event `json:"events"`
+	Alarms  []Alarm `json:"alarms"`
+	// Calls are calls to payment providers and to the stock that were given up, the first of them; CallsDead is how many there are. POST /admin/outbox/retry tries
+	// them again.
+	Calls     []Call   `json:"calls"`
+	CallsDead int64    `json:"calls_dead"`
+	History   []Sample `json:"history"`
 	// HistoryEveryMs is the distance between samples; 0 means that there is no history, and the page collects its own while it is open.
 	HistoryEveryMs int64 `json:"history_every_ms,omitempty"`
 }
@@ -104,4 +108,16 @@ type Sample struct {
 	Inside     int64     `json:"inside"`
 	FlushP50Ms float64   `json:"flush_p50_ms"`
 	FlushP99Ms float64   `json:"flush_p99_ms"`
+}
+
+// Call is something that was to be done after a commit, and is not.
+type Call struct {
+	ID    int64  `json:"id"`
+	Topic string `json:"topic"` // void, refund, orphan, unsell …
+	// About names the payment or the order, with the amount in minor units.
+	About    string     `json:"about"`
+	Attempts int        `json:"attempts"`
+	Due      time.Time  `json:"due"`               // when it is tried next
+	DeadAt   *time.Time `json:"dead_at,omitempty"` // when it was given up
+	Error    string     `json:"error,omitempty"`   // of the last try
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -29,6 +30,8 @@ type Config struct {
 	Pseudonyms []byte
 	Log        *slog.Logger // nil: slog.Default
 	Registry   *prometheus.Registry
+	// Retry makes a call of the outbox due again, by its number; 0: all that were given up. It says how many there were. Nil: there is no outbox.
+	Retry func(ctx context.Context, id int64) (int64, error)
 	// Sandbox serves /sandbox/, Admin the admin page; nil leaves them out.
 	Sandbox, Admin http.Handler
 	// Finance is what the finance page reads; nil: there is none, and its calls say so.
@@ -159,6 +162,7 @@ var routes = []route{
 	{http.MethodGet, "/admin/finance/overview", (*server).getFinance, operate},
 	{http.MethodGet, "/admin/finance/detail", (*server).getFinanceDetail, operate},
 	{http.MethodGet, "/admin/finance/exports/{kind}", (*server).getFinanceExport, operate},
+	{http.MethodPost, "/admin/outbox/retry", (*server).postOutboxRetry, operate},
 }
 
 // handler wires the routes. What no route takes is answered by us too, so that 404 and 405 are problem documents like everything else.

@@ -24,8 +24,9 @@ var errSilent = errors.New("the bank does not answer")
 type card struct {
 	mu      sync.Mutex
 	state   map[string]order.Status
-	silent  bool // no call is answered
-	refuses bool // create and capture are refused for good
+	silent  bool  // no call is answered
+	refuses bool  // create and capture are refused for good
+	voids   error // what the next voids answer; nil: they are made
 	refunds map[uuid.UUID]int64
 }
 
@@ -81,7 +82,20 @@ func (c *card) Capture(_ context.Context, ref string, _ int64) error {
 	return c.move(ref, order.PaymentCaptured, order.PaymentAuthorized, order.PaymentCaptured)
 }
 
+// setVoid says what voids answer.
+func (c *card) setVoid(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.voids = err
+}
+
 func (c *card) Void(_ context.Context, ref string) error {
+	c.mu.Lock()
+	err := c.voids
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	return c.move(ref, order.PaymentVoided, order.PaymentCreated, order.PaymentAuthorized, order.PaymentFailed, order.PaymentVoided)
 }
 

@@ -13,6 +13,7 @@ type metrics struct {
 	stuck          prometheus.Counter
 	ended          *prometheus.CounterVec // by kind
 	dead           prometheus.Counter
+	calls          *prometheus.GaugeVec // calls that are not done, by whether they wait or were given up
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -25,10 +26,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refunded:       prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunded_total", Help: "Refunds that were sent."}),
 		stuck:          prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_stuck_total", Help: "Orders whose provider did not answer at the end of an attempt: an alarm."}),
 		dead:           prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
+		calls:          prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ticketrush_order_outbox_calls", Help: "Calls of the whole cluster that are not done: waiting, or dead, which is an alarm."}, []string{"state"}),
 	}
 	m.ended = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_retention_ended_total", Help: "Rows whose time was over and that this node deleted, or emptied of personal data, by kind."}, []string{"kind"})
 	if reg != nil {
-		reg.MustRegister(m.decided, m.decidedRefunds, m.late, m.issued, m.voided, m.refunded, m.stuck, m.dead, m.ended)
+		reg.MustRegister(m.decided, m.decidedRefunds, m.late, m.issued, m.voided, m.refunded, m.stuck, m.dead, m.calls, m.ended)
 	}
 	return m
 }

@@ -105,7 +105,23 @@ func (s *Service) work(ctx context.Context, job ledger.OutboxJob) error {
 		s.metrics.dead.Inc()
 		s.log.Error("a call was given up; somebody must look at ledger.outbox", "id", job.ID, "topic", job.Topic, "error", err)
 	}
-	return errors.Join(err, s.ledger.OutboxFailed(ctx, job.ID, err, now.Add(pause(job.Attempts)), callAttemptsMax, now))
+	again := pause(job.Attempts)
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(err, &later) { // the provider has said for how long it wants to be left alone
+		again = max(again, min(later.RetryAfter(), callPauseMax))
+	}
+	return errors.Join(err, s.ledger.OutboxFailed(ctx, job.ID, err, now.Add(again), callAttemptsMax, now))
+}
+
+// countCalls tells the metrics how many calls wait, and how many were given up.
+func (s *Service) countCalls(ctx context.Context) error {
+	waiting, dead, err := s.ledger.OutboxCount(ctx)
+	if err != nil {
+		return err
+	}
+	s.metrics.calls.WithLabelValues("waiting").Set(float64(waiting))
+	s.metrics.calls.WithLabelValues("dead").Set(float64(dead))
+	return nil
 }
 
 // pause is how long to wait after a number of failed attempts: doubled each time, and a random half of it, so that calls that failed together

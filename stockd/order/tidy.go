@@ -25,7 +25,11 @@ func (s *Service) tidy(ctx context.Context) {
 	for round := 1; ; round++ {
 		select {
 		case <-tick.C:
-			if err := s.tidyOnce(ctx, round%stuckRounds == 0); err != nil && ctx.Err() == nil {
+			err := s.tidyOnce(ctx, round%stuckRounds == 0)
+			if round%stuckRounds == 1 {
+				err = errors.Join(err, s.countCalls(ctx))
+			}
+			if err != nil && ctx.Err() == nil {
 				s.log.Warn("some orders could not be tidied up; it is tried again", "error", err)
 			}
 		case <-ctx.Done():
@@ -36,7 +40,7 @@ func (s *Service) tidy(ctx context.Context) {
 
 // Tidy does once what is left to do: ends overdue attempts, undoes loose pins, follows paid orders, refunds those of cancelled events, makes the calls of the outbox.
 func (s *Service) Tidy(ctx context.Context) error {
-	return errors.Join(s.tidyOnce(ctx, true), s.makeCalls(ctx))
+	return errors.Join(s.tidyOnce(ctx, true), s.makeCalls(ctx), s.countCalls(ctx))
 }
 
 func (s *Service) tidyOnce(ctx context.Context, stuck bool) error {

@@ -10,7 +10,7 @@ let samples = [];
 let timer = 0;
 let failures = 0;
 let status = null;
-const parts = new Parts(change);
+const parts = new Parts(change, (call) => retry({id: call.id}));
 
 function signedIn(yes, error = '') {
   $('sign-in').hidden = yes;
@@ -62,6 +62,7 @@ function draw() {
   parts.rooms(s.rooms ?? []);
   parts.nodes(s.nodes ?? []);
   parts.events(s.events ?? []);
+  parts.calls(s.calls ?? [], s.calls_dead ?? 0);
   lineChart($('chart-sold'), samples, [['sold', 'Sold', 'sold', true]]);
   lineChart($('chart-held'), samples, [['held', 'Held', 'held', true], ['paying', 'Paying', 'paying', true]]);
   // Where each edge keeps its own room, stockd does not know how many wait: better no chart than one of zeros.
@@ -127,6 +128,18 @@ async function change(event, state) {
   poll();
 }
 
+/** Tries calls again that were given up: one by its id, or all. */
+async function retry(which) {
+  try {
+    const {due} = await ask('POST', '/admin/outbox/retry', which);
+    parts.say(due === 1 ? 'The call is tried again now.' : `${due} calls are tried again now.`);
+  } catch (e) {
+    parts.say(e.status === 404 ? 'That call is done by now.' : `That did not work: ${e.message}`);
+  }
+  poll();
+}
+
+$('calls-all').addEventListener('click', () => retry({all: true}));
 $('sign-in').addEventListener('submit', (e) => {
   e.preventDefault();
   key = $('key').value.trim();

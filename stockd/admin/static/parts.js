@@ -16,11 +16,28 @@ const badge = (state) => { const e = element('span', {className: 'state', textCo
 
 export class Parts {
   #change;
+  #retry;
   #said = [];
   #events = new Map(); // id → {root, key}: kept, so that focus and pointer survive a redraw
 
-  constructor(change) {
+  constructor(change, retry) {
     this.#change = change;
+    this.#retry = retry;
+  }
+
+  /** Lists calls that were given up, each with a button to try it again. */
+  calls(list, dead) {
+    const key = JSON.stringify([list, dead]);
+    if ($('calls').dataset.key === key) return; // so that the focus stays on its button
+    $('calls').dataset.key = key;
+    $('calls-section').hidden = !dead;
+    const head = ['Call', 'About', 'Tries', 'Given up', 'Last error', 'Again'].map((textContent) => element('th', {scope: 'col', textContent}));
+    const rows = list.map((c) => element('tr', {},
+      element('th', {scope: 'row', textContent: `${c.topic} ${c.id}`}), element('td', {textContent: c.about}), element('td', {textContent: number(c.attempts)}),
+      element('td', {textContent: c.dead_at ? new Date(c.dead_at).toLocaleString() : '–'}), element('td', {textContent: c.error ?? ''}),
+      element('td', {}, element('button', {type: 'button', className: 'quiet', textContent: 'Try again', onclick: () => this.#retry(c)}))));
+    $('calls').replaceChildren(element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows,
+      ...(dead > list.length ? [element('tr', {}, element('td', {colSpan: 6, textContent: `and ${number(dead - list.length)} more`}))] : [])));
   }
 
   /** Shows a text among the alarms for ten seconds. */
