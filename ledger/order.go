@@ -232,7 +232,13 @@ func (l *DB) OrdersToFollow(ctx context.Context, before time.Time, limit int32) 
 	return ids, explain(err)
 }
 
-// OrdersOverdue are orders whose payment has taken longer than it may; with stuck, also those whose provider was silent then.
+// OrderAskAt says when the provider of a stuck order is asked again.
+func (l *DB) OrderAskAt(ctx context.Context, id uuid.UUID, at time.Time) error {
+	return explain(l.q.OrderAskAt(ctx, l.short, db.OrderAskAtParams{ID: id, At: at}))
+}
+
+// OrdersOverdue are orders whose payment has taken longer than it may, and those whose provider was silent then: when they are due to be asked about, or,
+// with stuck, all.
 func (l *DB) OrdersOverdue(ctx context.Context, now time.Time, stuck bool, limit int32) ([]uuid.UUID, error) {
 	ids, err := l.q.OrdersOverdue(ctx, l.short, db.OrdersOverdueParams{Now: now, Stuck: stuck, Count: limit})
 	return ids, explain(err)

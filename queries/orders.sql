@@ -57,9 +57,12 @@ SELECT w.id::uuid AS id, o.event, o.hold, o.attempt, h.segment, e.uid, e.starts_
 -- name: OrdersToFollow :many
 SELECT o.id FROM ledger.orders o WHERE o.state = 3 AND o.updated_at <= sqlc.arg(before)::timestamptz ORDER BY random() LIMIT sqlc.arg(count);
 
--- Orders whose payment has taken too long, or whose provider does not say what became of it.
+-- Orders whose payment has taken too long, or whose provider does not say what became of it: those are asked about later each time, and at the end.
 -- name: OrdersOverdue :many
-SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz) OR (o.state = 10 AND sqlc.arg(stuck)::boolean) ORDER BY random() LIMIT sqlc.arg(count);
+SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= sqlc.arg(now)::timestamptz) OR (o.state = 10 AND (sqlc.arg(stuck)::boolean OR o.paying_until <= sqlc.arg(now)::timestamptz OR coalesce(o.ask_at <= sqlc.arg(now)::timestamptz, true))) ORDER BY random() LIMIT sqlc.arg(count);
+
+-- name: OrderAskAt :exec
+UPDATE ledger.orders SET ask_at = sqlc.arg(at)::timestamptz WHERE id = sqlc.arg(id) AND state = 10;
 
 -- Pins whose order has ended, or waits for another attempt. Few holds are pinned, orders are many: each OFFSET 0 keeps a look-up by key, and
 -- the seats are looked at last.

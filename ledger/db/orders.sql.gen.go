@@ -67,6 +67,20 @@ func (q *Queries) Issue(ctx context.Context, db DBTX, arg IssueParams) ([]int32,
 	return column_1, err
 }
 
+const OrderAskAt = `-- name: OrderAskAt :exec
+UPDATE ledger.orders SET ask_at = $1::timestamptz WHERE id = $2 AND state = 10
+`
+
+type OrderAskAtParams struct {
+	At time.Time
+	ID uuid.UUID
+}
+
+func (q *Queries) OrderAskAt(ctx context.Context, db DBTX, arg OrderAskAtParams) error {
+	_, err := db.ExecContext(ctx, OrderAskAt, arg.At, arg.ID)
+	return err
+}
+
 const OrderExpire = `-- name: OrderExpire :one
 SELECT ledger.order_expire($1::uuid, $2::smallint, $3::int, $4::text, $5::timestamptz)::boolean
 `
@@ -300,7 +314,7 @@ func (q *Queries) OrderTransitions(ctx context.Context, db DBTX) ([]LedgerOrderT
 }
 
 const OrdersOverdue = `-- name: OrdersOverdue :many
-SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= $1::timestamptz) OR (o.state = 10 AND $2::boolean) ORDER BY random() LIMIT $3
+SELECT o.id FROM ledger.orders o WHERE (o.state = 2 AND o.paying_until <= $1::timestamptz) OR (o.state = 10 AND ($2::boolean OR o.paying_until <= $1::timestamptz OR coalesce(o.ask_at <= $1::timestamptz, true))) ORDER BY random() LIMIT $3
 `
 
 type OrdersOverdueParams struct {
@@ -309,7 +323,7 @@ type OrdersOverdueParams struct {
 	Count int32
 }
 
-// Orders whose payment has taken too long, or whose provider does not say what became of it.
+// Orders whose payment has taken too long, or whose provider does not say what became of it: those are asked about later each time, and at the end.
 func (q *Queries) OrdersOverdue(ctx context.Context, db DBTX, arg OrdersOverdueParams) ([]uuid.UUID, error) {
 	rows, err := db.QueryContext(ctx, OrdersOverdue, arg.Now, arg.Stuck, arg.Count)
 	if err != nil {

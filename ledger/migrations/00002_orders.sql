@@ -41,6 +41,7 @@ CREATE TABLE ledger.orders (
     currency     text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     hold_until   timestamptz NOT NULL,                       -- for information: the hold's own deadline counts
     paying_until timestamptz,
+    ask_at       timestamptz,                                -- while it is stuck: when its provider is asked again
     client_ip    inet,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

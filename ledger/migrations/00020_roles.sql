@@ -68,7 +68,7 @@ GRANT INSERT ON ledger.order_events, ledger.payments, ledger.payment_events, led
 GRANT UPDATE ON ledger.payments, ledger.refunds, ledger.disputes, ledger.late_payments, ledger.sandbox_payments, ledger.sandbox_refunds, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_rules, ledger.mass_refunds, ledger.outbox TO ledger_checkout;
 GRANT INSERT ON ledger.invoice_series, ledger.invoices TO ledger_checkout;
 GRANT UPDATE (last, issuer) ON ledger.invoice_series TO ledger_checkout;
-GRANT UPDATE (hold, state, ver, attempt, paying_until, updated_at) ON ledger.orders TO ledger_checkout;
+GRANT UPDATE (hold, state, ver, attempt, paying_until, ask_at, updated_at) ON ledger.orders TO ledger_checkout;
 GRANT UPDATE (seat, refund) ON ledger.order_lines TO ledger_checkout;
 GRANT UPDATE (order_id, attempt) ON ledger.holds TO ledger_checkout;
 GRANT UPDATE (voided_at, void_reason) ON ledger.tickets TO ledger_checkout;

@@ -28,10 +28,11 @@ type card struct {
 	refuses bool  // create and capture are refused for good
 	voids   error // what the next voids answer; nil: they are made
 	refunds map[uuid.UUID]int64
+	back    map[string]int64 // what went back of each payment
 }
 
 func newCard() *card {
-	return &card{state: map[string]order.Status{}, refunds: map[uuid.UUID]int64{}}
+	return &card{state: map[string]order.Status{}, refunds: map[uuid.UUID]int64{}, back: map[string]int64{}}
 }
 
 func (c *card) Name() string { return cardName }
@@ -101,10 +102,15 @@ func (c *card) Void(_ context.Context, ref string) error {
 
 func (c *card) Refund(_ context.Context, ref string, id uuid.UUID, amount int64) error {
 	return c.answer(func() error {
+		if _, again := c.refunds[id]; again {
+			return nil
+		}
 		c.refunds[id] = amount
-		s := c.state[ref]
-		s.State = order.PaymentRefunded
-		c.state[ref] = s
+		c.back[ref] += amount
+		if s := c.state[ref]; c.back[ref] >= s.Amount {
+			s.State = order.PaymentRefunded
+			c.state[ref] = s
+		}
 		return nil
 	})
 }
@@ -139,6 +145,16 @@ func (c *card) is(ref string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state[ref].State
+}
+
+// kept is the money of a payment that is with this bank.
+func (c *card) kept(ref string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.state[ref]; s.State == order.PaymentCaptured || s.State == order.PaymentRefunded {
+		return s.Amount - c.back[ref]
+	}
+	return 0
 }
 
 // sentBack is the money that was refunded.

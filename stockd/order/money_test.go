@@ -344,3 +344,25 @@ func TestSeveralFollowers(t *testing.T) {
 	}
 	w.reconciles()
 }
+
+// A silent provider is asked again later each time.
+func TestStuckIsAskedLaterEachTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, _ := w.byCard(1)
+	w.card.set(true, false)
+	w.later(2 * time.Minute)
+	w.tidy(w.service)
+	w.becomes(o.ID, order.Stuck)
+	for _, c := range []struct{ after, least, most time.Duration }{{0, 2 * time.Second, 5 * time.Second}, {time.Minute, 29 * time.Second, 63 * time.Second}, {7 * time.Minute, 59 * time.Second, 2 * time.Minute}} {
+		w.later(c.after)
+		w.tidy(w.service)
+		now := w.now()
+		for d, want := range map[time.Duration]int{c.least: 0, c.most + time.Second: 1} {
+			if due, err := w.ledger.OrdersOverdue(t.Context(), now.Add(d), false, 10); err != nil || len(due) != want {
+				t.Errorf("%s later, %s after the question: %d orders are due, %v; want %d", c.after, d, len(due), err, want)
+			}
+		}
+	}
+	w.reconciles()
+}

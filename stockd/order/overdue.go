@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -51,9 +53,22 @@ func (s *Service) overdue(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	if silent && !late {
-		return nil
+		return s.ledger.OrderAskAt(ctx, id, now.Add(askAgain(o.PayingUntil.Sub(now), s.config.StuckFor)))
 	}
 	return s.expire(ctx, &o)
+}
+
+// How soon a silent provider is asked again, at first and at most.
+const (
+	askFirst = 5 * time.Second
+	askMost  = 2 * time.Minute
+)
+
+// askAgain is how long to wait before a silent provider is asked again: as long as it has been silent, so that the pauses double, and a random half of it,
+// so that what got stuck together is not asked about together.
+func askAgain(left, all time.Duration) time.Duration {
+	d := min(max(all-left, askFirst), askMost)
+	return d/2 + rand.N(d/2)
 }
 
 // ask asks the provider for a payment's state and applies a success. It says whether the payment has paid its order.

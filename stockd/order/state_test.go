@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -61,4 +62,38 @@ func TestAnyOrderOfEvents(t *testing.T) {
 		w.exec(`UPDATE ledger.holds SET order_id = NULL WHERE id = $1`, hold.Hold)
 		w.release(hold)
 	})
+}
+
+// What the table does not have cannot be written, by whatever statement: no illegal step, no fork, no gap, no order apart from its history, and no history
+// that is changed later.
+func TestIllegalHistoriesCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, _ := w.sold(1) // open 1, paying 2, paid 3, issued 4
+	const event = `INSERT INTO ledger.order_events(order_id, ver, prev_ver, from_state, to_state, event, attempt, at) VALUES ($1, %s, 1, now())`
+	for name, sql := range map[string]string{
+		"a step that is not in the table":       fmt.Sprintf(event, `5, 4, 4, 1, 'pay_fail'`),
+		"a legal step with another event":       fmt.Sprintf(event, `5, 4, 4, 7, 'refund_ok'`),
+		"a step from a state that it is not in": fmt.Sprintf(event, `5, 4, 7, 8, 'refund_ok'`),
+		"a fork":                                fmt.Sprintf(event, `4, 3, 3, 7, 'cancel'`),
+		"a gap":                                 fmt.Sprintf(event, `6, 5, 4, 7, 'cancel'`),
+		"a step over a version":                 fmt.Sprintf(event, `6, 4, 4, 7, 'cancel'`),
+		"a second beginning":                    fmt.Sprintf(event, `1, NULL, 0, 1, 'open'`),
+		"a beginning in the middle":             fmt.Sprintf(event, `5, NULL, 0, 1, 'open'`),
+		"an order without its event":            `UPDATE ledger.orders SET state = 7, ver = 5 WHERE id = $1`,
+		"an order back at an earlier state":     `UPDATE ledger.orders SET state = 3 WHERE id = $1`,
+		"a changed event":                       `UPDATE ledger.order_events SET to_state = 9 WHERE order_id = $1 AND ver = 4`,
+		"an event that is taken away":           `DELETE FROM ledger.order_events WHERE order_id = $1 AND ver = 4`,
+		"a changed posting":                     `UPDATE ledger.transfers SET amount = 1 WHERE order_id = $1`,
+		"a posting that is taken away":          `DELETE FROM ledger.transfers WHERE order_id = $1`,
+		"a second payment that pays it": `INSERT INTO ledger.payments(id, order_id, attempt, provider, provider_ref, pay_url, key, amount, currency, state, placed)
+			VALUES (gen_random_uuid(), $1, 2, 'card', 'another', '', gen_random_uuid(), 1, 'EUR', 'captured', true)`,
+		"more refunded than captured":    `UPDATE ledger.payments SET refunded = captured + 1 WHERE order_id = $1`,
+		"a second live ticket of a seat": `INSERT INTO ledger.tickets(id, order_id, event, seat, sold_ver, type, code) SELECT gen_random_uuid(), order_id, event, seat, sold_ver, type, code FROM ledger.tickets WHERE order_id = $1`,
+	} {
+		if _, err := w.ledger.SQL().ExecContext(t.Context(), sql, o.ID); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+	w.reconciles()
 }

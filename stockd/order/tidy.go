@@ -10,12 +10,11 @@ import (
 	"ticketrush/stockd/stock"
 )
 
-// How much a worker takes at once, how long it leaves a paid order to whoever decided it, and in how many rounds it asks once for those whose
-// provider is silent.
+// How much a worker takes at once, how long it leaves a paid order to whoever decided it, and in how many rounds it counts once the calls to be made.
 const (
 	tidyBatch   = 256
 	followGrace = 2 * time.Second
-	stuckRounds = 15
+	countRounds = 15
 )
 
 // tidy looks, at a steady pace, for whatever a crash, a lost message or a silent provider has left undone.
@@ -25,8 +24,8 @@ func (s *Service) tidy(ctx context.Context) {
 	for round := 1; ; round++ {
 		select {
 		case <-tick.C:
-			err := s.tidyOnce(ctx, round%stuckRounds == 0)
-			if round%stuckRounds == 1 {
+			err := s.tidyOnce(ctx, false)
+			if round%countRounds == 1 {
 				err = errors.Join(err, s.countCalls(ctx))
 			}
 			if err != nil && ctx.Err() == nil {
