@@ -10,7 +10,7 @@ import (
 )
 
 // batcher does in one call what is asked for at the same time: whatever has come while the last call was under way goes into the next. There is no
-// timer: alone, a question is asked at once. It has at most one goroutine, which ends when nothing is asked for.
+// timer: alone, a question is asked at once. It has at most one goroutine, which ends when nothing is asked for; rest waits for that.
 type batcher[A, R any] struct {
 	// run does a batch and answers each in its place. An error is about the batch.
 	run func(ctx context.Context, batch []A) ([]R, error)
@@ -20,6 +20,7 @@ type batcher[A, R any] struct {
 	mu      sync.Mutex // guards what follows
 	waiting []question[A, R]
 	busy    bool
+	idle    chan struct{} // closed when the goroutine that is busy ends
 }
 
 type question[A, R any] struct {
@@ -40,12 +41,11 @@ func (b *batcher[A, R]) do(ctx context.Context, about A) (result R, err error) {
 	answer := make(chan answered[R], 1)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, question[A, R]{about: about, answer: answer})
-	begin := !b.busy
-	b.busy = true
-	b.mu.Unlock()
-	if begin {
+	if !b.busy {
+		b.busy, b.idle = true, make(chan struct{})
 		go b.work()
 	}
+	b.mu.Unlock()
 	select {
 	case a := <-answer:
 		return a.result, a.err
@@ -60,12 +60,24 @@ func (b *batcher[A, R]) work() {
 		n := min(len(b.waiting), b.max)
 		batch := b.waiting[:n:n]
 		b.waiting = b.waiting[n:]
-		b.busy = n > 0
-		b.mu.Unlock()
 		if n == 0 {
+			b.busy = false
+			close(b.idle)
+			b.mu.Unlock()
 			return
 		}
+		b.mu.Unlock()
 		b.answer(batch)
+	}
+}
+
+// rest waits until what was asked for is answered, so that no call to the ledger outlives its service.
+func (b *batcher[A, R]) rest() {
+	b.mu.Lock()
+	busy, idle := b.busy, b.idle
+	b.mu.Unlock()
+	if busy {
+		<-idle
 	}
 }
 

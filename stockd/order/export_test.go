@@ -16,6 +16,9 @@ func Batch[A, R any](most int, run func(context.Context, []A) ([]R, error)) *Bat
 // Do asks.
 func (b *Batcher[A, R]) Do(ctx context.Context, about A) (R, error) { return b.do(ctx, about) }
 
+// Rest waits for what was asked for.
+func (b *Batcher[A, R]) Rest() { b.rest() }
+
 // Await waits until a number of questions wait.
 func (b *Batcher[A, R]) Await(n int) {
 	for {

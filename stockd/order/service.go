@@ -157,6 +157,9 @@ func (s *Service) Stop() {
 	s.running = nil
 	s.mu.Unlock()
 	s.done.Wait()
+	s.facts.rest()
+	s.paid.rest()
+	s.issues.rest()
 }
 
 // TicketKeys are the public keys by which gates check this service's tickets.
