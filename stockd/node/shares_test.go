@@ -167,7 +167,7 @@ func TestTheLastPlaceOfAnAreaIsSoldOnce(t *testing.T) {
 		t.Errorf("when it is sold: %v", codes)
 	}
 	g.areasHold()
-	g.orderTo(sale.Order, "cancel", 7)
+	g.orderTo(sale.Order, "capture_fail", 6)
 	sale.Kind = stock.KindRefund
 	g.must(g.nodes[0], sale)
 	if codes, _ = g.rush(e, 30, 1); codes[stock.CodeOK] != 1 || codes[stock.CodeAllHeld] != 29 {
