@@ -119,10 +119,23 @@ func (p *pair) wrong(ref owner.SegmentRef, now int64, ops []*stock.Op) *stock.Op
 	return nil
 }
 
-// resend sends an old batch again: in both it has its recorded outcomes, or is fenced.
+// resend sends an old batch again: in both it has its recorded outcomes, or is fenced. One that was fenced, because its session had run out, may be
+// applied now that the session was renewed. A node never sends it again, for it drops what was fenced and loads it anew; so do we.
 func (p *pair) resend() {
-	if len(p.sent) > 0 {
-		p.send(rapid.SampledFrom(p.sent).Draw(p.T, "old batch"))
+	if len(p.sent) == 0 {
+		return
+	}
+	b := rapid.SampledFrom(p.sent).Draw(p.T, "old batch")
+	r := p.send(b)
+	for i, w := range r.Works {
+		if w.Fenced || r.Resent[i] {
+			continue
+		}
+		for _, ref := range p.segments {
+			if ref.Part == b.Works[i].Part {
+				p.loadPart(ref)
+			}
+		}
 	}
 }
 

@@ -293,8 +293,9 @@ func (p *pair) release() {
 }
 
 // load reads a partition's rows in both, and an engine from them.
-func (p *pair) load() {
-	ref := rapid.SampledFrom(p.segments).Draw(p.T, "segment")
+func (p *pair) load() { p.loadPart(rapid.SampledFrom(p.segments).Draw(p.T, "segment")) }
+
+func (p *pair) loadPart(ref owner.SegmentRef) {
 	loaded, err := p.db.Load(p.ctx, []int32{int32(ref.Part)})
 	p.must(err)
 	var theirs []LoadedSegment
