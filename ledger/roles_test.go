@@ -63,6 +63,13 @@ func TestRolesOfTheBooks(t *testing.T) {
 	if _, err := finance.New(db).ImportSettlement(t.Context(), bank, "june.csv", plain.file(c.lines), "finance"); err != nil {
 		t.Errorf("finance imports: %v", err)
 	}
+	// What these say of a sale under way and of nobody's money they say to finance only.
+	if _, err := db.EventRecognise(t.Context(), 1, c.clock); !errors.Is(err, ledger.ErrEventNotBegun) && !errors.Is(err, ledger.ErrEventOnSale) {
+		t.Errorf("finance recognises: %v", err)
+	}
+	if _, err := db.PayoutRecord(t.Context(), ledger.Payout{Organiser: "x", Currency: "EUR", Amount: 1, Reference: "x"}, c.clock); !errors.Is(err, ledger.ErrPayoutTooMuch) {
+		t.Errorf("finance pays out: %v", err)
+	}
 	refused(t, db, "finance", nobodyMay...)
 	refused(t, db, "finance", "INSERT INTO ledger.settlement_lines DEFAULT VALUES", "INSERT INTO ledger.transfers DEFAULT VALUES", "SELECT ledger.close_open_day('2026-01-01', '2026-01-01', now())",
 		"INSERT INTO ledger.day_closings DEFAULT VALUES", "UPDATE ledger.orders SET state = 4", "UPDATE ledger.seats SET state = 0", "SELECT * FROM ledger.ticket_holders")
@@ -110,7 +117,20 @@ func TestRolesOfTheBooks(t *testing.T) {
 		"UPDATE ledger.segments SET opened = 1", "UPDATE ledger.seats SET label = 'x'", "INSERT INTO ledger.tickets DEFAULT VALUES", "DELETE FROM ledger.seats", "UPDATE ledger.price_tiers SET face = 0"})...)
 	refused(t, c.as(d, "ledger_checkout"), "checkout", slices.Concat(nobodyMay, []string{"UPDATE ledger.seats SET state = 0", "UPDATE ledger.segments SET sold = 0", "UPDATE ledger.part SET epoch = 0", "INSERT INTO ledger.sales DEFAULT VALUES",
 		"INSERT INTO ledger.seat_movements DEFAULT VALUES", "DELETE FROM ledger.orders", "UPDATE ledger.orders SET total = 0", "INSERT INTO ledger.business_days DEFAULT VALUES", "DELETE FROM ledger.payments",
-		"SELECT ledger.close_open_day('2026-01-01', '2026-01-01', now())", "SELECT ledger.settlement_file('x', 'x', sha256(''), 1, 'x')"})...)
+		"SELECT ledger.close_open_day('2026-01-01', '2026-01-01', now())", "SELECT ledger.settlement_file('x', 'x', sha256(''), 1, 'x')",
+		"SELECT ledger.event_recognise(1, now())", "SELECT ledger.payout_record(gen_random_uuid(), 'x', 'EUR', 1, 'x', 'x', now())", "INSERT INTO ledger.payouts DEFAULT VALUES"})...)
+
+	node := c.as(d, "ledger_stockd, ledger_checkout")
+	if _, err := node.EventPostpone(t.Context(), 1, c.clock.Add(1000*time.Hour), c.clock); err != nil {
+		t.Errorf("a node postpones: %v", err)
+	}
+	mass := uuid.New()
+	if _, err := node.EventCancel(t.Context(), 1, mass, "rain", "ops", c.clock); err != nil {
+		t.Errorf("a node cancels: %v", err)
+	}
+	if last, err := node.MassRefundStep(t.Context(), mass, uuid.Nil, 10, c.clock); err != nil || last == uuid.Nil {
+		t.Errorf("a node refunds those of a cancelled event: %v, %v", last, err)
+	}
 }
 
 // TestViewsOfTheBooks: each view says of a trade what it is there for.

@@ -94,9 +94,9 @@ END $$;
 
 -- The event took place: what was earned with it is its organiser's, or the house's, and its fees are revenue. What comes in later, such as a payment that
 -- was late, is recognised by the next call. Returns 0 posted, 1 there was nothing to post, -1 no such event, 2 it was cancelled, 3 it has not begun,
--- 4 it is still on sale: close it first.
+-- 4 it is still on sale: close it first. With the rights of the schema's owner, as payout_record: finance calls them, and posts nothing else.
 -- +goose StatementBegin
-CREATE FUNCTION ledger.event_recognise(p_event int, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger.event_recognise(p_event int, p_now timestamptz) RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 DECLARE
     e ledger.events;
     r record;
@@ -136,7 +136,8 @@ COMMENT ON VIEW ledger.v_organisers IS 'One row for each organiser and currency,
 
 -- Records a payout to an organiser. Returns 0 recorded, 1 recorded before, 2 the reference was used for another one, 3 more than is owed.
 -- +goose StatementBegin
-CREATE FUNCTION ledger.payout_record(p_id uuid, p_organiser text, p_currency text, p_amount bigint, p_reference text, p_actor text, p_now timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger.payout_record(p_id uuid, p_organiser text, p_currency text, p_amount bigint, p_reference text, p_actor text, p_now timestamptz) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 DECLARE
     p ledger.payouts;
     v_day date := ledger.open_day();

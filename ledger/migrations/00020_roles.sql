@@ -63,7 +63,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 GRANT INSERT ON ledger.order_events, ledger.payments, ledger.payment_events, ledger.payment_event_results, ledger.payment_event_bodies, ledger.payment_names, ledger.refunds, ledger.disputes, ledger.late_payments,
-    ledger.sandbox_payments, ledger.sandbox_refunds, ledger.tickets, ledger.checkins, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_transfers, ledger.ticket_rules, ledger.mass_refunds, ledger.payouts, ledger.outbox, ledger.accounts,
+    ledger.sandbox_payments, ledger.sandbox_refunds, ledger.tickets, ledger.checkins, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_transfers, ledger.ticket_rules, ledger.outbox, ledger.accounts, ledger.mass_refunds,
     ledger.transfers, ledger.audit_log TO ledger_checkout;
 GRANT UPDATE ON ledger.payments, ledger.refunds, ledger.disputes, ledger.late_payments, ledger.sandbox_payments, ledger.sandbox_refunds, ledger.ticket_holders, ledger.ticket_offers, ledger.ticket_rules, ledger.mass_refunds, ledger.outbox TO ledger_checkout;
 GRANT INSERT ON ledger.invoice_series, ledger.invoices TO ledger_checkout;
@@ -72,7 +72,7 @@ GRANT UPDATE (hold, state, ver, attempt, paying_until, ask_at, updated_at) ON le
 GRANT UPDATE (seat, refund) ON ledger.order_lines TO ledger_checkout;
 GRANT UPDATE (order_id, attempt) ON ledger.holds TO ledger_checkout;
 GRANT UPDATE (voided_at, void_reason) ON ledger.tickets TO ledger_checkout;
-GRANT UPDATE (state, ver, starts_at, cancelled_at, refunds_until, recognised_at, recognitions) ON ledger.events TO ledger_checkout;
+GRANT UPDATE (state, ver, starts_at, cancelled_at, refunds_until) ON ledger.events TO ledger_checkout;
 GRANT UPDATE (opened_at) ON ledger.business_days TO ledger_checkout;
 
 -- What is past its time, and what is erased. A lock on a row asks for the right to update something in it.
@@ -82,14 +82,14 @@ GRANT UPDATE (delete_after) ON ledger.payment_event_bodies TO ledger_checkout;
 GRANT UPDATE (client_ip, buyer_ref) ON ledger.orders TO ledger_checkout;
 GRANT UPDATE (owner_ref) ON ledger.tickets TO ledger_checkout;
 
--- finance: imports settlements, by functions with the rights of their owner, and reads. closer: closes days, by such a function, and writes what it
+-- finance: imports settlements, recognises revenue and records payouts, by functions with the rights of their owner, and reads. closer: closes days, by such a function, and writes what it
 -- signs. audit: reads.
-REVOKE EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.close_open_day FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take TO ledger_finance;
+REVOKE EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.event_recognise, ledger.payout_record, ledger.close_open_day FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.event_recognise, ledger.payout_record TO ledger_finance;
 GRANT EXECUTE ON FUNCTION ledger.close_open_day TO ledger_closer;
 GRANT INSERT ON ledger.merkle_hashes, ledger.day_closings, ledger.account_day_balances, ledger.day_closing_parts TO ledger_closer;
 
 -- +goose Down
-GRANT EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.close_open_day TO PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.settlement_file, ledger.settlement_take, ledger.event_recognise, ledger.payout_record, ledger.close_open_day TO PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM ledger_stockd, ledger_checkout, ledger_finance, ledger_closer, ledger_audit;
 REVOKE ALL ON SCHEMA ledger FROM ledger_stockd, ledger_checkout, ledger_finance, ledger_closer, ledger_audit;
