@@ -12,8 +12,8 @@ import (
 
 // ReconcileOptions says what Reconcile looks at. The zero value looks at everything.
 type ReconcileOptions struct {
-	// Event limits the checks to one event; 0 means all. Sequence numbers and epochs belong to partitions, which events share: they are
-	// always checked as a whole.
+	// Event limits the checks to one event; 0 means all. Sequence numbers, epochs and chains belong to partitions, which events share: those
+	// that the event uses are checked as a whole.
 	Event int32
 	// MaxBreaks bounds the breaks that each check names; 0 means 100. Of what is beyond, the check says only that there is more.
 	MaxBreaks int32
@@ -39,7 +39,8 @@ type Totals struct {
 	Sold      int64 `json:"sold"`
 }
 
-// Check is one thing that must hold, how many rows it looked at, and where it does not hold.
+// Check is one thing that must hold, how many rows it looked at, and where it does not hold. Where one reading of the ledger serves several checks, the
+// time that it took is the first one's.
 type Check struct {
 	Name   string        `json:"name"`
 	About  string        `json:"about"`
@@ -55,45 +56,52 @@ type Break struct {
 	Text string `json:"text"`
 }
 
-// check is one check of Reconcile. Its shares run beside each other, each on a connection of its own; a share counts the rows it looked at and adds the
-// breaks it found.
+// check is one check of Reconcile.
 type check struct {
-	name   string
-	about  string
-	shares []func(ctx context.Context, r *reconciler) error
-}
-
-// whole is a check of one share.
-func whole(name, about string, run func(ctx context.Context, r *reconciler) error) check {
-	return check{name: name, about: about, shares: []func(context.Context, *reconciler) error{run}}
+	name  string
+	about string
+	run   func(ctx context.Context, r *reconciler) error // nil: shares of several checks find what is wrong, see shares
 }
 
 // checks are all checks, in the order in which they are reported.
 var checks = slices.Concat(stockChecks, moneyChecks, settlementChecks, closingChecks, roomChecks)
 
-// reconciler is what a share of a check works with: a read-only transaction on the snapshot that all shares see.
+// reconciler is what a share of the work has: a read-only transaction on the snapshot that all shares see, and what it found.
 type reconciler struct {
-	q       *db.Queries
-	tx      *sql.Tx
-	at      time.Time // the database's clock when the snapshot was taken
-	event   int32     // 0: all
-	max     int32     // breaks to name
-	current *Check
+	*tally // of the share's first check
+	q      *db.Queries
+	tx     *sql.Tx
+	at     time.Time // the database's clock when the snapshot was taken
+	event  int32     // 0: all
+	totals func() (db.OrderTotalsRow, error)
+	found  []Check
+}
+
+// of is what the share found for one of its checks.
+func (r *reconciler) of(name string) *tally {
+	i := slices.IndexFunc(r.found, func(c Check) bool { return c.Name == name })
+	return &tally{Check: &r.found[i], most: r.most}
 }
 
 // limit is how many rows a query of breaks should return: one more than are named, to know that there are more.
-func (r *reconciler) limit() int32 { return r.max + 1 }
+func (r *reconciler) limit() int32 { return r.most + 1 }
+
+// tally is what was looked at and found for a check.
+type tally struct {
+	*Check
+	most int32 // breaks to name
+}
 
 // rows adds to the number of rows that the check looked at.
-func (r *reconciler) rows(n int64) { r.current.Rows += n }
+func (t *tally) rows(n int64) { t.Rows += n }
 
 // broken names a break, as long as there is room.
-func (r *reconciler) broken(row, format string, args ...any) {
-	if len(r.current.Breaks) >= int(r.max) {
-		r.current.More = true
+func (t *tally) broken(row, format string, args ...any) {
+	if len(t.Breaks) >= int(t.most) {
+		t.More = true
 		return
 	}
-	r.current.Breaks = append(r.current.Breaks, Break{Row: row, Text: fmt.Sprintf(format, args...)})
+	t.Breaks = append(t.Breaks, Break{Row: row, Text: fmt.Sprintf(format, args...)})
 }
 
 // Reconcile checks that everything in the ledger adds up, on one snapshot: it may run while the ledger is written to, and holds no lock that
@@ -116,7 +124,7 @@ func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, 
 		At: t.At, Event: options.Event, OK: true,
 		Totals: Totals{Capacity: t.Capacity, Available: t.Capacity - t.Held - t.Paying - t.Sold, Held: t.Held, Paying: t.Paying, Sold: t.Sold},
 	}
-	if report.Checks, err = l.runChecks(ctx, tx, reconciler{q: l.q, at: t.At, event: options.Event, max: options.MaxBreaks}); err != nil {
+	if report.Checks, err = l.runChecks(ctx, tx, reconciler{q: l.q, at: t.At, event: options.Event, tally: &tally{most: options.MaxBreaks}}); err != nil {
 		return nil, fmt.Errorf("reconcile %w", err)
 	}
 	for i := range report.Checks {

@@ -261,12 +261,9 @@ func processor(pid string) (sum time.Duration) {
 
 // private adds up what the children of a process have in memory for themselves; 0 where there is no /proc.
 func private(parent string) (sum uint64) {
-	paths, _ := filepath.Glob("/proc/[0-9]*/status")
-	for _, path := range paths {
-		text, _ := os.ReadFile(path)
-		if !strings.Contains(string(text), fmt.Sprintf("PPid:\t%s\n", parent)) {
-			continue
-		}
+	children, _ := os.ReadFile("/proc/" + parent + "/task/" + parent + "/children")
+	for child := range strings.FieldsSeq(string(children)) {
+		text, _ := os.ReadFile("/proc/" + child + "/status")
 		for line := range strings.Lines(string(text)) {
 			if name, value, _ := strings.Cut(line, ":"); name == "RssAnon" {
 				kB, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))

@@ -15,9 +15,9 @@ import (
 // closingChecks compare closed days with what was signed about them. Who changes the ledger with the rights of its owner can make all of this fit again;
 // only the published checkpoints tell then (finance.Desk.CheckPublished).
 var closingChecks = []check{
-	whole("closed days", "the postings of signed days are those that were signed", checkClosedDays),
-	whole("balances", "the balances of signed days are the sums of their postings", checkClosedBalances),
-	whole("signed stock", "the chains of stock contain what was signed at the last closing", checkClosedParts),
+	{"closed days", "the postings of signed days are those that were signed", checkClosedDays},
+	{"balances", "the balances of signed days are the sums of their postings", checkClosedBalances},
+	{"signed stock", "the chains of stock contain what was signed at the last closing", checkClosedParts},
 }
 
 // leavesAtOnce is how many leaves are read in one go.

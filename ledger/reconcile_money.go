@@ -9,14 +9,14 @@ import (
 
 // moneyChecks compare seats, orders, tickets, payments and postings with each other.
 var moneyChecks = []check{
-	whole("orders", "sold seats are those of the live lines of paid orders, and a paid order's seats are sold, or pinned for seconds at most", checkOrders),
-	whole("tickets", "a live ticket for each live line of an issued order, and no other", checkTickets),
-	whole("totals", "an order's total is its lines, and what was paid and captured for it", checkTotals),
-	whole("postings", "what was posted for an order is its total and what was captured", checkPostings),
-	whole("refunds", "a refund's amount is its lines', and one that is not sent is on its way", checkRefunds),
-	whole("loose money", "money that pays nothing is on its way back", checkLooseMoney),
-	whole("suspense", "what is owed for refunds is what is on its way, to the last unit", checkSuspense),
-	whole("trial balance", "each account's postings add up, debits and credits to the same sum", checkTrialBalance),
+	{"orders", "sold seats are those of the live lines of paid orders, and a paid order's seats are sold, or pinned for seconds at most", checkOrders},
+	{"tickets", "a live ticket for each live line of an issued order, and no other", checkTickets},
+	{"totals", "an order's total is its lines, and what was paid and captured for it", checkTotals},
+	{"postings", "what was posted for an order is its total and what was captured", checkPostings},
+	{"refunds", "a refund's amount is its lines', and one that is not sent is on its way", checkRefunds},
+	{"loose money", "money that pays nothing is on its way back", checkLooseMoney},
+	{"suspense", "what is owed for refunds is what is on its way, to the last unit", checkSuspense},
+	{"trial balance", "each account's postings add up, debits and credits to the same sum", checkTrialBalance},
 }
 
 // followGrace is how long a paid order's seats may stay pinned, and a pin outlive its order, before it is a break.
@@ -33,7 +33,7 @@ func orderState(s int16) string {
 }
 
 func checkOrders(ctx context.Context, r *reconciler) error {
-	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	totals, err := r.totals()
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func checkOrders(ctx context.Context, r *reconciler) error {
 }
 
 func checkTickets(ctx context.Context, r *reconciler) error {
-	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	totals, err := r.totals()
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func checkTickets(ctx context.Context, r *reconciler) error {
 }
 
 func checkTotals(ctx context.Context, r *reconciler) error {
-	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	totals, err := r.totals()
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func checkTotals(ctx context.Context, r *reconciler) error {
 }
 
 func checkPostings(ctx context.Context, r *reconciler) error {
-	totals, err := r.q.OrderTotals(ctx, r.tx, r.event)
+	totals, err := r.totals()
 	if err != nil {
 		return err
 	}

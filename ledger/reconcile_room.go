@@ -7,7 +7,7 @@ import (
 
 // roomChecks are the checks of waiting rooms. Rooms belong to no event: they are always checked as a whole.
 var roomChecks = []check{
-	whole("rooms", "each room's batches follow its snapshot without a gap, each under an epoch that owned it, and its lobby and log have what was counted", checkRooms),
+	{"rooms", "each room's batches follow its snapshot without a gap, each under an epoch that owned it, and its lobby and log have what was counted", checkRooms},
 }
 
 func checkRooms(ctx context.Context, r *reconciler) error {

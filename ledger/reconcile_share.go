@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"ticketrush/ledger/db"
 )
 
 // readAll begins a transaction for reading whole tables, on the snapshot of another one or on its own. Such a read may scan a table, join as it likes, and
@@ -25,57 +27,85 @@ func (l *DB) readAll(ctx context.Context, snapshot string) (*sql.Tx, error) {
 			return nil, explain(err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = auto; "+
-		"SET LOCAL work_mem = '64MB'; SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+	if _, err := tx.ExecContext(ctx, "SET LOCAL plan_cache_mode = auto; SET LOCAL work_mem = '64MB'; SET LOCAL idle_in_transaction_session_timeout = 0; "+anyPlan); err != nil {
 		_ = tx.Rollback()
 		return nil, explain(err)
 	}
 	return tx, nil
 }
 
-// share is one share of a check.
+// What a reading transaction may do: anything, or go along an index only, so that what it asks for in the order of an index comes without a sort.
+const (
+	anyPlan = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_bitmapscan = on"
+	byIndex = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off"
+)
+
+// share is a part of the work that one connection does, beside others: one check, or a part of the rows of several.
 type share struct {
-	check int
+	of    []string // checks
+	plans string
 	run   func(context.Context, *reconciler) error
-	done  Check
+	found []Check
 	err   error
 }
 
-// runChecks runs the shares of all checks on as many connections as there are processors, and one more, because each waits for the other end at times. The
-// transaction has the snapshot that they share. like is what each works with, but for its transaction.
-func (l *DB) runChecks(ctx context.Context, tx *sql.Tx, like reconciler) ([]Check, error) {
-	var shares []*share
-	for i, c := range checks {
-		for _, run := range c.shares {
-			shares = append(shares, &share{check: i, run: run, done: Check{Name: c.name, About: c.about, Breaks: []Break{}}})
+// shares are all shares, those that take longest first.
+func shares() (all []*share) {
+	for i := range walkShares {
+		all = append(all, &share{of: journalChecks, plans: byIndex, run: walkJournal(i)})
+	}
+	all = append(all, &share{of: providerChecks, plans: anyPlan, run: checkProviders})
+	for _, c := range checks {
+		if c.run != nil {
+			all = append(all, &share{of: []string{c.name}, plans: anyPlan, run: c.run})
 		}
 	}
-	connections := min(runtime.GOMAXPROCS(0)+1, len(shares))
+	return all
+}
+
+// runChecks runs all shares on as many connections as there are processors, and one more, because each waits for the other end at times. The
+// transaction has the snapshot that they share. like is what each works with, but for its transaction.
+func (l *DB) runChecks(ctx context.Context, tx *sql.Tx, like reconciler) ([]Check, error) {
+	var rows db.StockRowsRow
+	all := append(shares(), &share{of: []string{"chain"}, plans: anyPlan, run: func(ctx context.Context, r *reconciler) (err error) {
+		rows, err = r.q.StockRows(ctx, r.tx, r.event)
+		return err
+	}})
+	connections := min(runtime.GOMAXPROCS(0)+1, len(all))
 	if most := l.pool.Stats().MaxOpenConnections; most > 0 {
 		connections = min(connections, most-1)
 	}
-	// What has several shares takes longest: it begins.
-	queue := slices.Clone(shares)
-	slices.SortStableFunc(queue, func(a, b *share) int { return len(checks[b.check].shares) - len(checks[a.check].shares) })
+	like.totals = sync.OnceValues(func() (db.OrderTotalsRow, error) { return l.q.OrderTotals(ctx, tx, like.event) })
 	if connections < 2 {
-		for _, s := range queue {
+		for _, s := range all {
 			s.work(ctx, tx, like)
 		}
-		return merged(shares, like.max)
+	} else if err := l.beside(ctx, tx, connections, all, like); err != nil {
+		return nil, err
 	}
+	found, err := merged(all, like.most)
+	if err != nil {
+		return nil, err
+	}
+	checkSeen(&rows, found, like.event, like.most)
+	return found, nil
+}
+
+// beside runs shares on connections of their own.
+func (l *DB) beside(ctx context.Context, tx *sql.Tx, connections int, all []*share, like reconciler) error {
 	snapshot, err := l.q.SnapshotExport(ctx, tx)
 	if err != nil {
-		return nil, fmt.Errorf("its snapshot: %w", explain(err))
+		return fmt.Errorf("its snapshot: %w", explain(err))
 	}
-	next := make(chan *share, len(queue))
-	for _, s := range queue {
+	next := make(chan *share, len(all))
+	for _, s := range all {
 		next <- s
 	}
 	close(next)
-	var all sync.WaitGroup
+	var group sync.WaitGroup
 	failed := make(chan error, connections)
 	for range connections {
-		all.Go(func() {
+		group.Go(func() {
 			own, err := l.readAll(ctx, snapshot)
 			if err != nil {
 				failed <- fmt.Errorf("another connection: %w", err)
@@ -87,40 +117,47 @@ func (l *DB) runChecks(ctx context.Context, tx *sql.Tx, like reconciler) ([]Chec
 			}
 		})
 	}
-	all.Wait()
+	group.Wait()
 	select {
 	case err := <-failed:
-		return nil, err
+		return err
 	default:
-		return merged(shares, like.max)
+		return nil
 	}
 }
 
 func (s *share) work(ctx context.Context, tx *sql.Tx, r reconciler) {
 	start := time.Now()
-	r.tx, r.current = tx, &s.done
-	s.err = s.run(ctx, &r)
-	s.done.Took = time.Since(start)
+	for _, name := range s.of {
+		s.found = append(s.found, Check{Name: name})
+	}
+	r.tx, r.found = tx, s.found
+	r.tally = r.of(s.of[0])
+	if _, s.err = tx.ExecContext(ctx, s.plans); s.err == nil {
+		s.err = s.run(ctx, &r)
+	}
+	s.found[0].Took = time.Since(start)
 }
 
-// merged puts the shares of each check together, in their order. Took is the sum of what they took.
-func merged(shares []*share, most int32) ([]Check, error) {
-	var out []Check
-	for _, s := range shares {
+// merged puts what the shares found for each check together, in the order of the checks and shares. Took is the sum of what they took.
+func merged(all []*share, most int32) ([]Check, error) {
+	out := make([]Check, len(checks))
+	for i, c := range checks {
+		out[i] = Check{Name: c.name, About: c.about, Breaks: []Break{}}
+	}
+	for _, s := range all {
 		if s.err != nil {
-			return nil, fmt.Errorf("%s: %w", s.done.Name, explain(s.err))
+			return nil, fmt.Errorf("%s: %w", s.of[0], explain(s.err))
 		}
-		if s.check == len(out) {
-			out = append(out, s.done)
-			continue
-		}
-		c := &out[s.check]
-		c.Rows += s.done.Rows
-		c.Took += s.done.Took
-		c.Breaks = append(c.Breaks, s.done.Breaks...)
-		c.More = c.More || s.done.More
-		if len(c.Breaks) > int(most) {
-			c.Breaks, c.More = c.Breaks[:most], true
+		for _, found := range s.found {
+			c := &out[slices.IndexFunc(out, func(c Check) bool { return c.Name == found.Name })]
+			c.Rows += found.Rows
+			c.Took += found.Took
+			c.Breaks = append(c.Breaks, found.Breaks...)
+			c.More = c.More || found.More
+			if len(c.Breaks) > int(most) {
+				c.Breaks, c.More = c.Breaks[:most], true
+			}
 		}
 	}
 	return out, nil

@@ -17,9 +17,10 @@ SELECT (x.t).line_no::int AS line_no, (x.t).balance_txn::text AS balance_txn, (x
 SELECT category, currency, count(*)::bigint AS n, sum(gross)::bigint AS gross, sum(fee)::bigint AS fee, sum(net)::bigint AS net
   FROM ledger.settlement_lines WHERE file = sqlc.arg(file) GROUP BY 1, 2 ORDER BY 1, 2;
 
--- Verdicts over all payments, with how many of each.
--- name: SettlementVerdicts :many
-SELECT verdict::text AS verdict, count(*)::bigint AS n FROM ledger.v_settlement_breaks GROUP BY 1 ORDER BY 1;
+-- Payments by verdict: how many, and what of them the provider has not settled.
+-- name: SettlementSums :many
+SELECT provider::text AS provider, currency::text AS currency, verdict::text AS verdict, count(*)::bigint AS n, sum(ledger_net - settled_net)::bigint AS open
+  FROM ledger.v_settlement_breaks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- name: SettlementBreaks :many
 SELECT provider::text AS provider, provider_ref::text AS provider_ref, currency::text AS currency, coalesce(order_id::text, '')::text AS order_id, coalesce(captured, 0)::bigint AS captured, coalesce(settled, 0)::bigint AS settled,
@@ -34,8 +35,11 @@ SELECT p.provider, p.provider_ref::text AS payout, p.currency, (-p.gross)::bigin
     ON s.provider = p.provider AND s.payout_ref = p.provider_ref AND s.currency = p.currency
  WHERE s.net <> -p.gross ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
 
--- name: ClearingAccounts :many
-SELECT provider::text AS provider, currency, balance, in_transit, broken, at_provider, unexplained FROM ledger.v_clearing_accounts ORDER BY 1, 2;
+-- name: ClearingBalances :many
+SELECT substr(b.account, 6)::text AS provider, b.currency, b.balance, coalesce(s.net, 0)::bigint AS at_provider
+  FROM ledger.v_trial_balance b
+  LEFT JOIN (SELECT l.provider, l.currency, sum(l.net) AS net FROM ledger.settlement_lines l GROUP BY 1, 2) s ON s.provider = substr(b.account, 6) AND s.currency = b.currency
+ WHERE b.account LIKE '1100:%' ORDER BY 1, 2;
 
 -- Postings on a clearing account that are about no payment and no settlement.
 -- name: ClearingUnknown :many

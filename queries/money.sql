@@ -105,10 +105,8 @@ SELECT b.account, b.currency, b.balance, b.pending FROM (
 
 -- What each account has, by currency; debits and credits add up to the same by construction, so this is for people.
 -- name: TrialBalance :many
-SELECT a.account, a.currency,
-       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.debit = a.account AND t.currency = a.currency)::bigint AS debits,
-       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.credit = a.account AND t.currency = a.currency)::bigint AS credits
-  FROM ledger.accounts a ORDER BY 1, 2;
+SELECT a.account, a.currency, coalesce(b.debits, 0)::bigint AS debits, coalesce(b.credits, 0)::bigint AS credits
+  FROM ledger.accounts a LEFT JOIN ledger.v_trial_balance b ON b.account = a.account AND b.currency = a.currency ORDER BY 1, 2;
 
 -- name: OrderTotals :one
 SELECT count(*) FILTER (WHERE o.state IN (3, 4, 7, 9))::bigint AS paid_orders,

@@ -18,44 +18,6 @@ SELECT g.event, g.segment, g.area, g.capacity, g.held, g.paying, g.sold,
 -- name: ReconcileSegmentsRows :one
 SELECT count(*) FROM ledger.segments g WHERE @event::int = 0 OR g.event = @event;
 
--- The last movement of each seat against the seat.
--- name: ReconcileReplay :many
-WITH newest AS (
-    SELECT m.event, m.seat, max(m.seat_ver) AS ver FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event GROUP BY m.event, m.seat),
-last AS (
-    SELECT m.event, m.seat, m.seat_ver, m.to_state, m.hold, m.order_id, m.attempt
-      FROM newest n JOIN ledger.seat_movements m ON m.event = n.event AND m.seat = n.seat AND m.seat_ver = n.ver),
-touched AS (
-    SELECT s.event, s.seat, s.label, s.state, s.ver, s.hold, s.order_id, s.attempt
-      FROM ledger.seats s WHERE (@event::int = 0 OR s.event = @event) AND (s.ver > 0 OR s.state > 0))
-SELECT coalesce(t.event, l.event)::int AS event, coalesce(t.seat, l.seat)::bigint AS seat, coalesce(t.label, '')::text AS label,
-       coalesce(t.state, -1)::smallint AS state, coalesce(t.ver, -1)::int AS ver, coalesce(t.hold::text, '')::text AS hold,
-       coalesce(t.order_id::text, '')::text AS order_id, coalesce(t.attempt, 0)::int AS attempt,
-       coalesce(l.to_state, -1)::smallint AS journal_state, coalesce(l.seat_ver, -1)::int AS journal_ver, coalesce(l.hold::text, '')::text AS journal_hold,
-       coalesce(l.order_id::text, '')::text AS journal_order_id, coalesce(l.attempt, 0)::int AS journal_attempt
-  FROM touched t FULL JOIN last l ON l.event = t.event AND l.seat = t.seat
- WHERE t.seat IS NULL OR l.seat IS NULL OR t.state <> l.to_state OR t.ver <> l.seat_ver
-    OR (t.state > 0 AND t.hold IS DISTINCT FROM l.hold)
-    OR (t.state > 1 AND (t.order_id IS DISTINCT FROM l.order_id OR t.attempt <> l.attempt))
- ORDER BY 1, 2 LIMIT @max_rows;
-
--- name: ReconcileReplayRows :one
-SELECT count(*) FROM ledger.seats s WHERE (@event::int = 0 OR s.event = @event) AND (s.ver > 0 OR s.state > 0);
-
--- Each movement against the one before it of the same seat.
--- name: ReconcileMovements :many
-SELECT x.part, x.seq, x.row_no, x.event, x.seat, x.seat_ver, x.kind, x.from_state, x.hold::text AS hold,
-       coalesce(x.prev_ver, 0)::int AS prev_ver, coalesce(x.prev_state, 0)::smallint AS prev_state, coalesce(x.prev_hold::text, '')::text AS prev_hold
-  FROM (SELECT m.part, m.seq, m.row_no, m.event, m.seat, m.seat_ver, m.kind, m.from_state, m.to_state, m.hold,
-               lag(m.seat_ver) OVER w AS prev_ver, lag(m.to_state) OVER w AS prev_state, lag(m.hold) OVER w AS prev_hold
-          FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event
-        WINDOW w AS (PARTITION BY m.event, m.seat ORDER BY m.seat_ver)) x
- WHERE x.seat_ver <> coalesce(x.prev_ver, 0) + 1 OR x.from_state <> coalesce(x.prev_state, 0) OR (x.from_state > 0 AND x.hold <> x.prev_hold)
- ORDER BY x.event, x.seat, x.seat_ver LIMIT @max_rows;
-
--- name: ReconcileMovementsRows :one
-SELECT count(*) FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event;
-
 -- name: ReconcileSequences :many
 WITH batches AS (
     SELECT b.part, count(*) AS n, max(b.seq) AS last FROM ledger.flush_batches b GROUP BY b.part),
@@ -67,52 +29,6 @@ SELECT p.part, p.applied_seq, p.epoch, p.jumped, p.session, coalesce(b.n, 0)::bi
  WHERE p.applied_seq <> coalesce(b.last, 0) OR p.applied_seq <> coalesce(b.n, 0) OR p.epoch - p.jumped <> coalesce(e.n, 0)
     OR coalesce(e.last, 0) > p.epoch OR ((p.jumped = 0 OR p.session <> 0) AND coalesce(e.last, 0) <> p.epoch) -- after a restore nobody may have claimed it yet
  ORDER BY p.part LIMIT @max_rows;
-
--- Each batch was written under the epoch that owned the partition then, and its movements under the same.
--- name: ReconcileEpochs :many
-WITH tenures AS (
-    SELECT e.part, e.epoch, e.start_seq, lead(e.start_seq) OVER (PARTITION BY e.part ORDER BY e.epoch) AS end_seq FROM ledger.part_epochs e)
-SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(e.end_seq, -1)::bigint AS end_seq
-  FROM ledger.flush_batches b LEFT JOIN tenures e ON e.part = b.part AND e.epoch = b.epoch
- WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > e.end_seq
- ORDER BY b.part, b.seq LIMIT @max_rows;
-
--- name: ReconcileEpochsRows :one
-SELECT count(*) FROM ledger.flush_batches;
-
--- name: ReconcileMovementEpochs :many
-SELECT m.part, m.seq, m.row_no, m.epoch, coalesce(b.epoch, -1)::bigint AS batch_epoch
-  FROM ledger.seat_movements m LEFT JOIN ledger.flush_batches b ON b.part = m.part AND b.seq = m.seq
- WHERE b.epoch IS NULL OR b.epoch <> m.epoch
- ORDER BY m.part, m.seq, m.row_no LIMIT @max_rows;
-
--- Sold seats against live sales.
--- name: ReconcileSales :many
-WITH sold AS (SELECT s.event, s.seat, s.ver, s.order_id, s.hold FROM ledger.seats s WHERE s.state = 3 AND (@event::int = 0 OR s.event = @event)),
-live AS (SELECT x.event, x.seat, x.sold_ver, x.order_id, x.hold FROM ledger.sales x WHERE x.ended_seq IS NULL AND (@event::int = 0 OR x.event = @event))
-SELECT coalesce(s.event, l.event)::int AS event, coalesce(s.seat, l.seat)::bigint AS seat, coalesce(s.ver, -1)::int AS seat_ver, coalesce(l.sold_ver, -1)::int AS sold_ver,
-       coalesce(s.order_id::text, '')::text AS seat_order_id, coalesce(l.order_id::text, '')::text AS sale_order_id
-  FROM sold s FULL JOIN live l ON l.event = s.event AND l.seat = s.seat
- WHERE s.seat IS NULL OR l.seat IS NULL OR s.ver <> l.sold_ver OR s.order_id <> l.order_id OR s.hold <> l.hold
- ORDER BY 1, 2 LIMIT @max_rows;
-
--- name: ReconcileSalesRows :one
-SELECT count(*) FROM ledger.sales x WHERE @event::int = 0 OR x.event = @event;
-
--- Sales against the movements that made and ended them.
--- name: ReconcileSaleMovements :many
-WITH sells AS (SELECT m.event, m.seat, m.seat_ver, m.part, m.seq, m.order_id, m.hold, m.price FROM ledger.seat_movements m WHERE m.kind = 7 AND (@event::int = 0 OR m.event = @event)),
-ends AS (SELECT m.event, m.seat, m.seat_ver, m.seq FROM ledger.seat_movements m WHERE m.kind = 8 AND (@event::int = 0 OR m.event = @event)),
-sales AS (SELECT x.event, x.seat, x.sold_ver, x.part, x.sold_seq, x.ended_seq, x.order_id, x.hold, x.price FROM ledger.sales x WHERE @event::int = 0 OR x.event = @event)
-SELECT coalesce(m.event, x.event)::int AS event, coalesce(m.seat, x.seat)::bigint AS seat, coalesce(m.seat_ver, x.sold_ver)::int AS ver,
-       coalesce(m.seq, -1)::bigint AS journal_seq, coalesce(x.sold_seq, -1)::bigint AS sold_seq, coalesce(e.seq, -1)::bigint AS journal_ended_seq,
-       coalesce(x.ended_seq, -1)::bigint AS ended_seq, coalesce(m.price, -1)::bigint AS journal_price, coalesce(x.price, -1)::bigint AS price,
-       coalesce(m.order_id::text, '')::text AS journal_order_id, coalesce(x.order_id::text, '')::text AS order_id
-  FROM sells m FULL JOIN sales x ON x.event = m.event AND x.seat = m.seat AND x.sold_ver = m.seat_ver
-  LEFT JOIN ends e ON e.event = coalesce(m.event, x.event) AND e.seat = coalesce(m.seat, x.seat) AND e.seat_ver = coalesce(m.seat_ver, x.sold_ver) + 1
- WHERE m.seat IS NULL OR x.seat IS NULL OR m.seq <> x.sold_seq OR m.part <> x.part OR m.order_id <> x.order_id OR m.hold <> x.hold OR m.price <> x.price
-    OR e.seq IS DISTINCT FROM x.ended_seq
- ORDER BY 1, 2, 3 LIMIT @max_rows;
 
 -- Hold rows against the seats that name them.
 -- name: ReconcileHolds :many
@@ -160,16 +76,14 @@ SELECT count(*) FROM ledger.holds h WHERE @event::int = 0 OR h.event = @event;
 
 -- A buyer's counter against their holds, pins and sales. A document counts its seat, the others the whole hold.
 -- name: ReconcileQuota :many
-WITH counts AS (
-    SELECT h.id, h.event, h.quantity AS n, true AS whole FROM ledger.holds h WHERE h.state IN (0, 1) AND (@event::int = 0 OR h.event = @event)
-    UNION ALL
-    SELECT x.hold, x.event, count(*), false FROM ledger.sales x JOIN ledger.holds h ON h.id = x.hold
-     WHERE x.ended_seq IS NULL AND h.state = 3 AND (@event::int = 0 OR x.event = @event) GROUP BY x.hold, x.event),
+WITH sold AS (SELECT x.hold, x.event, count(*) AS n FROM ledger.sales x WHERE x.ended_seq IS NULL AND (@event::int = 0 OR x.event = @event) GROUP BY x.hold, x.event),
 due AS (
     SELECT k.event, k.dimension, k.key,
            sum(CASE WHEN k.dimension <> 3 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
-      FROM (SELECT c.id, c.event, c.n, c.whole, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
-              FROM counts c JOIN ledger.holds h ON h.id = c.id) k
+      FROM (SELECT h.id, h.event, CASE h.state WHEN 3 THEN s.n ELSE h.quantity END AS n, h.state <> 3 AS whole,
+                   unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
+              FROM ledger.holds h LEFT JOIN sold s ON s.hold = h.id AND s.event = h.event
+             WHERE (h.state IN (0, 1) OR (h.state = 3 AND s.n > 0)) AND (@event::int = 0 OR h.event = @event)) k
      GROUP BY k.event, k.dimension, k.key),
 kept AS (SELECT q.event, q.dimension, q.key, q.n FROM ledger.quota q WHERE q.n <> 0 AND (@event::int = 0 OR q.event = @event))
 SELECT coalesce(q.event, d.event)::int AS event, coalesce(q.dimension, d.dimension)::smallint AS dimension, coalesce(q.key, d.key)::uuid AS key,
@@ -195,20 +109,48 @@ SELECT h.id, h.event, s.seat, count(d.id) AS documents
 -- name: ReconcileQuotaRows :one
 SELECT count(*) FROM ledger.quota q WHERE @event::int = 0 OR q.event = @event;
 
+-- Partitions that have a segment or a batch or a movement.
 -- name: ReconcileParts :many
 SELECT p.part, p.applied_seq, p.head_hash FROM ledger.part p
- WHERE p.applied_seq > 0 AND (@event::int = 0 OR EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part AND g.event = @event))
+ WHERE CASE WHEN @event::int <> 0 THEN EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part AND g.event = @event)
+            ELSE p.applied_seq > 0 OR EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part) OR EXISTS (SELECT 1 FROM ledger.flush_batches b WHERE b.part = p.part)
+                 OR EXISTS (SELECT 1 FROM ledger.seat_movements m WHERE m.part = p.part) END
  ORDER BY p.part;
 
--- Batches with the movements of each, packed as Postgres sends records, in no order: the row's number and then what ledger/digest.go sums. One value for
--- each batch, because reading a row of eleven columns costs the client more than making its hash.
--- name: BatchRange :many
-SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash, coalesce(m.rows, ''::bytea)::bytea AS moves
-  FROM (SELECT x.part, x.seq, x.epoch, x.batch, x.digest, x.outcomes, x.prev_hash, x.hash FROM ledger.flush_batches x
-         WHERE (x.part, x.seq) > (@part::int, @after::bigint) AND x.part <= @last_part::int ORDER BY x.part, x.seq LIMIT @max_rows) b,
-       LATERAL (SELECT string_agg(record_send(ROW(y.row_no, y.event, y.seat, y.seat_ver, y.kind, y.from_state, y.to_state, y.hold, y.order_id, y.attempt, y.occurred_at)), ''::bytea) AS rows
-                  FROM ledger.seat_movements y WHERE y.part = b.part AND y.seq = b.seq) m
- ORDER BY b.part, b.seq;
+-- name: ReconcileTenures :many
+SELECT e.part, e.epoch, e.start_seq FROM ledger.part_epochs e WHERE e.part BETWEEN @first_part::int AND @last_part::int ORDER BY e.part, e.epoch;
+
+-- name: BatchPage :many
+SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash FROM ledger.flush_batches b
+ WHERE (b.part, b.seq) > (@part::int, @after::bigint) AND b.part <= @last_part::int ORDER BY b.part, b.seq LIMIT @max_rows;
+
+-- Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile_record.go; small numbers that are never negative
+-- share one, because each call of a function for each row counts.
+-- name: MovementPage :one
+SELECT coalesce(string_agg(int8send(m.part::bigint << 32 | m.row_no) || int8send(m.seq) || int8send(m.epoch) || int8send(m.event::bigint << 32 | m.seat_ver) || int8send(m.seat)
+       || int8send(m.kind::bigint << 32 | (m.from_state::bigint << 16) | m.to_state) || int4send(m.attempt) || int8send(m.price) || timestamptz_send(m.occurred_at)
+       || uuid_send(m.hold) || coalesce(uuid_send(m.order_id), '\x00000000000000000000000000000000'::bytea), ''::bytea), ''::bytea)::bytea AS movements
+  FROM (SELECT x.part, x.seq, x.row_no, x.epoch, x.event, x.seat, x.seat_ver, x.kind, x.from_state, x.to_state, x.attempt, x.price, x.occurred_at, x.hold, x.order_id
+          FROM ledger.seat_movements x
+         WHERE (x.part, x.seq) > (@part::int, @after::bigint) AND (x.part, x.seq) <= (@last_part::int, @last_seq::bigint) ORDER BY x.part, x.seq, x.row_no) m;
+
+-- Seats that were ever moved, of the segments of partitions.
+-- name: SeatPage :one
+SELECT coalesce(string_agg(int4send(s.event) || int8send(s.seat) || int2send(s.state) || int4send(s.ver) || int4send(s.attempt)
+       || coalesce(uuid_send(s.hold), '\x00000000000000000000000000000000'::bytea) || coalesce(uuid_send(s.order_id), '\x00000000000000000000000000000000'::bytea), ''::bytea), ''::bytea)::bytea AS seats
+  FROM ledger.segments g JOIN ledger.seats s ON s.event = g.event AND s.seat >= g.segment::bigint << 24 AND s.seat < (g.segment + 1)::bigint << 24
+ WHERE g.part BETWEEN @first_part::int AND @last_part::int AND (@event::int = 0 OR g.event = @event) AND (s.ver > 0 OR s.state > 0);
+
+-- name: SalePage :one
+SELECT coalesce(string_agg(int4send(x.event) || int8send(x.seat) || int4send(x.sold_ver) || int4send(x.part) || int8send(x.sold_seq) || int8send(coalesce(x.ended_seq, 0)) || int8send(x.price)
+       || uuid_send(x.order_id) || uuid_send(x.hold), ''::bytea), ''::bytea)::bytea AS sales
+  FROM ledger.segments g JOIN ledger.sales x ON x.event = g.event AND x.seat >= g.segment::bigint << 24 AND x.seat < (g.segment + 1)::bigint << 24
+ WHERE g.part BETWEEN @first_part::int AND @last_part::int AND (@event::int = 0 OR g.event = @event);
+
+-- name: StockRows :one
+SELECT (SELECT count(*) FROM ledger.seat_movements m WHERE @event::int = 0 OR m.event = @event)::bigint AS movements, (SELECT count(*) FROM ledger.flush_batches)::bigint AS batches,
+       (SELECT count(*) FROM ledger.seats s WHERE (s.ver > 0 OR s.state > 0) AND (@event::int = 0 OR s.event = @event))::bigint AS seats,
+       (SELECT count(*) FROM ledger.sales x WHERE @event::int = 0 OR x.event = @event)::bigint AS sales;
 
 -- name: SnapshotExport :one
 SELECT pg_export_snapshot()::text;

@@ -131,37 +131,34 @@ func (q *Queries) BusinessDays(ctx context.Context, db DBTX) ([]BusinessDaysRow,
 	return items, nil
 }
 
-const ClearingAccounts = `-- name: ClearingAccounts :many
-SELECT provider::text AS provider, currency, balance, in_transit, broken, at_provider, unexplained FROM ledger.v_clearing_accounts ORDER BY 1, 2
+const ClearingBalances = `-- name: ClearingBalances :many
+SELECT substr(b.account, 6)::text AS provider, b.currency, b.balance, coalesce(s.net, 0)::bigint AS at_provider
+  FROM ledger.v_trial_balance b
+  LEFT JOIN (SELECT l.provider, l.currency, sum(l.net) AS net FROM ledger.settlement_lines l GROUP BY 1, 2) s ON s.provider = substr(b.account, 6) AND s.currency = b.currency
+ WHERE b.account LIKE '1100:%' ORDER BY 1, 2
 `
 
-type ClearingAccountsRow struct {
-	Provider    string
-	Currency    string
-	Balance     int64
-	InTransit   int64
-	Broken      int64
-	AtProvider  int64
-	Unexplained int64
+type ClearingBalancesRow struct {
+	Provider   string
+	Currency   string
+	Balance    int64
+	AtProvider int64
 }
 
-func (q *Queries) ClearingAccounts(ctx context.Context, db DBTX) ([]ClearingAccountsRow, error) {
-	rows, err := db.QueryContext(ctx, ClearingAccounts)
+func (q *Queries) ClearingBalances(ctx context.Context, db DBTX) ([]ClearingBalancesRow, error) {
+	rows, err := db.QueryContext(ctx, ClearingBalances)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ClearingAccountsRow{}
+	items := []ClearingBalancesRow{}
 	for rows.Next() {
-		var i ClearingAccountsRow
+		var i ClearingBalancesRow
 		if err := rows.Scan(
 			&i.Provider,
 			&i.Currency,
 			&i.Balance,
-			&i.InTransit,
-			&i.Broken,
 			&i.AtProvider,
-			&i.Unexplained,
 		); err != nil {
 			return nil, err
 		}
@@ -1856,6 +1853,49 @@ func (q *Queries) SettlementLineCount(ctx context.Context, db DBTX) (int64, erro
 	return column_1, err
 }
 
+const SettlementSums = `-- name: SettlementSums :many
+SELECT provider::text AS provider, currency::text AS currency, verdict::text AS verdict, count(*)::bigint AS n, sum(ledger_net - settled_net)::bigint AS open
+  FROM ledger.v_settlement_breaks GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+`
+
+type SettlementSumsRow struct {
+	Provider string
+	Currency string
+	Verdict  string
+	N        int64
+	Open     int64
+}
+
+// Payments by verdict: how many, and what of them the provider has not settled.
+func (q *Queries) SettlementSums(ctx context.Context, db DBTX) ([]SettlementSumsRow, error) {
+	rows, err := db.QueryContext(ctx, SettlementSums)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SettlementSumsRow{}
+	for rows.Next() {
+		var i SettlementSumsRow
+		if err := rows.Scan(
+			&i.Provider,
+			&i.Currency,
+			&i.Verdict,
+			&i.N,
+			&i.Open,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SettlementTake = `-- name: SettlementTake :many
 SELECT (x.t).line_no::int AS line_no, (x.t).balance_txn::text AS balance_txn, (x.t).other_file::text AS other_file, (x.t).other_line::int AS other_line
   FROM (SELECT ledger.settlement_take($1::bigint, $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -1908,39 +1948,6 @@ func (q *Queries) SettlementTake(ctx context.Context, db DBTX, arg SettlementTak
 			&i.OtherFile,
 			&i.OtherLine,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const SettlementVerdicts = `-- name: SettlementVerdicts :many
-SELECT verdict::text AS verdict, count(*)::bigint AS n FROM ledger.v_settlement_breaks GROUP BY 1 ORDER BY 1
-`
-
-type SettlementVerdictsRow struct {
-	Verdict string
-	N       int64
-}
-
-// Verdicts over all payments, with how many of each.
-func (q *Queries) SettlementVerdicts(ctx context.Context, db DBTX) ([]SettlementVerdictsRow, error) {
-	rows, err := db.QueryContext(ctx, SettlementVerdicts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SettlementVerdictsRow{}
-	for rows.Next() {
-		var i SettlementVerdictsRow
-		if err := rows.Scan(&i.Verdict, &i.N); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

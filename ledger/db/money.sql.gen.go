@@ -489,10 +489,8 @@ func (q *Queries) OrderTotals(ctx context.Context, db DBTX, event int32) (OrderT
 }
 
 const TrialBalance = `-- name: TrialBalance :many
-SELECT a.account, a.currency,
-       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.debit = a.account AND t.currency = a.currency)::bigint AS debits,
-       (SELECT coalesce(sum(amount), 0) FROM ledger.transfers t WHERE t.credit = a.account AND t.currency = a.currency)::bigint AS credits
-  FROM ledger.accounts a ORDER BY 1, 2
+SELECT a.account, a.currency, coalesce(b.debits, 0)::bigint AS debits, coalesce(b.credits, 0)::bigint AS credits
+  FROM ledger.accounts a LEFT JOIN ledger.v_trial_balance b ON b.account = a.account AND b.currency = a.currency ORDER BY 1, 2
 `
 
 type TrialBalanceRow struct {

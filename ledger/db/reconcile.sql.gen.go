@@ -12,23 +12,19 @@ import (
 	"github.com/google/uuid"
 )
 
-const BatchRange = `-- name: BatchRange :many
-SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash, coalesce(m.rows, ''::bytea)::bytea AS moves
-  FROM (SELECT x.part, x.seq, x.epoch, x.batch, x.digest, x.outcomes, x.prev_hash, x.hash FROM ledger.flush_batches x
-         WHERE (x.part, x.seq) > ($1::int, $2::bigint) AND x.part <= $3::int ORDER BY x.part, x.seq LIMIT $4) b,
-       LATERAL (SELECT string_agg(record_send(ROW(y.row_no, y.event, y.seat, y.seat_ver, y.kind, y.from_state, y.to_state, y.hold, y.order_id, y.attempt, y.occurred_at)), ''::bytea) AS rows
-                  FROM ledger.seat_movements y WHERE y.part = b.part AND y.seq = b.seq) m
- ORDER BY b.part, b.seq
+const BatchPage = `-- name: BatchPage :many
+SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash FROM ledger.flush_batches b
+ WHERE (b.part, b.seq) > ($1::int, $2::bigint) AND b.part <= $3::int ORDER BY b.part, b.seq LIMIT $4
 `
 
-type BatchRangeParams struct {
+type BatchPageParams struct {
 	Part     int32
 	After    int64
 	LastPart int32
 	MaxRows  int32
 }
 
-type BatchRangeRow struct {
+type BatchPageRow struct {
 	Part     int32
 	Seq      int64
 	Epoch    int64
@@ -37,13 +33,10 @@ type BatchRangeRow struct {
 	Outcomes []byte
 	PrevHash []byte
 	Hash     []byte
-	Moves    []byte
 }
 
-// Batches with the movements of each, packed as Postgres sends records, in no order: the row's number and then what ledger/digest.go sums. One value for
-// each batch, because reading a row of eleven columns costs the client more than making its hash.
-func (q *Queries) BatchRange(ctx context.Context, db DBTX, arg BatchRangeParams) ([]BatchRangeRow, error) {
-	rows, err := db.QueryContext(ctx, BatchRange,
+func (q *Queries) BatchPage(ctx context.Context, db DBTX, arg BatchPageParams) ([]BatchPageRow, error) {
+	rows, err := db.QueryContext(ctx, BatchPage,
 		arg.Part,
 		arg.After,
 		arg.LastPart,
@@ -53,9 +46,9 @@ func (q *Queries) BatchRange(ctx context.Context, db DBTX, arg BatchRangeParams)
 		return nil, err
 	}
 	defer rows.Close()
-	items := []BatchRangeRow{}
+	items := []BatchPageRow{}
 	for rows.Next() {
-		var i BatchRangeRow
+		var i BatchPageRow
 		if err := rows.Scan(
 			&i.Part,
 			&i.Seq,
@@ -65,7 +58,6 @@ func (q *Queries) BatchRange(ctx context.Context, db DBTX, arg BatchRangeParams)
 			&i.Outcomes,
 			&i.PrevHash,
 			&i.Hash,
-			&i.Moves,
 		); err != nil {
 			return nil, err
 		}
@@ -89,6 +81,36 @@ func (q *Queries) FlushConflictCount(ctx context.Context, db DBTX) (int64, error
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const MovementPage = `-- name: MovementPage :one
+SELECT coalesce(string_agg(int8send(m.part::bigint << 32 | m.row_no) || int8send(m.seq) || int8send(m.epoch) || int8send(m.event::bigint << 32 | m.seat_ver) || int8send(m.seat)
+       || int8send(m.kind::bigint << 32 | (m.from_state::bigint << 16) | m.to_state) || int4send(m.attempt) || int8send(m.price) || timestamptz_send(m.occurred_at)
+       || uuid_send(m.hold) || coalesce(uuid_send(m.order_id), '\x00000000000000000000000000000000'::bytea), ''::bytea), ''::bytea)::bytea AS movements
+  FROM (SELECT x.part, x.seq, x.row_no, x.epoch, x.event, x.seat, x.seat_ver, x.kind, x.from_state, x.to_state, x.attempt, x.price, x.occurred_at, x.hold, x.order_id
+          FROM ledger.seat_movements x
+         WHERE (x.part, x.seq) > ($1::int, $2::bigint) AND (x.part, x.seq) <= ($3::int, $4::bigint) ORDER BY x.part, x.seq, x.row_no) m
+`
+
+type MovementPageParams struct {
+	Part     int32
+	After    int64
+	LastPart int32
+	LastSeq  int64
+}
+
+// Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile_record.go; small numbers that are never negative
+// share one, because each call of a function for each row counts.
+func (q *Queries) MovementPage(ctx context.Context, db DBTX, arg MovementPageParams) ([]byte, error) {
+	row := db.QueryRowContext(ctx, MovementPage,
+		arg.Part,
+		arg.After,
+		arg.LastPart,
+		arg.LastSeq,
+	)
+	var movements []byte
+	err := row.Scan(&movements)
+	return movements, err
 }
 
 const ReconcileAreas = `-- name: ReconcileAreas :many
@@ -197,64 +219,6 @@ func (q *Queries) ReconcileDocuments(ctx context.Context, db DBTX, arg Reconcile
 		return nil, err
 	}
 	return items, nil
-}
-
-const ReconcileEpochs = `-- name: ReconcileEpochs :many
-WITH tenures AS (
-    SELECT e.part, e.epoch, e.start_seq, lead(e.start_seq) OVER (PARTITION BY e.part ORDER BY e.epoch) AS end_seq FROM ledger.part_epochs e)
-SELECT b.part, b.seq, b.epoch, coalesce(e.start_seq, -1)::bigint AS start_seq, coalesce(e.end_seq, -1)::bigint AS end_seq
-  FROM ledger.flush_batches b LEFT JOIN tenures e ON e.part = b.part AND e.epoch = b.epoch
- WHERE e.start_seq IS NULL OR b.seq <= e.start_seq OR b.seq > e.end_seq
- ORDER BY b.part, b.seq LIMIT $1
-`
-
-type ReconcileEpochsRow struct {
-	Part     int32
-	Seq      int64
-	Epoch    int64
-	StartSeq int64
-	EndSeq   int64
-}
-
-// Each batch was written under the epoch that owned the partition then, and its movements under the same.
-func (q *Queries) ReconcileEpochs(ctx context.Context, db DBTX, maxRows int32) ([]ReconcileEpochsRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileEpochs, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileEpochsRow{}
-	for rows.Next() {
-		var i ReconcileEpochsRow
-		if err := rows.Scan(
-			&i.Part,
-			&i.Seq,
-			&i.Epoch,
-			&i.StartSeq,
-			&i.EndSeq,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileEpochsRows = `-- name: ReconcileEpochsRows :one
-SELECT count(*) FROM ledger.flush_batches
-`
-
-func (q *Queries) ReconcileEpochsRows(ctx context.Context, db DBTX) (int64, error) {
-	row := db.QueryRowContext(ctx, ReconcileEpochsRows)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
 }
 
 const ReconcileGrantBatches = `-- name: ReconcileGrantBatches :many
@@ -452,132 +416,11 @@ func (q *Queries) ReconcileHoldsRows(ctx context.Context, db DBTX, event int32) 
 	return count, err
 }
 
-const ReconcileMovementEpochs = `-- name: ReconcileMovementEpochs :many
-SELECT m.part, m.seq, m.row_no, m.epoch, coalesce(b.epoch, -1)::bigint AS batch_epoch
-  FROM ledger.seat_movements m LEFT JOIN ledger.flush_batches b ON b.part = m.part AND b.seq = m.seq
- WHERE b.epoch IS NULL OR b.epoch <> m.epoch
- ORDER BY m.part, m.seq, m.row_no LIMIT $1
-`
-
-type ReconcileMovementEpochsRow struct {
-	Part       int32
-	Seq        int64
-	RowNo      int32
-	Epoch      int64
-	BatchEpoch int64
-}
-
-func (q *Queries) ReconcileMovementEpochs(ctx context.Context, db DBTX, maxRows int32) ([]ReconcileMovementEpochsRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileMovementEpochs, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileMovementEpochsRow{}
-	for rows.Next() {
-		var i ReconcileMovementEpochsRow
-		if err := rows.Scan(
-			&i.Part,
-			&i.Seq,
-			&i.RowNo,
-			&i.Epoch,
-			&i.BatchEpoch,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileMovements = `-- name: ReconcileMovements :many
-SELECT x.part, x.seq, x.row_no, x.event, x.seat, x.seat_ver, x.kind, x.from_state, x.hold::text AS hold,
-       coalesce(x.prev_ver, 0)::int AS prev_ver, coalesce(x.prev_state, 0)::smallint AS prev_state, coalesce(x.prev_hold::text, '')::text AS prev_hold
-  FROM (SELECT m.part, m.seq, m.row_no, m.event, m.seat, m.seat_ver, m.kind, m.from_state, m.to_state, m.hold,
-               lag(m.seat_ver) OVER w AS prev_ver, lag(m.to_state) OVER w AS prev_state, lag(m.hold) OVER w AS prev_hold
-          FROM ledger.seat_movements m WHERE $1::int = 0 OR m.event = $1
-        WINDOW w AS (PARTITION BY m.event, m.seat ORDER BY m.seat_ver)) x
- WHERE x.seat_ver <> coalesce(x.prev_ver, 0) + 1 OR x.from_state <> coalesce(x.prev_state, 0) OR (x.from_state > 0 AND x.hold <> x.prev_hold)
- ORDER BY x.event, x.seat, x.seat_ver LIMIT $2
-`
-
-type ReconcileMovementsParams struct {
-	Event   int32
-	MaxRows int32
-}
-
-type ReconcileMovementsRow struct {
-	Part      int32
-	Seq       int64
-	RowNo     int32
-	Event     int32
-	Seat      int64
-	SeatVer   int32
-	Kind      int16
-	FromState int16
-	Hold      string
-	PrevVer   int32
-	PrevState int16
-	PrevHold  string
-}
-
-// Each movement against the one before it of the same seat.
-func (q *Queries) ReconcileMovements(ctx context.Context, db DBTX, arg ReconcileMovementsParams) ([]ReconcileMovementsRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileMovements, arg.Event, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileMovementsRow{}
-	for rows.Next() {
-		var i ReconcileMovementsRow
-		if err := rows.Scan(
-			&i.Part,
-			&i.Seq,
-			&i.RowNo,
-			&i.Event,
-			&i.Seat,
-			&i.SeatVer,
-			&i.Kind,
-			&i.FromState,
-			&i.Hold,
-			&i.PrevVer,
-			&i.PrevState,
-			&i.PrevHold,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileMovementsRows = `-- name: ReconcileMovementsRows :one
-SELECT count(*) FROM ledger.seat_movements m WHERE $1::int = 0 OR m.event = $1
-`
-
-func (q *Queries) ReconcileMovementsRows(ctx context.Context, db DBTX, event int32) (int64, error) {
-	row := db.QueryRowContext(ctx, ReconcileMovementsRows, event)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const ReconcileParts = `-- name: ReconcileParts :many
 SELECT p.part, p.applied_seq, p.head_hash FROM ledger.part p
- WHERE p.applied_seq > 0 AND ($1::int = 0 OR EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part AND g.event = $1))
+ WHERE CASE WHEN $1::int <> 0 THEN EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part AND g.event = $1)
+            ELSE p.applied_seq > 0 OR EXISTS (SELECT 1 FROM ledger.segments g WHERE g.part = p.part) OR EXISTS (SELECT 1 FROM ledger.flush_batches b WHERE b.part = p.part)
+                 OR EXISTS (SELECT 1 FROM ledger.seat_movements m WHERE m.part = p.part) END
  ORDER BY p.part
 `
 
@@ -587,6 +430,7 @@ type ReconcilePartsRow struct {
 	HeadHash   []byte
 }
 
+// Partitions that have a segment or a batch or a movement.
 func (q *Queries) ReconcileParts(ctx context.Context, db DBTX, event int32) ([]ReconcilePartsRow, error) {
 	rows, err := db.QueryContext(ctx, ReconcileParts, event)
 	if err != nil {
@@ -622,16 +466,14 @@ func (q *Queries) ReconcilePartsRows(ctx context.Context, db DBTX) (int64, error
 }
 
 const ReconcileQuota = `-- name: ReconcileQuota :many
-WITH counts AS (
-    SELECT h.id, h.event, h.quantity AS n, true AS whole FROM ledger.holds h WHERE h.state IN (0, 1) AND ($2::int = 0 OR h.event = $2)
-    UNION ALL
-    SELECT x.hold, x.event, count(*), false FROM ledger.sales x JOIN ledger.holds h ON h.id = x.hold
-     WHERE x.ended_seq IS NULL AND h.state = 3 AND ($2::int = 0 OR x.event = $2) GROUP BY x.hold, x.event),
+WITH sold AS (SELECT x.hold, x.event, count(*) AS n FROM ledger.sales x WHERE x.ended_seq IS NULL AND ($2::int = 0 OR x.event = $2) GROUP BY x.hold, x.event),
 due AS (
     SELECT k.event, k.dimension, k.key,
            sum(CASE WHEN k.dimension <> 3 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
-      FROM (SELECT c.id, c.event, c.n, c.whole, unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
-              FROM counts c JOIN ledger.holds h ON h.id = c.id) k
+      FROM (SELECT h.id, h.event, CASE h.state WHEN 3 THEN s.n ELSE h.quantity END AS n, h.state <> 3 AS whole,
+                   unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
+              FROM ledger.holds h LEFT JOIN sold s ON s.hold = h.id AND s.event = h.event
+             WHERE (h.state IN (0, 1) OR (h.state = 3 AND s.n > 0)) AND ($2::int = 0 OR h.event = $2)) k
      GROUP BY k.event, k.dimension, k.key),
 kept AS (SELECT q.event, q.dimension, q.key, q.n FROM ledger.quota q WHERE q.n <> 0 AND ($2::int = 0 OR q.event = $2))
 SELECT coalesce(q.event, d.event)::int AS event, coalesce(q.dimension, d.dimension)::smallint AS dimension, coalesce(q.key, d.key)::uuid AS key,
@@ -690,233 +532,6 @@ SELECT count(*) FROM ledger.quota q WHERE $1::int = 0 OR q.event = $1
 
 func (q *Queries) ReconcileQuotaRows(ctx context.Context, db DBTX, event int32) (int64, error) {
 	row := db.QueryRowContext(ctx, ReconcileQuotaRows, event)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const ReconcileReplay = `-- name: ReconcileReplay :many
-WITH newest AS (
-    SELECT m.event, m.seat, max(m.seat_ver) AS ver FROM ledger.seat_movements m WHERE $2::int = 0 OR m.event = $2 GROUP BY m.event, m.seat),
-last AS (
-    SELECT m.event, m.seat, m.seat_ver, m.to_state, m.hold, m.order_id, m.attempt
-      FROM newest n JOIN ledger.seat_movements m ON m.event = n.event AND m.seat = n.seat AND m.seat_ver = n.ver),
-touched AS (
-    SELECT s.event, s.seat, s.label, s.state, s.ver, s.hold, s.order_id, s.attempt
-      FROM ledger.seats s WHERE ($2::int = 0 OR s.event = $2) AND (s.ver > 0 OR s.state > 0))
-SELECT coalesce(t.event, l.event)::int AS event, coalesce(t.seat, l.seat)::bigint AS seat, coalesce(t.label, '')::text AS label,
-       coalesce(t.state, -1)::smallint AS state, coalesce(t.ver, -1)::int AS ver, coalesce(t.hold::text, '')::text AS hold,
-       coalesce(t.order_id::text, '')::text AS order_id, coalesce(t.attempt, 0)::int AS attempt,
-       coalesce(l.to_state, -1)::smallint AS journal_state, coalesce(l.seat_ver, -1)::int AS journal_ver, coalesce(l.hold::text, '')::text AS journal_hold,
-       coalesce(l.order_id::text, '')::text AS journal_order_id, coalesce(l.attempt, 0)::int AS journal_attempt
-  FROM touched t FULL JOIN last l ON l.event = t.event AND l.seat = t.seat
- WHERE t.seat IS NULL OR l.seat IS NULL OR t.state <> l.to_state OR t.ver <> l.seat_ver
-    OR (t.state > 0 AND t.hold IS DISTINCT FROM l.hold)
-    OR (t.state > 1 AND (t.order_id IS DISTINCT FROM l.order_id OR t.attempt <> l.attempt))
- ORDER BY 1, 2 LIMIT $1
-`
-
-type ReconcileReplayParams struct {
-	MaxRows int32
-	Event   int32
-}
-
-type ReconcileReplayRow struct {
-	Event          int32
-	Seat           int64
-	Label          string
-	State          int16
-	Ver            int32
-	Hold           string
-	OrderID        string
-	Attempt        int32
-	JournalState   int16
-	JournalVer     int32
-	JournalHold    string
-	JournalOrderID string
-	JournalAttempt int32
-}
-
-// The last movement of each seat against the seat.
-func (q *Queries) ReconcileReplay(ctx context.Context, db DBTX, arg ReconcileReplayParams) ([]ReconcileReplayRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileReplay, arg.MaxRows, arg.Event)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileReplayRow{}
-	for rows.Next() {
-		var i ReconcileReplayRow
-		if err := rows.Scan(
-			&i.Event,
-			&i.Seat,
-			&i.Label,
-			&i.State,
-			&i.Ver,
-			&i.Hold,
-			&i.OrderID,
-			&i.Attempt,
-			&i.JournalState,
-			&i.JournalVer,
-			&i.JournalHold,
-			&i.JournalOrderID,
-			&i.JournalAttempt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileReplayRows = `-- name: ReconcileReplayRows :one
-SELECT count(*) FROM ledger.seats s WHERE ($1::int = 0 OR s.event = $1) AND (s.ver > 0 OR s.state > 0)
-`
-
-func (q *Queries) ReconcileReplayRows(ctx context.Context, db DBTX, event int32) (int64, error) {
-	row := db.QueryRowContext(ctx, ReconcileReplayRows, event)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const ReconcileSaleMovements = `-- name: ReconcileSaleMovements :many
-WITH sells AS (SELECT m.event, m.seat, m.seat_ver, m.part, m.seq, m.order_id, m.hold, m.price FROM ledger.seat_movements m WHERE m.kind = 7 AND ($2::int = 0 OR m.event = $2)),
-ends AS (SELECT m.event, m.seat, m.seat_ver, m.seq FROM ledger.seat_movements m WHERE m.kind = 8 AND ($2::int = 0 OR m.event = $2)),
-sales AS (SELECT x.event, x.seat, x.sold_ver, x.part, x.sold_seq, x.ended_seq, x.order_id, x.hold, x.price FROM ledger.sales x WHERE $2::int = 0 OR x.event = $2)
-SELECT coalesce(m.event, x.event)::int AS event, coalesce(m.seat, x.seat)::bigint AS seat, coalesce(m.seat_ver, x.sold_ver)::int AS ver,
-       coalesce(m.seq, -1)::bigint AS journal_seq, coalesce(x.sold_seq, -1)::bigint AS sold_seq, coalesce(e.seq, -1)::bigint AS journal_ended_seq,
-       coalesce(x.ended_seq, -1)::bigint AS ended_seq, coalesce(m.price, -1)::bigint AS journal_price, coalesce(x.price, -1)::bigint AS price,
-       coalesce(m.order_id::text, '')::text AS journal_order_id, coalesce(x.order_id::text, '')::text AS order_id
-  FROM sells m FULL JOIN sales x ON x.event = m.event AND x.seat = m.seat AND x.sold_ver = m.seat_ver
-  LEFT JOIN ends e ON e.event = coalesce(m.event, x.event) AND e.seat = coalesce(m.seat, x.seat) AND e.seat_ver = coalesce(m.seat_ver, x.sold_ver) + 1
- WHERE m.seat IS NULL OR x.seat IS NULL OR m.seq <> x.sold_seq OR m.part <> x.part OR m.order_id <> x.order_id OR m.hold <> x.hold OR m.price <> x.price
-    OR e.seq IS DISTINCT FROM x.ended_seq
- ORDER BY 1, 2, 3 LIMIT $1
-`
-
-type ReconcileSaleMovementsParams struct {
-	MaxRows int32
-	Event   int32
-}
-
-type ReconcileSaleMovementsRow struct {
-	Event           int32
-	Seat            int64
-	Ver             int32
-	JournalSeq      int64
-	SoldSeq         int64
-	JournalEndedSeq int64
-	EndedSeq        int64
-	JournalPrice    int64
-	Price           int64
-	JournalOrderID  string
-	OrderID         string
-}
-
-// Sales against the movements that made and ended them.
-func (q *Queries) ReconcileSaleMovements(ctx context.Context, db DBTX, arg ReconcileSaleMovementsParams) ([]ReconcileSaleMovementsRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileSaleMovements, arg.MaxRows, arg.Event)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileSaleMovementsRow{}
-	for rows.Next() {
-		var i ReconcileSaleMovementsRow
-		if err := rows.Scan(
-			&i.Event,
-			&i.Seat,
-			&i.Ver,
-			&i.JournalSeq,
-			&i.SoldSeq,
-			&i.JournalEndedSeq,
-			&i.EndedSeq,
-			&i.JournalPrice,
-			&i.Price,
-			&i.JournalOrderID,
-			&i.OrderID,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileSales = `-- name: ReconcileSales :many
-WITH sold AS (SELECT s.event, s.seat, s.ver, s.order_id, s.hold FROM ledger.seats s WHERE s.state = 3 AND ($2::int = 0 OR s.event = $2)),
-live AS (SELECT x.event, x.seat, x.sold_ver, x.order_id, x.hold FROM ledger.sales x WHERE x.ended_seq IS NULL AND ($2::int = 0 OR x.event = $2))
-SELECT coalesce(s.event, l.event)::int AS event, coalesce(s.seat, l.seat)::bigint AS seat, coalesce(s.ver, -1)::int AS seat_ver, coalesce(l.sold_ver, -1)::int AS sold_ver,
-       coalesce(s.order_id::text, '')::text AS seat_order_id, coalesce(l.order_id::text, '')::text AS sale_order_id
-  FROM sold s FULL JOIN live l ON l.event = s.event AND l.seat = s.seat
- WHERE s.seat IS NULL OR l.seat IS NULL OR s.ver <> l.sold_ver OR s.order_id <> l.order_id OR s.hold <> l.hold
- ORDER BY 1, 2 LIMIT $1
-`
-
-type ReconcileSalesParams struct {
-	MaxRows int32
-	Event   int32
-}
-
-type ReconcileSalesRow struct {
-	Event       int32
-	Seat        int64
-	SeatVer     int32
-	SoldVer     int32
-	SeatOrderID string
-	SaleOrderID string
-}
-
-// Sold seats against live sales.
-func (q *Queries) ReconcileSales(ctx context.Context, db DBTX, arg ReconcileSalesParams) ([]ReconcileSalesRow, error) {
-	rows, err := db.QueryContext(ctx, ReconcileSales, arg.MaxRows, arg.Event)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ReconcileSalesRow{}
-	for rows.Next() {
-		var i ReconcileSalesRow
-		if err := rows.Scan(
-			&i.Event,
-			&i.Seat,
-			&i.SeatVer,
-			&i.SoldVer,
-			&i.SeatOrderID,
-			&i.SaleOrderID,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReconcileSalesRows = `-- name: ReconcileSalesRows :one
-SELECT count(*) FROM ledger.sales x WHERE $1::int = 0 OR x.event = $1
-`
-
-func (q *Queries) ReconcileSalesRows(ctx context.Context, db DBTX, event int32) (int64, error) {
-	row := db.QueryRowContext(ctx, ReconcileSalesRows, event)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -1065,6 +680,44 @@ func (q *Queries) ReconcileSequences(ctx context.Context, db DBTX, maxRows int32
 	return items, nil
 }
 
+const ReconcileTenures = `-- name: ReconcileTenures :many
+SELECT e.part, e.epoch, e.start_seq FROM ledger.part_epochs e WHERE e.part BETWEEN $1::int AND $2::int ORDER BY e.part, e.epoch
+`
+
+type ReconcileTenuresParams struct {
+	FirstPart int32
+	LastPart  int32
+}
+
+type ReconcileTenuresRow struct {
+	Part     int32
+	Epoch    int64
+	StartSeq int64
+}
+
+func (q *Queries) ReconcileTenures(ctx context.Context, db DBTX, arg ReconcileTenuresParams) ([]ReconcileTenuresRow, error) {
+	rows, err := db.QueryContext(ctx, ReconcileTenures, arg.FirstPart, arg.LastPart)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ReconcileTenuresRow{}
+	for rows.Next() {
+		var i ReconcileTenuresRow
+		if err := rows.Scan(&i.Part, &i.Epoch, &i.StartSeq); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReconcileTotals = `-- name: ReconcileTotals :one
 SELECT clock_timestamp()::timestamptz AS at,
        coalesce(sum(g.opened), 0)::bigint AS capacity, coalesce(sum(g.held), 0)::bigint AS held, coalesce(sum(g.paying), 0)::bigint AS paying, coalesce(sum(g.sold), 0)::bigint AS sold
@@ -1169,6 +822,47 @@ func (q *Queries) ReconcileWide(ctx context.Context, db DBTX, arg ReconcileWideP
 	return items, nil
 }
 
+const SalePage = `-- name: SalePage :one
+SELECT coalesce(string_agg(int4send(x.event) || int8send(x.seat) || int4send(x.sold_ver) || int4send(x.part) || int8send(x.sold_seq) || int8send(coalesce(x.ended_seq, 0)) || int8send(x.price)
+       || uuid_send(x.order_id) || uuid_send(x.hold), ''::bytea), ''::bytea)::bytea AS sales
+  FROM ledger.segments g JOIN ledger.sales x ON x.event = g.event AND x.seat >= g.segment::bigint << 24 AND x.seat < (g.segment + 1)::bigint << 24
+ WHERE g.part BETWEEN $1::int AND $2::int AND ($3::int = 0 OR g.event = $3)
+`
+
+type SalePageParams struct {
+	FirstPart int32
+	LastPart  int32
+	Event     int32
+}
+
+func (q *Queries) SalePage(ctx context.Context, db DBTX, arg SalePageParams) ([]byte, error) {
+	row := db.QueryRowContext(ctx, SalePage, arg.FirstPart, arg.LastPart, arg.Event)
+	var sales []byte
+	err := row.Scan(&sales)
+	return sales, err
+}
+
+const SeatPage = `-- name: SeatPage :one
+SELECT coalesce(string_agg(int4send(s.event) || int8send(s.seat) || int2send(s.state) || int4send(s.ver) || int4send(s.attempt)
+       || coalesce(uuid_send(s.hold), '\x00000000000000000000000000000000'::bytea) || coalesce(uuid_send(s.order_id), '\x00000000000000000000000000000000'::bytea), ''::bytea), ''::bytea)::bytea AS seats
+  FROM ledger.segments g JOIN ledger.seats s ON s.event = g.event AND s.seat >= g.segment::bigint << 24 AND s.seat < (g.segment + 1)::bigint << 24
+ WHERE g.part BETWEEN $1::int AND $2::int AND ($3::int = 0 OR g.event = $3) AND (s.ver > 0 OR s.state > 0)
+`
+
+type SeatPageParams struct {
+	FirstPart int32
+	LastPart  int32
+	Event     int32
+}
+
+// Seats that were ever moved, of the segments of partitions.
+func (q *Queries) SeatPage(ctx context.Context, db DBTX, arg SeatPageParams) ([]byte, error) {
+	row := db.QueryRowContext(ctx, SeatPage, arg.FirstPart, arg.LastPart, arg.Event)
+	var seats []byte
+	err := row.Scan(&seats)
+	return seats, err
+}
+
 const SnapshotExport = `-- name: SnapshotExport :one
 SELECT pg_export_snapshot()::text
 `
@@ -1178,4 +872,29 @@ func (q *Queries) SnapshotExport(ctx context.Context, db DBTX) (string, error) {
 	var column_1 string
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const StockRows = `-- name: StockRows :one
+SELECT (SELECT count(*) FROM ledger.seat_movements m WHERE $1::int = 0 OR m.event = $1)::bigint AS movements, (SELECT count(*) FROM ledger.flush_batches)::bigint AS batches,
+       (SELECT count(*) FROM ledger.seats s WHERE (s.ver > 0 OR s.state > 0) AND ($1::int = 0 OR s.event = $1))::bigint AS seats,
+       (SELECT count(*) FROM ledger.sales x WHERE $1::int = 0 OR x.event = $1)::bigint AS sales
+`
+
+type StockRowsRow struct {
+	Movements int64
+	Batches   int64
+	Seats     int64
+	Sales     int64
+}
+
+func (q *Queries) StockRows(ctx context.Context, db DBTX, event int32) (StockRowsRow, error) {
+	row := db.QueryRowContext(ctx, StockRows, event)
+	var i StockRowsRow
+	err := row.Scan(
+		&i.Movements,
+		&i.Batches,
+		&i.Seats,
+		&i.Sales,
+	)
+	return i, err
 }

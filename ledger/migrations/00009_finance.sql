@@ -141,11 +141,18 @@ SELECT provider, provider_ref, currency, order_id, captured, settled, refunded, 
   FROM both_sides;
 COMMENT ON VIEW ledger.v_settlement_breaks IS 'One row for each payment: what the ledger has captured, refunded and lost to disputes, what its provider settled, and the verdict. matched and in_transit are no breaks.';
 
+-- In each currency the balances add up to 0.
+CREATE VIEW ledger.v_trial_balance AS
+WITH pairs AS (SELECT t.debit, t.credit, t.currency, sum(t.amount) AS amount FROM ledger.transfers t GROUP BY 1, 2, 3) -- there are few
+SELECT x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits, (sum(x.debit) - sum(x.credit))::bigint AS balance
+  FROM (SELECT p.debit AS account, p.currency, p.amount AS debit, 0 AS credit FROM pairs p UNION ALL SELECT p.credit, p.currency, 0, p.amount FROM pairs p) x GROUP BY 1, 2;
+COMMENT ON VIEW ledger.v_trial_balance IS 'Each account in each currency, in minor units: debits, credits, and debits less credits. In each currency the balances add up to 0.';
+
 -- What is on each clearing account, explained: what the provider has not settled yet, and what it settled and has not paid out. unexplained is 0.
 CREATE VIEW ledger.v_clearing_accounts AS
 SELECT a.provider, a.currency, a.balance, coalesce(p.in_transit, 0)::bigint AS in_transit, coalesce(p.broken, 0)::bigint AS broken, coalesce(s.net, 0)::bigint AS at_provider,
        (a.balance - coalesce(p.in_transit, 0) - coalesce(p.broken, 0) - coalesce(s.net, 0))::bigint AS unexplained
-  FROM (SELECT provider, currency, sum(amount)::bigint AS balance FROM ledger.v_clearing GROUP BY 1, 2) a
+  FROM (SELECT substr(account, 6) AS provider, currency, balance FROM ledger.v_trial_balance WHERE account LIKE '1100:%') a
   LEFT JOIN (SELECT provider, currency, sum(ledger_net - settled_net) FILTER (WHERE verdict = 'in_transit') AS in_transit,
                     sum(ledger_net - settled_net) FILTER (WHERE verdict <> 'in_transit') AS broken FROM ledger.v_settlement_breaks GROUP BY 1, 2) p
          ON p.provider = a.provider AND p.currency = a.currency
@@ -157,12 +164,6 @@ CREATE VIEW ledger.v_stock AS
 SELECT e.slug AS event, g.segment, g.section, g.name, g.area, g.capacity, g.capacity - g.held - g.paying - g.sold AS available, g.held, g.paying, g.sold
   FROM ledger.segments g JOIN ledger.events e ON e.id = g.event;
 COMMENT ON VIEW ledger.v_stock IS 'Counters of each segment: capacity = available + held + paying + sold.';
-
-CREATE VIEW ledger.v_trial_balance AS
-SELECT x.account, x.currency, sum(x.debit)::bigint AS debits, sum(x.credit)::bigint AS credits, (sum(x.debit) - sum(x.credit))::bigint AS balance
-  FROM (SELECT t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t
-        UNION ALL SELECT t.credit, t.currency, 0, t.amount FROM ledger.transfers t) x GROUP BY 1, 2;
-COMMENT ON VIEW ledger.v_trial_balance IS 'Each account in each currency, in minor units: debits, credits, and debits less credits. In each currency the balances add up to 0.';
 
 CREATE VIEW ledger.v_order_money AS
 SELECT v.order_id, v.event, v.state, v.currency, v.total, v.due, v.captured, v.refunded, v.refunds_under_way, v.disputed,
@@ -291,6 +292,6 @@ DROP TRIGGER append_only ON ledger.business_days;
 DROP TRIGGER closed_once ON ledger.business_days;
 DROP TRIGGER only_open_day ON ledger.transfers;
 DROP FUNCTION ledger.only_open_day;
-DROP VIEW ledger.v_stock, ledger.v_trial_balance, ledger.v_order_money, ledger.v_seat_order_breaks, ledger.v_clearing_accounts, ledger.v_settlement_breaks, ledger.v_clearing;
+DROP VIEW ledger.v_stock, ledger.v_order_money, ledger.v_seat_order_breaks, ledger.v_clearing_accounts, ledger.v_trial_balance, ledger.v_settlement_breaks, ledger.v_clearing;
 DROP FUNCTION ledger.settlement_take, ledger.settlement_file;
 DROP TABLE ledger.settlement_lines, ledger.settlement_files;
