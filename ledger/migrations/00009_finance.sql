@@ -114,7 +114,8 @@ WITH led AS (
     SELECT provider, provider_ref, currency, coalesce(sum(amount) FILTER (WHERE kind = 'charge'), 0)::bigint AS captured,
            coalesce(-sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded, coalesce(-sum(amount) FILTER (WHERE kind = 'dispute'), 0)::bigint AS disputed,
            max(effective_at) AS at, bool_or(orphan AND kind = 'charge') AS orphan, (array_agg(order_id) FILTER (WHERE order_id IS NOT NULL))[1] AS order_id
-      FROM ledger.v_clearing WHERE provider_ref IS NOT NULL AND kind IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
+      FROM (SELECT * FROM ledger.v_clearing OFFSET 0) c -- its expressions are computed once for each row, and not where they are used
+     WHERE provider_ref IS NOT NULL AND kind IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
 stl AS ( -- a provider may settle a payment under another of its names than the one under which it is kept
     SELECT s.provider, coalesce(y.provider_ref, s.provider_ref) AS provider_ref, s.currency, sum(gross) FILTER (WHERE category = 'charge')::bigint AS captured,
            coalesce(-sum(gross) FILTER (WHERE category = 'refund'), 0)::bigint AS refunded, coalesce(-sum(gross) FILTER (WHERE category = 'dispute'), 0)::bigint AS disputed,
