@@ -106,6 +106,8 @@ type TicketOffer struct {
 	Event      int32
 	Seat       int64
 	Type       int16
+	Void       bool // the ticket
+	Changeable bool // its order lets tickets change: no dispute, and not ended
 }
 
 // TicketOfferInsert offers a ticket. Of the code only the SHA-256 is kept. The offer ends at the event's deadline at the latest.
@@ -129,7 +131,8 @@ func (l *DB) TicketOfferByCode(ctx context.Context, codeHash [32]byte) (TicketOf
 	if errors.Is(err, sql.ErrNoRows) {
 		return TicketOffer{}, ErrNotFound
 	}
-	return TicketOffer{ID: r.ID, Ticket: r.Ticket, State: r.State, ExpiresAt: r.ExpiresAt, Order: r.OrderID, Event: r.Event, Seat: r.Seat, Type: r.Type}, explain(err)
+	return TicketOffer{ID: r.ID, Ticket: r.Ticket, State: r.State, ExpiresAt: r.ExpiresAt, Order: r.OrderID, Event: r.Event, Seat: r.Seat, Type: r.Type,
+		Void: r.Void, Changeable: r.Changeable}, explain(err)
 }
 
 // TicketOfferCancel takes an offer back.

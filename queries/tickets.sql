@@ -57,8 +57,10 @@ SELECT ledger.ticket_offer(sqlc.arg(ticket)::uuid, sqlc.arg(offer)::uuid, sqlc.a
 -- name: TicketOfferCancel :one
 SELECT ledger.ticket_offer_cancel(sqlc.arg(ticket)::uuid, sqlc.arg(offer)::uuid, sqlc.arg(now)::timestamptz)::int AS outcome;
 
+-- The offer of a code, and whether its ticket may change now, as ledger.ticket_lock has it.
 -- name: TicketOfferByCode :one
-SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket
+SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type, (t.voided_at IS NOT NULL)::boolean AS void, (o.state IN (4, 7))::boolean AS changeable
+  FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket JOIN ledger.orders o ON o.id = t.order_id
  WHERE f.code_hash = sqlc.arg(code_hash)::bytea;
 
 -- name: TicketOfferGet :one

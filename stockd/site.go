@@ -13,10 +13,12 @@ import (
 )
 
 type siteCommand struct {
-	Addr  string `default:"127.0.0.1:7401" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
-	Room  string `default:"demo" help:"The waiting room in front of /buy/; empty for none (${default})."`
-	Event string `default:"arena" help:"The event on sale (${default})."`
-	Title string `help:"What people read until the event is loaded."`
+	Addr    string `default:"127.0.0.1:7401" placeholder:"HOST:PORT" help:"Where to listen (${default})."`
+	Room    string `default:"demo" help:"The waiting room in front of /buy/; empty for none (${default})."`
+	Event   string `default:"arena" help:"The event on sale (${default})."`
+	Title   string `help:"What people read until the event is loaded."`
+	Account string `placeholder:"PATH" help:"The address of your site that answers with the account token of whoever is signed in; empty: no accounts."`
+	SignIn  string `placeholder:"PATH" help:"Where people sign in; it is given the way back as ?return=."`
 }
 
 // Run serves the shop until it is told to stop.
@@ -26,7 +28,7 @@ func (s *siteCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	fmt.Fprintf(con.out, "the shop is at http://%s/\n", l.Addr())
-	return serveHTTP(ctx, l, site.Handler(site.Config{Room: s.Room, Event: s.Event, Title: s.Title}))
+	return serveHTTP(ctx, l, site.Handler(site.Config{Room: s.Room, Event: s.Event, Title: s.Title, Account: s.Account, SignIn: s.SignIn}))
 }
 
 // listen binds a TCP address; setting names what to change when it cannot be had.

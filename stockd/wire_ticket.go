@@ -20,7 +20,7 @@ import (
 func (p *orderPort) Tickets(ctx context.Context, id uuid.UUID) (out []api.Ticket, err error) {
 	list, err := p.Service.Tickets(ctx, id)
 	for i := range list {
-		out = append(out, ticketOf(&list[i]))
+		out = append(out, p.ticketOf(&list[i]))
 	}
 	return out, orderError(err)
 }
@@ -34,7 +34,7 @@ func (p *orderPort) Ticket(ctx context.Context, id uuid.UUID) (api.Ticket, bool,
 	if err != nil {
 		return api.Ticket{}, false, orderError(err)
 	}
-	return ticketOf(&t), true, nil
+	return p.ticketOf(&t), true, nil
 }
 
 // TicketRules are what holds for the tickets of an event.
@@ -68,13 +68,22 @@ func (p *orderPort) NameTicket(ctx context.Context, w api.NameWish) (api.Ticket,
 	if err != nil {
 		return api.Ticket{}, false, orderError(err)
 	}
-	return ticketOf(&t), again, nil
+	return p.ticketOf(&t), again, nil
 }
 
 // OfferTicket offers a ticket to whoever has the code.
 func (p *orderPort) OfferTicket(ctx context.Context, ticket uuid.UUID, req stock.Request, expires time.Time) (api.Offer, bool, error) {
 	o, again, err := p.Service.OfferTicket(ctx, ticket, requestID(req), expires)
 	return api.Offer{ID: o.ID, Ticket: o.Ticket, Code: o.Code, State: o.State, ExpiresAt: o.ExpiresAt}, again, orderError(err)
+}
+
+// ShowOffer is the offer of a code.
+func (p *orderPort) ShowOffer(ctx context.Context, code string) (api.Offer, error) {
+	o, err := p.Service.ShowOffer(ctx, code)
+	if err != nil {
+		return api.Offer{}, orderError(err)
+	}
+	return api.Offer{ID: o.ID, Ticket: o.Ticket, State: o.State, ExpiresAt: o.ExpiresAt, Event: stock.EventID(o.Event), Seat: stock.SeatID(o.Seat), Type: o.Type}, nil
 }
 
 // CancelOffer takes an offer back.
@@ -95,7 +104,7 @@ func (p *orderPort) AcceptOffer(ctx context.Context, code, account string, req s
 	if err != nil {
 		return api.Ticket{}, false, orderError(err)
 	}
-	return ticketOf(&t), again, nil
+	return p.ticketOf(&t), again, nil
 }
 
 // TicketToken is the bearer token of a ticket that changed hands.
@@ -114,14 +123,17 @@ func requestID(r stock.Request) uuid.UUID {
 	return uuid.UUID(h.Sum(nil)[:16])
 }
 
-func ticketOf(t *ledger.Ticket) api.Ticket {
-	state := "valid"
+func (p *orderPort) ticketOf(t *ledger.Ticket) api.Ticket {
+	state, code := "valid", ""
 	if !t.VoidedAt.IsZero() {
 		state = "void"
 	}
+	if t.Offer != uuid.Nil {
+		code = p.OfferCode(t.Offer)
+	}
 	return api.Ticket{
 		ID: t.ID, Order: t.OrderID, Event: stock.EventID(t.Event), Seat: stock.SeatID(t.Seat), Type: t.Type, Code: t.Code, State: state, VoidReason: t.VoidReason,
-		Transferred: t.Transferred, Named: t.Named, Holder: t.Holder, Offer: t.Offer, OfferEnds: t.OfferEnds,
+		Transferred: t.Transferred, Named: t.Named, Holder: t.Holder, Offer: t.Offer, OfferEnds: t.OfferEnds, OfferCode: code,
 	}
 }
 

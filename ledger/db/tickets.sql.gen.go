@@ -531,21 +531,25 @@ func (q *Queries) TicketName(ctx context.Context, db DBTX, arg TicketNameParams)
 }
 
 const TicketOfferByCode = `-- name: TicketOfferByCode :one
-SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket
+SELECT f.id, f.ticket, f.state, f.expires_at, t.order_id, t.event, t.seat, t.type, (t.voided_at IS NOT NULL)::boolean AS void, (o.state IN (4, 7))::boolean AS changeable
+  FROM ledger.ticket_offers f JOIN ledger.tickets t ON t.id = f.ticket JOIN ledger.orders o ON o.id = t.order_id
  WHERE f.code_hash = $1::bytea
 `
 
 type TicketOfferByCodeRow struct {
-	ID        uuid.UUID
-	Ticket    uuid.UUID
-	State     string
-	ExpiresAt time.Time
-	OrderID   uuid.UUID
-	Event     int32
-	Seat      int64
-	Type      int16
+	ID         uuid.UUID
+	Ticket     uuid.UUID
+	State      string
+	ExpiresAt  time.Time
+	OrderID    uuid.UUID
+	Event      int32
+	Seat       int64
+	Type       int16
+	Void       bool
+	Changeable bool
 }
 
+// The offer of a code, and whether its ticket may change now, as ledger.ticket_lock has it.
 func (q *Queries) TicketOfferByCode(ctx context.Context, db DBTX, codeHash []byte) (TicketOfferByCodeRow, error) {
 	row := db.QueryRowContext(ctx, TicketOfferByCode, codeHash)
 	var i TicketOfferByCodeRow
@@ -558,6 +562,8 @@ func (q *Queries) TicketOfferByCode(ctx context.Context, db DBTX, codeHash []byt
 		&i.Event,
 		&i.Seat,
 		&i.Type,
+		&i.Void,
+		&i.Changeable,
 	)
 	return i, err
 }

@@ -149,6 +149,7 @@ var routes = []route{
 	{http.MethodPut, "/v1/tickets/{ticket}/holder", (*server).putHolder, buy},
 	{http.MethodPost, "/v1/tickets/{ticket}/offers", (*server).postOffer, buy},
 	{http.MethodDelete, "/v1/tickets/{ticket}/offers/{offer}", (*server).deleteOffer, buy},
+	{http.MethodPost, "/v1/ticket-offers", (*server).postOfferCode, buy},
 	{http.MethodPost, "/v1/ticket-transfers", (*server).postTransfer, buy},
 	{http.MethodGet, "/v1/events/{ev}/gate-bundle", (*server).getGateBundle, operate},
 	{http.MethodGet, "/v1/events/{ev}/revocations", (*server).getRevocations, operate},

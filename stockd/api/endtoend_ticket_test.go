@@ -34,9 +34,19 @@ func ticketsByName(t *testing.T, c *cluster) {
 	}
 	// Given away: the giver's is void, the recipient names themselves, and the order's token opens it no more.
 	offer := c.do(0, "POST", "/v1/tickets/"+named.string("id")+"/offers", ``, orderToken(o)).want(t, 201, "")
+	if again := c.do(1, "GET", "/v1/tickets/"+named.string("id"), "", orderToken(o)).want(t, 200, ""); again.body["offer"].(map[string]any)["code"] != offer.string("code") {
+		t.Fatalf("the giver cannot read the code again: %s", again.text)
+	}
+	shown := c.do(1, "POST", "/v1/ticket-offers", `{"code":"`+offer.string("code")+`"}`).want(t, 200, "")
+	if shown.string("seat") != named.string("seat") || shown.string("names") != "required" || strings.Contains(string(shown.text), "Ada") {
+		t.Fatalf("%s", shown.text)
+	}
 	got := c.do(1, "POST", "/v1/ticket-transfers", `{"code":"`+offer.string("code")+`"}`).want(t, 201, "")
 	mine := header("X-Ticket-Token", got.string("token"))
 	c.do(0, "POST", "/v1/ticket-transfers", `{"code":"`+offer.string("code")+`"}`).want(t, 409, "ticket-refused")
+	if r := c.do(0, "POST", "/v1/ticket-offers", `{"code":"`+offer.string("code")+`"}`).want(t, 409, "ticket-refused"); r.string("reason") != "offer-accepted" {
+		t.Fatalf("%s", r.text)
+	}
 	c.do(0, "GET", "/v1/tickets/"+got.string("id"), "", orderToken(o)).want(t, 403, "hold-not-yours")
 	grace := c.do(0, "PUT", "/v1/tickets/"+got.string("id")+"/holder", `{"name":"Grace"}`, mine).want(t, 200, "")
 	c.do(1, "GET", "/v1/tickets/"+grace.string("id")+".svg", "", header("X-Ticket-Token", grace.string("token"))).want(t, 200, "")

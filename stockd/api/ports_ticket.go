@@ -19,9 +19,11 @@ type Tickets interface {
 	SetTicketRules(ctx context.Context, event stock.EventID, rules TicketRules) error
 	// TicketChanges are how often the tickets of an order's lines were renamed and given away.
 	TicketChanges(ctx context.Context, order uuid.UUID) (map[stock.SeatID]LineChanges, error)
-	// NameTicket, OfferTicket, CancelOffer and AcceptOffer may refuse with a TicketRefused; again says that it was done before.
+	// NameTicket, OfferTicket, ShowOffer, CancelOffer and AcceptOffer may refuse with a TicketRefused; again says that it was done before.
 	NameTicket(ctx context.Context, wish NameWish) (t Ticket, again bool, err error)
 	OfferTicket(ctx context.Context, ticket uuid.UUID, req stock.Request, expires time.Time) (o Offer, again bool, err error)
+	// ShowOffer finds the offer of a code, with what it is of; what could not be accepted now is refused.
+	ShowOffer(ctx context.Context, code string) (Offer, error)
 	CancelOffer(ctx context.Context, ticket, offer uuid.UUID) (again bool, err error)
 	AcceptOffer(ctx context.Context, code, account string, req stock.Request) (t Ticket, again bool, err error)
 	// TicketToken is the bearer token of a ticket that changed hands.
@@ -95,6 +97,7 @@ type Ticket struct {
 	Holder      string    // whom it is bound to; empty when they were erased
 	Offer       uuid.UUID // that is open
 	OfferEnds   time.Time
+	OfferCode   string
 }
 
 // TicketRules are what holds for the tickets of an event.
@@ -124,6 +127,9 @@ type Offer struct {
 	Code       string
 	State      string // open, accepted, cancelled
 	ExpiresAt  time.Time
+	Event      stock.EventID // of the ticket, as all that follow; of an offer that was found by its code
+	Seat       stock.SeatID
+	Type       int16
 }
 
 // TicketRefused says why a ticket stays as it is.

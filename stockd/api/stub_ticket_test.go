@@ -20,6 +20,7 @@ type stubTickets struct {
 	changes  map[stock.SeatID]LineChanges
 	wish     NameWish
 	account  string
+	code     string // of the offer that was looked at
 	answer   Ticket
 	offer    Offer
 	refuse   error
@@ -54,6 +55,11 @@ func (o *stubTickets) NameTicket(_ context.Context, w NameWish) (Ticket, bool, e
 func (o *stubTickets) OfferTicket(_ context.Context, _ uuid.UUID, _ stock.Request, expires time.Time) (Offer, bool, error) {
 	o.offer.ExpiresAt = expires
 	return o.offer, o.again, o.refuse
+}
+
+func (o *stubTickets) ShowOffer(_ context.Context, code string) (Offer, error) {
+	o.code = code
+	return o.offer, o.refuse
 }
 
 func (o *stubTickets) CancelOffer(context.Context, uuid.UUID, uuid.UUID) (bool, error) {

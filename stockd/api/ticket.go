@@ -71,7 +71,7 @@ func (s *server) ticketDoc(ev *Event, rules TicketRules, t *Ticket, changes Line
 		doc.Section = seg.Section
 	}
 	if t.Offer != uuid.Nil && s.Now().Before(t.OfferEnds) {
-		doc.Offer = s.offerDoc(&Offer{ID: t.Offer, State: "open", ExpiresAt: t.OfferEnds})
+		doc.Offer = s.offerDoc(&Offer{ID: t.Offer, Code: t.OfferCode, State: "open", ExpiresAt: t.OfferEnds})
 	}
 	if t.Transferred {
 		doc.Token = s.Orders.TicketToken(t.ID)

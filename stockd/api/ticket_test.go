@@ -114,7 +114,19 @@ func TestTransfer(t *testing.T) {
 	if r.string("token") != w.orders.TicketToken(theirs.ID) || !strings.HasPrefix(r.header.Get("Set-Cookie"), "tkt_"+theirs.ID.String()+"=") || r.header.Get("Location") != "/v1/tickets/"+r.string("id") {
 		t.Errorf("%s %v", r.text, r.header)
 	}
+	// What the code is for, before it is used: no token, no account, and its answer has no code.
+	id, _ := parseID(ticket["id"].(string), prefixTicket)
+	mine, _, _ := w.orders.Ticket(t.Context(), id)
+	w.orders.offer.Event, w.orders.offer.Seat, w.orders.offer.Code = 1, mine.Seat, ""
+	w.do("POST", "/v1/ticket-offers", `{}`).want(t, 422, "invalid")
+	shown := w.do("POST", "/v1/ticket-offers", `{"code":"abcde"}`, without("Idempotency-Key")).want(t, 200, "")
+	if shown.string("seat") != "N-1-1" || shown.string("section") != "N" || shown.string("names") != "none" || shown.body["needs_account"] != false || w.orders.code != "abcde" || strings.Contains(string(shown.text), `"code"`) {
+		t.Errorf("%s %q", shown.text, w.orders.code)
+	}
+	w.orders.refuse = &TicketRefused{TicketOfferAccepted}
+	w.do("POST", "/v1/ticket-offers", `{"code":"ABCDE"}`).want(t, 409, "ticket-refused")
 	w.orders.refuse = ErrNotFound
+	w.do("POST", "/v1/ticket-offers", `{"code":"ABCDF"}`).want(t, 404, "not-found")
 	w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDF"}`).want(t, 404, "not-found")
 	w.orders.refuse = nil
 	// The order's bearer does not see it any more, the recipient does.

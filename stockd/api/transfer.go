@@ -97,17 +97,61 @@ type transferBody struct {
 // offerCodeMax bounds a code as people type it, with spaces and dashes.
 const offerCodeMax = 64
 
-// postTransfer accepts an offer. Where the organiser's site has accounts, the recipient has to be one.
-func (s *server) postTransfer(w http.ResponseWriter, r *http.Request) error {
+func readOfferCode(w http.ResponseWriter, r *http.Request) (string, error) {
 	var body transferBody
 	if err := decodeBody(w, r, &body, false); err != nil {
-		return err
+		return "", err
 	}
 	code := value(body.Code)
 	if code == "" || len(code) > offerCodeMax {
 		var f faults
 		f.add("/code", "The code that the ticket's owner was given, at most %d letters.", offerCodeMax)
-		return invalid(f...)
+		return "", invalid(f...)
+	}
+	return code, nil
+}
+
+type offeredDoc struct {
+	Offer        *offerDoc `json:"offer"`
+	Event        string    `json:"event"`
+	Seat         string    `json:"seat"`
+	Section      string    `json:"section"`
+	Type         string    `json:"type"`
+	Names        string    `json:"names"`
+	NeedsAccount bool      `json:"needs_account"`
+}
+
+// postOfferCode shows whoever was given a code what it is for. It is a POST because a code stands in no address, where servers would log it.
+func (s *server) postOfferCode(w http.ResponseWriter, r *http.Request) error {
+	code, err := readOfferCode(w, r)
+	if err != nil {
+		return err
+	}
+	offer, err := s.Orders.ShowOffer(r.Context(), code)
+	if err != nil {
+		return ticketProblem(err, "offer; check the code")
+	}
+	ev, ok := s.Node.EventByNumber(offer.Event)
+	if !ok {
+		return ErrMoving
+	}
+	rules, err := s.Orders.TicketRules(r.Context(), ev.Number)
+	if err != nil {
+		return err
+	}
+	doc := offeredDoc{Offer: s.offerDoc(&offer), Event: prefixEvent + ev.ID.String(), Seat: ev.label(offer.Seat), Type: nameAt(ev.Types, offer.Type), Names: rules.Names,
+		NeedsAccount: s.Accounts != nil}
+	if seg := ev.segment(offer.Seat.Segment()); seg != nil {
+		doc.Section = seg.Section
+	}
+	return answer(w, http.StatusOK, doc)
+}
+
+// postTransfer accepts an offer. Where the organiser's site has accounts, the recipient has to be one.
+func (s *server) postTransfer(w http.ResponseWriter, r *http.Request) error {
+	code, err := readOfferCode(w, r)
+	if err != nil {
+		return err
 	}
 	account, err := s.account(r)
 	if err != nil {

@@ -78,6 +78,7 @@ func TestTicketsChange(t *testing.T) {
 	t.Run("documents", func(t *testing.T) { ticketDocuments(t, w) })
 	t.Run("transfer", func(t *testing.T) { ticketTransfer(t, w) })
 	t.Run("offers", func(t *testing.T) { ticketOffers(t, w) })
+	t.Run("offers of what is gone", func(t *testing.T) { ticketOfferEnds(t, w) })
 	t.Run("race", func(t *testing.T) { ticketRace(t, w) })
 	t.Run("erasure", func(t *testing.T) { ticketErasure(t, w) })
 	w.reconciles()
@@ -205,6 +206,12 @@ func ticketTransfer(t *testing.T, w *world) {
 	if _, _, err := w.service.AcceptOffer(t.Context(), "AAAAAAAAAAAAAAAAAAAA", "a_2", uuid.New()); !errors.Is(err, order.ErrNotFound) {
 		t.Errorf("a code that is none: %v", err)
 	}
+	if _, err := w.service.ShowOffer(t.Context(), "AAAAAAAAAAAAAAAAAAAA"); !errors.Is(err, order.ErrNotFound) {
+		t.Errorf("a code that is none: %v", err)
+	}
+	if seen, err := w.service.ShowOffer(t.Context(), offer.Code); err != nil || seen.ID != offer.ID || seen.Seat != mine.Seat || seen.Event != mine.Event || w.service.OfferCode(seen.ID) != offer.Code {
+		t.Errorf("%+v %v", seen, err)
+	}
 	typed := " " + offer.Code[:5] + "-" + string(bytes.ToLower([]byte(offer.Code[5:10]))) + " " + offer.Code[10:]
 	accept := uuid.New()
 	theirs, again, err := w.service.AcceptOffer(t.Context(), typed, "a_2", accept)
@@ -218,6 +225,8 @@ func ticketTransfer(t *testing.T, w *world) {
 		t.Errorf("the same request again: %v %v", again, err)
 	}
 	_, _, err = w.service.AcceptOffer(t.Context(), offer.Code, "a_3", uuid.New())
+	refused(t, err, ledger.ChangeOfferAccepted)
+	_, err = w.service.ShowOffer(t.Context(), offer.Code)
 	refused(t, err, ledger.ChangeOfferAccepted)
 	_, err = w.service.CancelOffer(t.Context(), mine.ID, offer.ID)
 	refused(t, err, ledger.ChangeOfferAccepted)
@@ -262,6 +271,8 @@ func ticketOffers(t *testing.T, w *world) {
 	}
 	_, _, err = w.service.AcceptOffer(t.Context(), short.Code, "", uuid.New())
 	refused(t, err, ledger.ChangeOfferOver)
+	_, err = w.service.ShowOffer(t.Context(), short.Code)
+	refused(t, err, ledger.ChangeOfferOver)
 	long, _, err := w.service.OfferTicket(t.Context(), ticket, uuid.New(), time.Now().Add(1000*time.Hour))
 	if err != nil || long.ExpiresAt.After(time.Now().Add(25*time.Hour)) {
 		t.Fatalf("%+v %v", long, err)
@@ -269,6 +280,36 @@ func ticketOffers(t *testing.T, w *world) {
 	if _, _, err := w.service.AcceptOffer(t.Context(), long.Code, "", uuid.New()); err != nil {
 		t.Error(err)
 	}
+}
+
+// ticketOfferEnds: an open offer of a ticket that is under dispute, or was refunded, gives nobody anything, and says so before anybody tries.
+func ticketOfferEnds(t *testing.T, w *world) {
+	w.rules(ledger.TicketRules{Names: "none", Transfers: 2})
+	o, p := w.sold(1)
+	tickets, err := w.service.Tickets(t.Context(), o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer, _, err := w.service.OfferTicket(t.Context(), tickets[0].ID, uuid.New(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := func(want ledger.TicketChange) {
+		t.Helper()
+		_, err := w.service.ShowOffer(t.Context(), offer.Code)
+		refused(t, err, want)
+		_, _, err = w.service.AcceptOffer(t.Context(), offer.Code, "", uuid.New())
+		refused(t, err, want)
+	}
+	w.disputed(p, order.DisputeOpened, 1)
+	both(ledger.ChangeOrder)
+	w.disputed(p, order.DisputeWon, 2)
+	if _, err := w.service.ShowOffer(t.Context(), offer.Code); err != nil {
+		t.Errorf("the dispute was won: %v", err)
+	}
+	w.refund(wish(o))
+	both(ledger.ChangeVoid)
+	w.settled(o, order.Refunded)
 }
 
 // ticketRace: many who have the code, the owner who takes it back, and a new name: one of them wins, and one ticket is live.

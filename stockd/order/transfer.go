@@ -22,14 +22,14 @@ const offerCodeChars = 20
 // offerText writes codes without the letters that people take for others.
 var offerText = base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").WithPadding(base32.NoPadding)
 
-// Offer is an offer of a ticket. Code is its one-time code, for the one who made it; it is computed, and kept nowhere.
+// Offer is an offer of a ticket. Code is its one-time code, for whoever has the ticket; it is computed, and kept nowhere.
 type Offer struct {
 	ledger.TicketOffer
 	Code string
 }
 
-// offerCode is the code of an offer.
-func (s *Service) offerCode(offer uuid.UUID) string {
+// OfferCode is the code of an offer, for whoever may see its ticket.
+func (s *Service) OfferCode(offer uuid.UUID) string {
 	mac := hmac.New(sha256.New, s.offerSecret())
 	mac.Write(offer[:])
 	return offerText.EncodeToString(mac.Sum(nil)[:offerCodeBytes])[:offerCodeChars]
@@ -49,7 +49,7 @@ func plainCode(text string) string {
 // TicketRefused when it may not be, ErrNotFound when there is no such ticket.
 func (s *Service) OfferTicket(ctx context.Context, ticket, request uuid.UUID, expires time.Time) (o Offer, again bool, err error) {
 	id := derived("ticket.offer", ticket, request)
-	code := s.offerCode(id)
+	code := s.OfferCode(id)
 	out, err := s.ledger.TicketOfferInsert(ctx, ticket, id, sha256.Sum256([]byte(code)), expires, s.config.Now())
 	if again, err = changed(out, err); err != nil {
 		return o, false, err
@@ -63,13 +63,36 @@ func (s *Service) CancelOffer(ctx context.Context, ticket, offer uuid.UUID) (aga
 	return changed(s.ledger.TicketOfferCancel(ctx, ticket, offer, s.config.Now()))
 }
 
+// ShowOffer finds the offer of a code, for whoever was given it. It refuses what AcceptOffer would refuse now, and changes nothing.
+func (s *Service) ShowOffer(ctx context.Context, code string) (ledger.TicketOffer, error) {
+	offer, err := s.offerByCode(ctx, code)
+	switch {
+	case err != nil:
+		return offer, err
+	case offer.State == "accepted":
+		return offer, &TicketRefused{Why: ledger.ChangeOfferAccepted}
+	case offer.State != "open", !s.config.Now().Before(offer.ExpiresAt):
+		return offer, &TicketRefused{Why: ledger.ChangeOfferOver}
+	case offer.Void:
+		return offer, &TicketRefused{Why: ledger.ChangeVoid}
+	case !offer.Changeable:
+		return offer, &TicketRefused{Why: ledger.ChangeOrder}
+	}
+	return offer, nil
+}
+
+func (s *Service) offerByCode(ctx context.Context, code string) (ledger.TicketOffer, error) {
+	offer, err := s.ledger.TicketOfferByCode(ctx, sha256.Sum256([]byte(plainCode(code))))
+	if errors.Is(err, ledger.ErrNotFound) {
+		return offer, ErrNotFound
+	}
+	return offer, err
+}
+
 // AcceptOffer gives the ticket of an offer to an owner, a pseudonym of their account: the old ticket is void and a new one issued. request names who
 // accepts and by which request; the same one again gets the same ticket. ErrNotFound when there is no such code, TicketRefused when it is of no use any more.
 func (s *Service) AcceptOffer(ctx context.Context, code, owner string, request uuid.UUID) (t ledger.Ticket, again bool, err error) {
-	offer, err := s.ledger.TicketOfferByCode(ctx, sha256.Sum256([]byte(plainCode(code))))
-	if errors.Is(err, ledger.ErrNotFound) {
-		return t, false, ErrNotFound
-	}
+	offer, err := s.offerByCode(ctx, code)
 	if err != nil {
 		return t, false, err
 	}

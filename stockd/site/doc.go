@@ -8,9 +8,12 @@
 //	static/map.js           the seat map: sections, then the seats of one section
 //	static/hold.js          hold, countdown, extend, release
 //	static/checkout.js      order, payment, redirect
+//	static/order.js         an order after the payment: its states, its tickets, its link for another device
+//	static/ticket.js        one ticket; give.js, return.js and holder.js are what can be done with it
+//	static/t.js             takes a ticket that somebody gives away
 //	static/words.js         every problem type in words that help
 //
-// Paths: / and /tickets are open to everybody; /buy/ is what the waiting room protects. Tickets are outside of it on purpose: somebody who
+// Paths: /, /tickets, /o/ and /t/ are open to everybody; /buy/ is what the waiting room protects. Tickets are outside of it on purpose: somebody who
 // was at the bank longer than their pass lasts must still see what they bought.
 //
 // It imports nothing of this module.

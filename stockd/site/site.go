@@ -29,6 +29,9 @@ type Config struct {
 	Event string
 	// Title is what people read until the event itself has been loaded; empty means Event.
 	Title string
+	// Account is an address of the organiser's site, on the same origin, that answers with the account token (a JWT) of whoever is signed in there.
+	// Empty means that there are no accounts. SignIn is where people sign in; it is given the way back as ?return=.
+	Account, SignIn string
 }
 
 // pages maps each path to its template.
@@ -38,6 +41,7 @@ var pages = map[string]string{
 	"/tickets":     "tickets.html",
 	"/buy/tickets": "tickets.html",
 	"/o/":          "o.html",
+	"/t/":          "t.html",
 }
 
 var contentTypes = map[string]string{

@@ -33,7 +33,7 @@ func text(t *testing.T, r io.Reader) string {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	h := Handler(Config{Room: "demo", Event: "aurora", Title: `Aurora "<night>"`})
-	for path, want := range map[string]string{"/": "Get tickets", "/buy/": `id="map"`, "/tickets?order=ord_1": `id="tickets"`, "/buy/tickets?order=ord_1": `id="tickets"`, "/o/": "Opening your order"} {
+	for path, want := range map[string]string{"/": "Get tickets", "/buy/": `id="map"`, "/tickets?order=ord_1": `id="tickets"`, "/buy/tickets?order=ord_1": `id="tickets"`, "/o/": "Opening your order", "/t/": `id="code"`} {
 		res := get(t, h, path)
 		body := text(t, res.Body)
 		if res.StatusCode != http.StatusOK || !strings.Contains(body, want) || !strings.Contains(body, `data-event="aurora" data-room="demo"`) {
@@ -66,7 +66,7 @@ func TestEveryReferenceIsServed(t *testing.T) {
 	t.Parallel()
 	h := Handler(Config{Event: "aurora"})
 	reference := regexp.MustCompile(`(?:(?:src|href)="(/assets/[^"]+)"|from '\./([^']+)')`)
-	todo, seen := []string{"/", "/buy/", "/tickets"}, map[string]bool{}
+	todo, seen := []string{"/", "/buy/", "/tickets", "/o/", "/t/"}, map[string]bool{}
 	for len(todo) > 0 {
 		path := todo[0]
 		todo = todo[1:]
@@ -86,7 +86,7 @@ func TestEveryReferenceIsServed(t *testing.T) {
 			todo = append(todo, m[1])
 		}
 	}
-	if len(seen) < 18 {
+	if len(seen) < 28 {
 		t.Errorf("only %d files are reached", len(seen))
 	}
 }

@@ -16,15 +16,19 @@ const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 export const newKey = () => crypto.randomUUID?.() ?? '10000000-1000-4000-8000-100000000000'.replace(/[018]/g,
   (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
 
-// The API keeps the tokens of holds and orders in HttpOnly cookies. Where cookies are blocked, these stand in for them in this tab.
-function tokenHeaders(path) {
-  const [, kind, id] = path.match(/^\/v1\/(holds|orders|tickets)\/([^/?.]+)/) || [];
+const headerOf = {hold: 'X-Hold-Token', ord: 'X-Order-Token', tkt: 'X-Ticket-Token'};
+
+/**
+ * What opens a hold, an order or a ticket. The API keeps their tokens in HttpOnly cookies; where cookies are blocked, those that this tab was given
+ * stand in for them. A ticket is opened by its order's token until it changes hands, and by its own from then on.
+ */
+export function tokensOf(...ids) {
   const headers = {};
   try {
-    const hold = kind === 'holds' && sessionStorage.getItem(`token_${id}`);
-    const order = kind === 'orders' ? sessionStorage.getItem(`token_${id}`) : kind === 'tickets' && sessionStorage.getItem('token_order');
-    if (hold) headers['X-Hold-Token'] = hold;
-    if (order) headers['X-Order-Token'] = order;
+    for (const id of ids.filter(Boolean)) {
+      const token = sessionStorage.getItem(`token_${id}`);
+      if (token) headers[headerOf[id.split('_')[0]]] = token;
+    }
   } catch { /* storage is forbidden: cookies alone */ }
   return headers;
 }
@@ -32,10 +36,7 @@ function tokenHeaders(path) {
 /** Remembers a token from an answer. */
 export function keepToken(answer) {
   if (!answer.token || !answer.id) return;
-  try {
-    sessionStorage.setItem(`token_${answer.id}`, answer.token);
-    if (answer.id.startsWith('ord_')) sessionStorage.setItem('token_order', answer.token);
-  } catch { /* as above */ }
+  try { sessionStorage.setItem(`token_${answer.id}`, answer.token); } catch { /* as above */ }
 }
 
 /** Milliseconds after which the server wants to be asked again, or null when it does not want that. */
@@ -57,7 +58,7 @@ export async function call(method, path, {body, key, headers, signal} = {}) {
   const send = {
     method, signal, credentials: 'same-origin',
     headers: {
-      Accept: 'application/json', ...tokenHeaders(path), ...(write && {'Idempotency-Key': key || newKey()}),
+      Accept: 'application/json', ...tokensOf(path.match(/^\/v1\/(?:holds|orders|tickets)\/([^/?.]+)/)?.[1]), ...(write && {'Idempotency-Key': key || newKey()}),
       ...(body !== undefined && {'Content-Type': 'application/json'}), ...headers,
     },
     body: body === undefined ? undefined : JSON.stringify(body),

@@ -1,5 +1,6 @@
 // A hold: seats that are this visitor's until a deadline. It survives a reload and a closed tab, and all tabs show the same one; the server
 // decides when it is over.
+import {accountHeader} from './account.js';
 import {del, get, keepToken, newKey, patch, post} from './api.js';
 
 const storeKey = (event) => `hold_of_${event}`;
@@ -23,7 +24,7 @@ function withDeadline(hold) {
 
 /** Takes seats. `wish` is the body of the API: items or best_available. */
 export async function take(event, wish) {
-  const {body} = await post(`/v1/events/${event}/holds`, wish, {key: newKey()});
+  const {body} = await post(`/v1/events/${event}/holds`, wish, {key: newKey(), headers: await accountHeader()});
   keepToken(body);
   remember(event, body.id);
   return withDeadline(body);
