@@ -23,11 +23,8 @@ type PaymentFact struct {
 	Amount   int64     // minor units of Currency: the payment's, the refund's, or what is disputed
 	Currency string
 	At       time.Time
-	Body     []byte // as it was received; its hash is kept for ever, itself for bodyLife
+	Body     []byte // as it was received; its hash is kept for ever, itself as long as Retention.Webhooks says
 }
-
-// bodyLife is how long the bytes of a webhook are kept: longer than a refund or a first look at a dispute takes.
-const bodyLife = 90 * 24 * time.Hour
 
 // What became of a fact.
 const (
@@ -62,7 +59,7 @@ type FactVerdict struct {
 // PaymentTake keeps facts and applies each once, by itself, all in one transaction: it is the commit point of sales. Of what does not pay its
 // order, the call that gives the money back is committed with it.
 func (l *DB) PaymentTake(ctx context.Context, facts []PaymentFact, now time.Time) ([]FactVerdict, error) {
-	p := db.PaymentTakeParams{Now: now, DeleteAfter: now.Add(bodyLife)}
+	p := db.PaymentTakeParams{Now: now}
 	for _, f := range facts {
 		sum := sha256.Sum256(f.Body)
 		if f.At.IsZero() {

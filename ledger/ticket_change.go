@@ -147,21 +147,3 @@ func (l *DB) TicketAccept(ctx context.Context, offer, newID uuid.UUID, code, own
 	out, err := l.q.TicketAccept(ctx, l.short, db.TicketAcceptParams{Offer: offer, NewID: newID, Code: code, Owner: owner, Request: request, Now: now})
 	return TicketChange(out), explain(err)
 }
-
-// HoldersErase erases the names and documents of an order's tickets, apart from those of tickets that changed hands, and says how many there were.
-func (l *DB) HoldersErase(ctx context.Context, order uuid.UUID, now time.Time) (int64, error) {
-	n, err := l.q.HoldersErase(ctx, l.short, db.HoldersEraseParams{OrderID: order, Now: now})
-	return n, explain(err)
-}
-
-// HolderErase erases the name and document of a ticket, and of those that it took the place of with the same owner.
-func (l *DB) HolderErase(ctx context.Context, ticket uuid.UUID, now time.Time) (int64, error) {
-	n, err := l.q.HolderErase(ctx, l.short, db.HolderEraseParams{Ticket: ticket, Now: now})
-	return n, explain(err)
-}
-
-// HoldersExpire erases names and documents of at most count tickets of events that began before a time, and says of how many. Call it until that is 0.
-func (l *DB) HoldersExpire(ctx context.Context, before time.Time, count int32, now time.Time) (int64, error) {
-	n, err := l.q.HoldersExpire(ctx, l.short, db.HoldersExpireParams{Before: before, Count: count, Now: now})
-	return n, explain(err)
-}

@@ -28,7 +28,7 @@ SELECT ledger.payment_begin(sqlc.arg(id)::uuid, sqlc.arg(max_attempts)::int, sql
 
 -- The bodies are kept in the same commit, apart from what is hashed, because they hold personal data and have an end. Keeping them adds nothing to the answer.
 -- name: PaymentTake :one
-SELECT (ledger.payment_bodies(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(bodies)::bytea[], sqlc.arg(delete_after)::timestamptz, sqlc.arg(now)::timestamptz) ||
+SELECT (ledger.payment_bodies(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(bodies)::bytea[], sqlc.arg(now)::timestamptz) ||
        ledger.payment_take(sqlc.arg(providers)::text[], sqlc.arg(ids)::text[], sqlc.arg(refs)::text[], sqlc.arg(kinds)::text[], sqlc.arg(amounts)::bigint[], sqlc.arg(currencies)::text[],
        sqlc.arg(moments)::timestamptz[], sqlc.arg(digests)::bytea[], sqlc.arg(refunds)::uuid[], sqlc.arg(now)::timestamptz))::bytea;
 

@@ -5,7 +5,7 @@
 -- name: BodiesEnd :execrows
 -- @sqlc-vet-disable no-delete
 DELETE FROM ledger.payment_event_bodies b USING (
-    SELECT x.provider, x.event_id FROM ledger.payment_event_bodies x WHERE x.delete_after <= sqlc.arg(now)::timestamptz ORDER BY x.delete_after LIMIT sqlc.arg(count) FOR UPDATE SKIP LOCKED) d
+    SELECT x.provider, x.event_id FROM ledger.payment_event_bodies x WHERE x.received_at <= sqlc.arg(before)::timestamptz ORDER BY x.received_at LIMIT sqlc.arg(count) FOR UPDATE SKIP LOCKED) d
  WHERE b.provider = d.provider AND b.event_id = d.event_id;
 
 -- Keys of requests. A key that made a hold or an order stays with it: the same key would make the same id again, and that is taken.
@@ -39,8 +39,18 @@ UPDATE ledger.orders o SET client_ip = NULL FROM (
 -- name: OrdersOfBuyer :many
 SELECT o.id, o.state, e.starts_at FROM ledger.orders o JOIN ledger.events e ON e.id = o.event WHERE o.buyer_ref = sqlc.arg(buyer) AND o.buyer_ref <> '' ORDER BY o.created_at;
 
+-- Locks the order first, as all do that change its tickets.
 -- name: OrderToErase :many
-SELECT o.id, o.state, e.starts_at FROM ledger.orders o JOIN ledger.events e ON e.id = o.event WHERE o.id = sqlc.arg(id);
+SELECT o.id, o.state, e.starts_at FROM ledger.orders o JOIN ledger.events e ON e.id = o.event WHERE o.id = sqlc.arg(id) FOR NO KEY UPDATE OF o;
+
+-- A ticket with those before and after it that are the same owner's: live says that one of them lets somebody in. Locks its order first.
+-- name: TicketToErase :many
+SELECT o.id, e.starts_at, EXISTS (SELECT 1 FROM ledger.ticket_chain(t.id) c JOIN ledger.tickets x ON x.id = c.ticket WHERE x.voided_at IS NULL)::boolean AS live
+  FROM ledger.tickets t JOIN ledger.orders o ON o.id = t.order_id JOIN ledger.events e ON e.id = t.event WHERE t.id = sqlc.arg(id) FOR NO KEY UPDATE OF o;
+
+-- Tickets that were given to an account.
+-- name: TicketsOfOwner :many
+SELECT id FROM ledger.tickets WHERE owner_ref = sqlc.arg(owner) AND owner_ref <> '' ORDER BY issued_at, id;
 
 -- name: OrderForget :execrows
 UPDATE ledger.orders SET client_ip = NULL, buyer_ref = '' WHERE id = sqlc.arg(id) AND (client_ip IS NOT NULL OR buyer_ref <> '');
@@ -48,6 +58,9 @@ UPDATE ledger.orders SET client_ip = NULL, buyer_ref = '' WHERE id = sqlc.arg(id
 -- Tickets that changed hands are somebody else's.
 -- name: OwnersForget :execrows
 UPDATE ledger.tickets SET owner_ref = '' WHERE order_id = sqlc.arg(order_id) AND NOT transferred AND owner_ref <> '';
+
+-- name: OwnerForget :execrows
+UPDATE ledger.tickets t SET owner_ref = '' FROM ledger.ticket_chain(sqlc.arg(ticket)::uuid) c WHERE t.id = c.ticket AND t.owner_ref <> '';
 
 -- name: BodiesErase :execrows
 -- @sqlc-vet-disable no-delete

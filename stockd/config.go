@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,6 +73,16 @@ type config struct {
 	// PaymentDeadline is how long a payment may take before its provider is asked how it ended. Default: 15m.
 	PaymentDeadline duration `toml:"payment_deadline"`
 
+	// KeepClientIP is how long the client's address of an order is kept, from its opening. Longer helps to look into fraud, shorter is less to lose; so it is
+	// with the next three. All nodes should say the same: the shortest wins. Default: 30d.
+	KeepClientIP keepFor `toml:"keep_client_ip"`
+	// KeepNames is how long the names on tickets, and the hashes of documents, are kept after their event has begun. Default: 90d.
+	KeepNames keepFor `toml:"keep_names"`
+	// KeepWebhooks is how long the bytes of what payment providers sent are kept. Default: 90d, longer than a refund or a first look at a dispute takes.
+	KeepWebhooks keepFor `toml:"keep_webhooks"`
+	// KeepMessages is how long the sandbox keeps the messages that it has sent. Default: 30d.
+	KeepMessages keepFor `toml:"keep_messages"`
+
 	// SessionTTL is after how long without a sign of life a node's stock is taken over. Shorter: faster take-over, and a shorter Postgres
 	// hiccup makes the node stop promising. Default: 3s.
 	SessionTTL duration `toml:"session_ttl"`
@@ -118,14 +130,41 @@ type config struct {
 	LogFormat string `toml:"log_format"`
 }
 
-// duration is a time.Duration that is written as text: "3s", "300µs".
+// duration is a time.Duration that is written as text: "3s", "300µs", "30d".
 type duration time.Duration
 
-// UnmarshalText reads what time.ParseDuration reads.
+// day is the longest unit of a duration, always of 24 hours.
+const day = 24 * time.Hour
+
+// UnmarshalText reads what time.ParseDuration reads, and whole days.
 func (d *duration) UnmarshalText(text []byte) error {
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 0 || n > 100_000 {
+			return fmt.Errorf("%q is no number of days, such as 30d", text)
+		}
+		*d = duration(n) * duration(day)
+		return nil
+	}
 	v, err := time.ParseDuration(string(text))
 	*d = duration(v)
 	return err
+}
+
+// keepFor is how long personal data are kept, an hour to ten years. Who writes 0 may mean never or for ever, and must not get the default instead.
+type keepFor duration
+
+// UnmarshalText reads what a duration reads, within the bounds.
+func (k *keepFor) UnmarshalText(text []byte) error {
+	var d duration
+	if err := d.UnmarshalText(text); err != nil {
+		return err
+	}
+	if d < duration(time.Hour) || d > duration(3650*day) {
+		return fmt.Errorf("%s is not within 1h to 3650d", text)
+	}
+	*k = keepFor(d)
+	return nil
 }
 
 // withDefaults gives a copy in which every setting that has a default stands.
@@ -159,6 +198,10 @@ func (c config) withDefaults(hostname string) config {
 	text(&c.LogFormat, "text")
 	c.SandboxURL = strings.TrimSuffix(c.SandboxURL, "/")
 	span(&c.PaymentDeadline, 15*time.Minute)
+	span((*duration)(&c.KeepClientIP), 30*day)
+	span((*duration)(&c.KeepNames), 90*day)
+	span((*duration)(&c.KeepWebhooks), 90*day)
+	span((*duration)(&c.KeepMessages), 30*day)
 	span(&c.SessionTTL, 3*time.Second)
 	number(&c.Lanes, 2)
 	number(&c.BatchMax, 128)

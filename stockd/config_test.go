@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ticketrush/ledger"
 )
 
 func TestTheEnvironmentOverridesTheFile(t *testing.T) {
@@ -31,6 +33,20 @@ func TestUnknownAndUnreadableVariablesAreAllTold(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
+	}
+}
+
+func TestTimesThatPersonalDataAreKept(t *testing.T) {
+	t.Parallel()
+	c, err := readConfig(write(t, "stockd.toml", "keep_names = \"7d\"\nkeep_webhooks = \"36h\"\n"), []string{"STOCKD_KEEP_MESSAGES=1d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.withDefaults("host").retention(); got != (ledger.Retention{ClientIP: 30 * day, Names: 7 * day, Messages: day, Webhooks: 36 * time.Hour}) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := readConfig("", []string{"STOCKD_KEEP_NAMES=59m", "STOCKD_KEEP_CLIENT_IP=-1d"}); err == nil || !strings.Contains(err.Error(), "59m is not within 1h to 3650d") || !strings.Contains(err.Error(), "STOCKD_KEEP_CLIENT_IP") {
+		t.Errorf("%v", err)
 	}
 }
 

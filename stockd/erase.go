@@ -17,25 +17,44 @@ import (
 
 type eraseCommand struct {
 	ledgerAt
-	Order []string `placeholder:"ID" help:"Of these orders (ord_…)."`
-	Buyer string   `placeholder:"WHO" help:"Of all orders of a buyer: the e-mail address, or name, that they ordered with. The configuration must name the secrets file. It is not written anywhere. A pseudonym (b_…) does as well."`
-	Force bool     `help:"Also of orders that are still needed: their tickets lose the names that gates ask for."`
+	Order   []string `placeholder:"ID" help:"Of these orders (ord_…)."`
+	Buyer   string   `placeholder:"WHO" help:"Of all orders of a buyer: the e-mail address, or name, that they ordered with. The configuration must name the secrets file. It is not written anywhere. A pseudonym (b_…) does as well."`
+	Ticket  []string `placeholder:"ID" help:"Of these tickets (tkt_…): the name and document of their owner, and the account that they were given to. The order's buyer keeps theirs."`
+	Account string   `placeholder:"WHO" help:"Of all tickets that were given to an account, named as the site names it. As with --buyer the secrets file is needed, or a pseudonym (a_…)."`
+	Force   bool     `help:"Also of orders and tickets that are still needed: tickets lose the names that gates ask for."`
+}
+
+// erasee is an order or a ticket, and how to erase it.
+type erasee struct {
+	name  string // ord_… or tkt_…
+	what  string // order or ticket
+	erase func(ctx context.Context, who string, force bool, now time.Time) (ledger.Ended, error)
 }
 
 // Run erases.
 func (e *eraseCommand) Run(ctx context.Context, con console) error {
-	if (len(e.Order) == 0) == (e.Buyer == "") {
-		return misuse(errors.New("whose data? Say either --order ord_… or --buyer WHO"))
+	named := 0
+	for _, is := range []bool{len(e.Order) > 0, e.Buyer != "", len(e.Ticket) > 0, e.Account != ""} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return misuse(errors.New("whose data? Say one of --order ord_…, --buyer WHO, --ticket tkt_… and --account WHO"))
 	}
 	dsn, err := e.dsn()
 	if err != nil {
 		return err
 	}
-	ids, err := orderIDs(e.Order)
+	orders, err := parseIDs("order", "ord_", e.Order)
 	if err != nil {
 		return err
 	}
-	pseudonym, err := e.pseudonym()
+	tickets, err := parseIDs("ticket", "tkt_", e.Ticket)
+	if err != nil {
+		return err
+	}
+	buyer, owner, err := e.pseudonyms()
 	if err != nil {
 		return err
 	}
@@ -44,28 +63,48 @@ func (e *eraseCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	defer db.Close()
-	if pseudonym != "" {
-		if ids, err = db.OrdersOfBuyer(ctx, pseudonym); err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return misuse(errors.New("--buyer: the ledger has no order of this buyer; write the address as it was written in the order, or name the orders with --order"))
+	if buyer != "" {
+		if orders, err = db.OrdersOfBuyer(ctx, buyer); err == nil && len(orders) == 0 {
+			err = misuse(errors.New("--buyer: the ledger has no order of this buyer; write the address as it was written in the order, or name the orders with --order"))
 		}
 	}
-	return eraseAll(ctx, con, db, ids, e.Force)
+	if owner != "" {
+		if tickets, err = db.TicketsOfOwner(ctx, owner); err == nil && len(tickets) == 0 {
+			err = misuse(errors.New("--account: the ledger has no ticket that was given to this account; write it as the site does, or name the tickets with --ticket"))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return eraseAll(ctx, con, erasees(db, orders, tickets), e.Force)
 }
 
-// eraseAll erases order by order; those that are still needed are told and left out.
-func eraseAll(ctx context.Context, con console, db *ledger.DB, ids []uuid.UUID, force bool) error {
-	left := 0
-	for _, id := range ids {
-		erased, err := db.Erase(ctx, id, whoami(), force, time.Now())
+func erasees(db *ledger.DB, orders, tickets []uuid.UUID) (list []erasee) {
+	for _, id := range orders {
+		list = append(list, erasee{"ord_" + id.String(), "order", func(ctx context.Context, who string, force bool, now time.Time) (ledger.Ended, error) {
+			return db.Erase(ctx, id, who, force, now)
+		}})
+	}
+	for _, id := range tickets {
+		list = append(list, erasee{"tkt_" + id.String(), "ticket", func(ctx context.Context, who string, force bool, now time.Time) (ledger.Ended, error) {
+			return db.EraseTicket(ctx, id, who, force, now)
+		}})
+	}
+	return list
+}
+
+// eraseAll erases one after the other; those that are still needed, and those that are not there, are told and left out.
+func eraseAll(ctx context.Context, con console, list []erasee, force bool) error {
+	left, unknown := 0, 0
+	for _, of := range list {
+		erased, err := of.erase(ctx, whoami(), force, time.Now())
 		switch {
-		case errors.Is(err, ledger.ErrOrderLives):
+		case errors.Is(err, ledger.ErrOrderLives) || errors.Is(err, ledger.ErrTicketLives):
 			left++
-			fmt.Fprintf(con.err, "ord_%s: %v; erase it after that, or with --force\n", id, err)
+			fmt.Fprintf(con.err, "%s: %v; erase it after that, or with --force\n", of.name, err)
 		case errors.Is(err, ledger.ErrNotFound):
-			return misuse(fmt.Errorf("--order ord_%s: the ledger has no such order", id))
+			unknown++
+			fmt.Fprintf(con.err, "--%s %s: the ledger has no such %s\n", of.what, of.name, of.what)
 		case err != nil:
 			return err
 		default:
@@ -79,48 +118,59 @@ func eraseAll(ctx context.Context, con console, db *ledger.DB, ids []uuid.UUID, 
 			if len(parts) == 0 {
 				parts = []string{"there was nothing left"}
 			}
-			fmt.Fprintf(con.out, "ord_%s: erased %s\n", id, strings.Join(parts, ", "))
+			fmt.Fprintf(con.out, "%s: erased %s\n", of.name, strings.Join(parts, ", "))
 		}
 	}
-	if left > 0 {
+	switch {
+	case unknown > 0:
+		return told(exitMisused)
+	case left > 0:
 		return told(exitFailed)
 	}
 	return nil
 }
 
-func orderIDs(texts []string) (ids []uuid.UUID, err error) {
+// parseIDs reads the ids of orders or tickets, with their prefix or without.
+func parseIDs(what, prefix string, texts []string) (ids []uuid.UUID, err error) {
 	for _, text := range texts {
-		id, err := uuid.Parse(strings.TrimPrefix(text, "ord_"))
+		id, err := uuid.Parse(strings.TrimPrefix(text, prefix))
 		if err != nil {
-			return nil, misuse(fmt.Errorf("--order %q is not an order's id; it looks like ord_01890a5d-ac96-8774-bcce-b302099a8057", text))
+			return nil, misuse(fmt.Errorf("--%s %q is not the id of one; it looks like %s01890a5d-ac96-8774-bcce-b302099a8057", what, text, prefix))
 		}
 		ids = append(ids, id)
 	}
 	return ids, nil
 }
 
-// pseudonym is what the ledger has instead of the buyer.
-func (e *eraseCommand) pseudonym() (string, error) {
-	if e.Buyer == "" || strings.HasPrefix(e.Buyer, "b_") {
-		return e.Buyer, nil
+// pseudonyms are what the ledger has instead of the buyer, or of the account; empty for what was not named.
+func (e *eraseCommand) pseudonyms() (buyer, owner string, err error) {
+	if e.Buyer == "" && e.Account == "" || strings.HasPrefix(e.Buyer, "b_") || strings.HasPrefix(e.Account, "a_") {
+		return e.Buyer, e.Account, nil
+	}
+	flag := "--buyer"
+	if e.Account != "" {
+		flag = "--account"
 	}
 	c, err := readConfig(e.Config, os.Environ())
 	if err != nil {
-		return "", misuse(err)
+		return "", "", misuse(err)
 	}
 	text, err := secret("secrets_file", c.SecretsFile, "STOCKD_SECRETS", os.Environ())
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if text == nil {
-		return "", misuse(errors.New("--buyer needs the key of the pseudonyms: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE"))
+		return "", "", misuse(fmt.Errorf("%s needs the key of the pseudonyms: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE", flag))
 	}
 	ring, err := pass.ParseKeyring(text)
 	if err != nil {
-		return "", misuse(fmt.Errorf("secrets_file %s: %w", c.SecretsFile, err))
+		return "", "", misuse(fmt.Errorf("secrets_file %s: %w", c.SecretsFile, err))
 	}
-	if strings.Contains(e.Buyer, "@") {
-		return pseudonym(buyersKey(ring), e.Buyer, ""), nil
+	switch {
+	case e.Account != "":
+		return "", ownerPseudonym(buyersKey(ring), e.Account), nil
+	case strings.Contains(e.Buyer, "@"):
+		return pseudonym(buyersKey(ring), e.Buyer, ""), "", nil
 	}
-	return pseudonym(buyersKey(ring), "", e.Buyer), nil
+	return pseudonym(buyersKey(ring), "", e.Buyer), "", nil
 }

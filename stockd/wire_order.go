@@ -60,10 +60,17 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 	}
 	o.service, err = order.New(order.Config{
 		TicketKey: ticketKey(s.tokens), TicketKeyID: keyID,
-		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now,
+		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now, Keep: c.retention(),
 	}, n.Ledger(), n, providers, log, registry)
 	o.port.Service = o.service
 	return o, err
+}
+
+// retention is how long personal data are kept.
+func (c config) retention() ledger.Retention {
+	return ledger.Retention{
+		ClientIP: time.Duration(c.KeepClientIP), Names: time.Duration(c.KeepNames), Messages: time.Duration(c.KeepMessages), Webhooks: time.Duration(c.KeepWebhooks),
+	}
 }
 
 // orderPort is the order service as the API sees it.

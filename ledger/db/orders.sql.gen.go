@@ -472,24 +472,23 @@ func (q *Queries) PaymentBegin(ctx context.Context, db DBTX, arg PaymentBeginPar
 }
 
 const PaymentTake = `-- name: PaymentTake :one
-SELECT (ledger.payment_bodies($1::text[], $2::text[], $3::bytea[], $4::timestamptz, $5::timestamptz) ||
-       ledger.payment_take($1::text[], $2::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-       $10::timestamptz[], $11::bytea[], $12::uuid[], $5::timestamptz))::bytea
+SELECT (ledger.payment_bodies($1::text[], $2::text[], $3::bytea[], $4::timestamptz) ||
+       ledger.payment_take($1::text[], $2::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+       $9::timestamptz[], $10::bytea[], $11::uuid[], $4::timestamptz))::bytea
 `
 
 type PaymentTakeParams struct {
-	Providers   []string
-	Ids         []string
-	Bodies      [][]byte
-	DeleteAfter time.Time
-	Now         time.Time
-	Refs        []string
-	Kinds       []string
-	Amounts     []int64
-	Currencies  []string
-	Moments     []time.Time
-	Digests     [][]byte
-	Refunds     []uuid.UUID
+	Providers  []string
+	Ids        []string
+	Bodies     [][]byte
+	Now        time.Time
+	Refs       []string
+	Kinds      []string
+	Amounts    []int64
+	Currencies []string
+	Moments    []time.Time
+	Digests    [][]byte
+	Refunds    []uuid.UUID
 }
 
 // The bodies are kept in the same commit, apart from what is hashed, because they hold personal data and have an end. Keeping them adds nothing to the answer.
@@ -498,7 +497,6 @@ func (q *Queries) PaymentTake(ctx context.Context, db DBTX, arg PaymentTakeParam
 		pq.Array(arg.Providers),
 		pq.Array(arg.Ids),
 		pq.Array(arg.Bodies),
-		arg.DeleteAfter,
 		arg.Now,
 		pq.Array(arg.Refs),
 		pq.Array(arg.Kinds),

@@ -15,13 +15,13 @@ import (
 const BodiesEnd = `-- name: BodiesEnd :execrows
 
 DELETE FROM ledger.payment_event_bodies b USING (
-    SELECT x.provider, x.event_id FROM ledger.payment_event_bodies x WHERE x.delete_after <= $1::timestamptz ORDER BY x.delete_after LIMIT $2 FOR UPDATE SKIP LOCKED) d
+    SELECT x.provider, x.event_id FROM ledger.payment_event_bodies x WHERE x.received_at <= $1::timestamptz ORDER BY x.received_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
  WHERE b.provider = d.provider AND b.event_id = d.event_id
 `
 
 type BodiesEndParams struct {
-	Now   time.Time
-	Count int32
+	Before time.Time
+	Count  int32
 }
 
 // What ends by itself, and what is erased when somebody asks for it: the only file in which rows are deleted. It deletes from payment_event_bodies,
@@ -29,7 +29,7 @@ type BodiesEndParams struct {
 // Deletions by age take a bounded number of rows and leave alone what another node has taken.
 // @sqlc-vet-disable no-delete
 func (q *Queries) BodiesEnd(ctx context.Context, db DBTX, arg BodiesEndParams) (int64, error) {
-	result, err := db.ExecContext(ctx, BodiesEnd, arg.Now, arg.Count)
+	result, err := db.ExecContext(ctx, BodiesEnd, arg.Before, arg.Count)
 	if err != nil {
 		return 0, err
 	}
@@ -107,7 +107,7 @@ func (q *Queries) OrderForget(ctx context.Context, db DBTX, id uuid.UUID) (int64
 }
 
 const OrderToErase = `-- name: OrderToErase :many
-SELECT o.id, o.state, e.starts_at FROM ledger.orders o JOIN ledger.events e ON e.id = o.event WHERE o.id = $1
+SELECT o.id, o.state, e.starts_at FROM ledger.orders o JOIN ledger.events e ON e.id = o.event WHERE o.id = $1 FOR NO KEY UPDATE OF o
 `
 
 type OrderToEraseRow struct {
@@ -116,6 +116,7 @@ type OrderToEraseRow struct {
 	StartsAt time.Time
 }
 
+// Locks the order first, as all do that change its tickets.
 func (q *Queries) OrderToErase(ctx context.Context, db DBTX, id uuid.UUID) ([]OrderToEraseRow, error) {
 	rows, err := db.QueryContext(ctx, OrderToErase, id)
 	if err != nil {
@@ -207,6 +208,18 @@ func (q *Queries) OutboxMessagesErase(ctx context.Context, db DBTX, orderID uuid
 	return result.RowsAffected()
 }
 
+const OwnerForget = `-- name: OwnerForget :execrows
+UPDATE ledger.tickets t SET owner_ref = '' FROM ledger.ticket_chain($1::uuid) c WHERE t.id = c.ticket AND t.owner_ref <> ''
+`
+
+func (q *Queries) OwnerForget(ctx context.Context, db DBTX, ticket uuid.UUID) (int64, error) {
+	result, err := db.ExecContext(ctx, OwnerForget, ticket)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const OwnersForget = `-- name: OwnersForget :execrows
 UPDATE ledger.tickets SET owner_ref = '' WHERE order_id = $1 AND NOT transferred AND owner_ref <> ''
 `
@@ -230,6 +243,69 @@ func (q *Queries) ReturnAddressesForget(ctx context.Context, db DBTX, orderID uu
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const TicketToErase = `-- name: TicketToErase :many
+SELECT o.id, e.starts_at, EXISTS (SELECT 1 FROM ledger.ticket_chain(t.id) c JOIN ledger.tickets x ON x.id = c.ticket WHERE x.voided_at IS NULL)::boolean AS live
+  FROM ledger.tickets t JOIN ledger.orders o ON o.id = t.order_id JOIN ledger.events e ON e.id = t.event WHERE t.id = $1 FOR NO KEY UPDATE OF o
+`
+
+type TicketToEraseRow struct {
+	ID       uuid.UUID
+	StartsAt time.Time
+	Live     bool
+}
+
+// A ticket with those before and after it that are the same owner's: live says that one of them lets somebody in. Locks its order first.
+func (q *Queries) TicketToErase(ctx context.Context, db DBTX, id uuid.UUID) ([]TicketToEraseRow, error) {
+	rows, err := db.QueryContext(ctx, TicketToErase, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TicketToEraseRow{}
+	for rows.Next() {
+		var i TicketToEraseRow
+		if err := rows.Scan(&i.ID, &i.StartsAt, &i.Live); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TicketsOfOwner = `-- name: TicketsOfOwner :many
+SELECT id FROM ledger.tickets WHERE owner_ref = $1 AND owner_ref <> '' ORDER BY issued_at, id
+`
+
+// Tickets that were given to an account.
+func (q *Queries) TicketsOfOwner(ctx context.Context, db DBTX, owner string) ([]uuid.UUID, error) {
+	rows, err := db.QueryContext(ctx, TicketsOfOwner, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const WaitlistEnd = `-- name: WaitlistEnd :execrows

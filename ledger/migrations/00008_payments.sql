@@ -6,20 +6,19 @@ CREATE INDEX outbox_dead ON ledger.outbox (id) WHERE done_at IS NULL AND dead_at
 
 -- What providers sent, byte by byte, for people who must look into a payment. It holds personal data: payment_events has its hash, and lives on without it.
 CREATE TABLE ledger.payment_event_bodies (
-    provider     text NOT NULL,
-    event_id     text NOT NULL,
-    body         bytea NOT NULL,
-    received_at  timestamptz NOT NULL,
-    delete_after timestamptz NOT NULL,
+    provider    text NOT NULL,
+    event_id    text NOT NULL,
+    body        bytea NOT NULL,
+    received_at timestamptz NOT NULL,
     PRIMARY KEY (provider, event_id)
 );
-CREATE INDEX payment_event_bodies_end ON ledger.payment_event_bodies (delete_after);
+CREATE INDEX payment_event_bodies_end ON ledger.payment_event_bodies (received_at);
 
 -- Keeps the bodies of facts that have one. Returns nothing, zero bytes, so that it can stand in one expression with payment_take.
 -- +goose StatementBegin
-CREATE FUNCTION ledger.payment_bodies(e_provider text[], e_id text[], e_body bytea[], p_delete_after timestamptz, p_now timestamptz) RETURNS bytea LANGUAGE sql AS $$
-    INSERT INTO ledger.payment_event_bodies(provider, event_id, body, received_at, delete_after)
-        SELECT b.provider, b.id, b.body, p_now, p_delete_after FROM unnest(e_provider, e_id, e_body) b(provider, id, body) WHERE length(b.body) > 0
+CREATE FUNCTION ledger.payment_bodies(e_provider text[], e_id text[], e_body bytea[], p_now timestamptz) RETURNS bytea LANGUAGE sql AS $$
+    INSERT INTO ledger.payment_event_bodies(provider, event_id, body, received_at)
+        SELECT b.provider, b.id, b.body, p_now FROM unnest(e_provider, e_id, e_body) b(provider, id, body) WHERE length(b.body) > 0
          ORDER BY b.provider, b.id ON CONFLICT DO NOTHING;
     SELECT ''::bytea
 $$;

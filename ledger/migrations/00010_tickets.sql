@@ -210,15 +210,24 @@ CREATE FUNCTION ledger.holders_erase(p_order uuid, p_now timestamptz) RETURNS bi
 $$;
 -- +goose StatementEnd
 
--- Erases whom a ticket, and those that it took the place of, are or were bound to, as far as they are of the same owner.
+-- A ticket, those that it took the place of, and those that took its place, as far as they are the same owner's.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.ticket_chain(p_ticket uuid) RETURNS TABLE (ticket uuid) LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE chain(ticket) AS (
+        SELECT p_ticket
+        UNION
+        SELECT CASE WHEN x.to_ticket = c.ticket THEN x.from_ticket ELSE x.to_ticket END
+          FROM chain c JOIN ledger.ticket_transfers x ON (x.to_ticket = c.ticket OR x.from_ticket = c.ticket) AND x.kind <> 'transferred')
+    SELECT c.ticket FROM chain c
+$$;
+-- +goose StatementEnd
+
+-- Erases whom the tickets of such a chain are, or were, bound to. Returns how many it erased.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.holder_erase(p_ticket uuid, p_now timestamptz) RETURNS bigint LANGUAGE sql AS $$
-    WITH RECURSIVE chain AS (
-        SELECT p_ticket AS ticket
-        UNION ALL
-        SELECT x.from_ticket FROM chain c JOIN ledger.ticket_transfers x ON x.to_ticket = c.ticket WHERE x.kind <> 'transferred'),
-    gone AS (
-        UPDATE ledger.ticket_holders h SET name = NULL, document = NULL, salt = NULL, erased_at = p_now FROM chain c WHERE h.ticket = c.ticket AND h.erased_at IS NULL RETURNING 1)
+    WITH gone AS (
+        UPDATE ledger.ticket_holders h SET name = NULL, document = NULL, salt = NULL, erased_at = p_now
+          FROM ledger.ticket_chain(p_ticket) c WHERE h.ticket = c.ticket AND h.erased_at IS NULL RETURNING 1)
     SELECT count(*) FROM gone
 $$;
 -- +goose StatementEnd
@@ -305,7 +314,7 @@ DROP FUNCTION ledger.invoices_make;
 DROP TABLE ledger.invoices, ledger.invoice_series;
 DROP TRIGGER append_only ON ledger.checkins;
 ALTER TABLE ledger.checkins DROP COLUMN offline, DROP COLUMN again, DROP COLUMN api_key, DROP COLUMN request, DROP COLUMN recorded_at;
-DROP FUNCTION ledger.holders_expire, ledger.holder_erase, ledger.holders_erase, ledger.ticket_accept, ledger.ticket_offer_cancel, ledger.ticket_offer, ledger.ticket_name,
+DROP FUNCTION ledger.holders_expire, ledger.holder_erase, ledger.ticket_chain, ledger.holders_erase, ledger.ticket_accept, ledger.ticket_offer_cancel, ledger.ticket_offer, ledger.ticket_name,
     ledger.ticket_replace, ledger.ticket_lock, ledger.ticket_rules_of;
 DROP TABLE ledger.ticket_transfers, ledger.ticket_offers, ledger.ticket_holders, ledger.ticket_rules;
 DROP INDEX ledger.tickets_voided;

@@ -78,7 +78,7 @@ GRANT UPDATE (opened_at) ON ledger.business_days TO ledger_checkout;
 -- What is past its time, and what is erased. A lock on a row asks for the right to update something in it.
 GRANT DELETE ON ledger.waitlist TO ledger_stockd;
 GRANT DELETE ON ledger.payment_event_bodies, ledger.outbox TO ledger_checkout;
-GRANT UPDATE (delete_after) ON ledger.payment_event_bodies TO ledger_checkout;
+GRANT UPDATE (received_at) ON ledger.payment_event_bodies TO ledger_checkout;
 GRANT UPDATE (client_ip, buyer_ref) ON ledger.orders TO ledger_checkout;
 GRANT UPDATE (owner_ref) ON ledger.tickets TO ledger_checkout;
 

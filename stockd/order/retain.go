@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -45,5 +46,13 @@ func (s *Service) Retain(ctx context.Context) error {
 	return nil
 }
 
-// keepDefault is how long personal data are kept without another word.
-var keepDefault = ledger.Retention{ClientIP: 30 * 24 * time.Hour, Names: 90 * 24 * time.Hour, Messages: 30 * 24 * time.Hour}
+const day = 24 * time.Hour
+
+// kept fills in how long personal data are kept without another word. What providers sent is kept for longer than a refund, or a first look at a dispute, takes.
+func kept(keep ledger.Retention) ledger.Retention {
+	keep.ClientIP = cmp.Or(keep.ClientIP, 30*day)
+	keep.Names = cmp.Or(keep.Names, 90*day)
+	keep.Messages = cmp.Or(keep.Messages, 30*day)
+	keep.Webhooks = cmp.Or(keep.Webhooks, 90*day)
+	return keep
+}

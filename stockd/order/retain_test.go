@@ -114,7 +114,8 @@ func TestRetention(t *testing.T) {
 	for range 3 {
 		w.issued(1)
 	}
-	if ended, err := w.ledger.Retain(t.Context(), ledger.Retention{ClientIP: time.Hour, Names: time.Hour, Messages: time.Hour}, 100, w.now()); err != nil || ended.More(1) {
+	keep := ledger.Retention{ClientIP: time.Hour, Names: time.Hour, Messages: time.Hour, Webhooks: time.Hour}
+	if ended, err := w.ledger.Retain(t.Context(), keep, 100, w.now()); err != nil || ended.More(1) {
 		t.Errorf("before its time: %v, %v", ended, err)
 	}
 	keys := w.rowsOf("idempotency")
@@ -122,7 +123,7 @@ func TestRetention(t *testing.T) {
 	later := w.now().Add(400 * 24 * time.Hour)
 	sum := ledger.Ended{}
 	for {
-		ended, err := w.ledger.Retain(t.Context(), ledger.Retention{ClientIP: time.Hour, Names: time.Hour, Messages: time.Hour}, 2, later)
+		ended, err := w.ledger.Retain(t.Context(), keep, 2, later)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,6 +149,69 @@ func TestRetention(t *testing.T) {
 		t.Errorf("append-only tables were\n%v, they are\n%v", before, after)
 	}
 	w.reconciles()
+}
+
+// Each kind has a time of its own, and ends by it alone; without a word it is what docs/privacy.md says.
+func TestRetentionTimes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.named()
+	const day = 24 * time.Hour
+	long := ledger.Retention{ClientIP: 100 * day, Names: 100 * day, Messages: 100 * day, Webhooks: 100 * day}
+	for kind, shorten := range map[string]func(*ledger.Retention){
+		"client_ip":            func(k *ledger.Retention) { k.ClientIP = 9 * day },
+		"ticket_holders":       func(k *ledger.Retention) { k.Names = 9 * day },
+		"outbox":               func(k *ledger.Retention) { k.Messages = 9 * day },
+		"payment_event_bodies": func(k *ledger.Retention) { k.Webhooks = 9 * day },
+	} {
+		keep := long
+		shorten(&keep)
+		ended, err := w.ledger.Retain(t.Context(), keep, 100, w.now().Add(9*day-time.Minute))
+		if err != nil || ended[kind] != 0 {
+			t.Errorf("%s, a minute before its time: %v, %v", kind, ended, err)
+		}
+		ended, err = w.ledger.Retain(t.Context(), keep, 100, w.now().Add(11*day)) // the event begins tomorrow
+		for k, n := range ended {
+			if k != "idempotency" && (n > 0) != (k == kind) {
+				t.Errorf("the time of %s is over: %d of %s have ended", kind, n, k)
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A service whose configuration says nothing keeps what it keeps as long as docs/privacy.md says.
+func TestRetentionDefaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.named()
+	left := func(after time.Duration) string {
+		w.set(after, false)
+		if err := w.service.Retain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var addresses, names int
+		if err := w.ledger.SQL().QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM ledger.orders WHERE client_ip IS NOT NULL), (SELECT count(*) FROM ledger.ticket_holders WHERE erased_at IS NULL)`).
+			Scan(&addresses, &names); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%d addresses, %d names, %d messages, %d webhooks", addresses, names, w.rowsOf("outbox"), w.rowsOf("payment_event_bodies"))
+	}
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{30*day - time.Hour, "1 addresses, 1 names, 1 messages, 1 webhooks"}, {30*day + time.Hour, "0 addresses, 1 names, 0 messages, 1 webhooks"},
+		{90*day - time.Hour, "0 addresses, 1 names, 0 messages, 1 webhooks"}, {90*day + time.Hour, "0 addresses, 1 names, 0 messages, 0 webhooks"},
+		{91*day + time.Hour, "0 addresses, 0 names, 0 messages, 0 webhooks"},
+	} {
+		if got := left(c.after); got != c.want {
+			t.Errorf("after %v there are %s, want %s", c.after, got, c.want)
+		}
+	}
 }
 
 func (w *world) rowsOf(table string) (n int) {

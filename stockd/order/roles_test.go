@@ -53,6 +53,13 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 	if _, err := w.ledger.Erase(t.Context(), o.ID, "ops", true, w.now()); err != nil {
 		t.Errorf("erase: %v", err)
 	}
+	tickets, err := w.ledger.TicketsOfOrder(t.Context(), o.ID)
+	if err != nil || len(tickets) == 0 {
+		t.Fatalf("%v, %v", tickets, err)
+	}
+	if _, err := w.ledger.EraseTicket(t.Context(), tickets[0].ID, "ops", true, w.now()); err != nil {
+		t.Errorf("erase a ticket: %v", err)
+	}
 	w.set(0, false)
 	auditor, err := ledger.Open(t.Context(), loginWith(t, d, "ledger_audit"), ledger.Options{AllowNoFsync: true})
 	if err != nil {

@@ -47,8 +47,8 @@ type Config struct {
 	CapturesAtOnce int
 	// Issued is told each order whose tickets this node has just committed. It must not wait. Default: nobody is told.
 	Issued func(order uuid.UUID)
-	// Keep says how long personal data are kept. Default: 30 days client addresses and messages of the sandbox, 90 days after the event names of ticket
-	// holders. Longer helps with disputes, shorter is less to lose.
+	// Keep says how long personal data are kept. Default: 30 days client addresses and messages of the sandbox, 90 days what providers sent, 90 days after
+	// the event names of ticket holders. Longer helps with disputes, shorter is less to lose.
 	Keep ledger.Retention
 	// Every is how often the workers look for what is left to do. Default 1 second.
 	Every time.Duration
@@ -82,9 +82,7 @@ func (c *Config) fill() error {
 	if c.Issued == nil {
 		c.Issued = func(uuid.UUID) {}
 	}
-	if c.Keep == (ledger.Retention{}) {
-		c.Keep = keepDefault
-	}
+	c.Keep = kept(c.Keep)
 	if c.Every <= 0 {
 		c.Every = time.Second
 	}

@@ -379,8 +379,8 @@ func ticketErasure(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := w.ledger.HoldersErase(t.Context(), id, w.now()); err != nil || n != 2 {
-		t.Fatalf("erased %d, %v", n, err)
+	if erased, err := w.ledger.Erase(t.Context(), id, "ops", true, w.now()); err != nil || erased["ticket_holders"] != 2 || erased["tickets"] != 0 {
+		t.Fatalf("erased %v, %v", erased, err)
 	}
 	for _, one := range []uuid.UUID{mine.ID, kept.ID} {
 		if got, err := w.service.Ticket(t.Context(), one); err != nil || !got.Named || got.Holder != "" || got.Document != nil || got.Salt != nil {
@@ -389,19 +389,5 @@ func ticketErasure(t *testing.T, w *world) {
 	}
 	if got, err := w.service.Ticket(t.Context(), theirs.ID); err != nil || got.Holder != "Grace" {
 		t.Errorf("the new owner's name is gone: %+v %v", got, err)
-	}
-	if n, err := w.ledger.HolderErase(t.Context(), theirs.ID, w.now()); err != nil || n != 1 {
-		t.Errorf("erased %d, %v", n, err)
-	}
-	if n, err := w.ledger.HoldersExpire(t.Context(), time.Now().Add(-time.Hour), 100, w.now()); err != nil || n != 0 {
-		t.Errorf("names of an event that is to come expire: %d %v", n, err)
-	}
-	for n := int64(1); n > 0; {
-		if n, err = w.ledger.HoldersExpire(t.Context(), time.Now().Add(48*time.Hour), 2, w.now()); err != nil || n > 2 {
-			t.Fatal(n, err)
-		}
-	}
-	if got, err := w.service.Ticket(t.Context(), w.live(id, kept.Seat)[0].ID); err != nil || got.Holder != "" {
-		t.Errorf("%+v %v", got, err)
 	}
 }
