@@ -29,9 +29,9 @@ func (l *DB) OutboxTake(ctx context.Context, limit int32, lease, now time.Time) 
 	return jobs, nil
 }
 
-// OutboxDone ends a job.
-func (l *DB) OutboxDone(ctx context.Context, id int64, now time.Time) error {
-	return explain(l.q.OutboxDone(ctx, l.short, db.OutboxDoneParams{ID: id, Now: now}))
+// OutboxDone ends a job as it was taken. What was asked for anew meanwhile stays, to be taken when the lease is over.
+func (l *DB) OutboxDone(ctx context.Context, job OutboxJob, now time.Time) error {
+	return explain(l.q.OutboxDone(ctx, l.short, db.OutboxDoneParams{ID: job.ID, Payload: job.Payload, Now: now}))
 }
 
 // OutboxDoneByKey ends the job of a dedup key.

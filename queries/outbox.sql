@@ -7,8 +7,9 @@ UPDATE ledger.outbox x SET attempts = x.attempts + 1, due_at = sqlc.arg(lease)::
  WHERE x.id = d.id
 RETURNING x.id, x.topic, x.payload, x.attempts;
 
+-- A call that was asked for anew meanwhile is another one, and stays: its refund failed after it was sent, and goes out again under another key.
 -- name: OutboxDone :exec
-UPDATE ledger.outbox SET done_at = sqlc.arg(now)::timestamptz, last_error = NULL WHERE id = sqlc.arg(id);
+UPDATE ledger.outbox SET done_at = sqlc.arg(now)::timestamptz, last_error = NULL WHERE id = sqlc.arg(id) AND payload = sqlc.arg(payload)::jsonb;
 
 -- name: OutboxDoneByKey :exec
 UPDATE ledger.outbox SET done_at = sqlc.arg(now)::timestamptz, last_error = NULL WHERE dedup = sqlc.arg(dedup) AND done_at IS NULL;

@@ -32,16 +32,18 @@ func (q *Queries) OutboxCount(ctx context.Context, db DBTX) (OutboxCountRow, err
 }
 
 const OutboxDone = `-- name: OutboxDone :exec
-UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE id = $2
+UPDATE ledger.outbox SET done_at = $1::timestamptz, last_error = NULL WHERE id = $2 AND payload = $3::jsonb
 `
 
 type OutboxDoneParams struct {
-	Now time.Time
-	ID  int64
+	Now     time.Time
+	ID      int64
+	Payload json.RawMessage
 }
 
+// A call that was asked for anew meanwhile is another one, and stays: its refund failed after it was sent, and goes out again under another key.
 func (q *Queries) OutboxDone(ctx context.Context, db DBTX, arg OutboxDoneParams) error {
-	_, err := db.ExecContext(ctx, OutboxDone, arg.Now, arg.ID)
+	_, err := db.ExecContext(ctx, OutboxDone, arg.Now, arg.ID, arg.Payload)
 	return err
 }
 

@@ -99,7 +99,7 @@ func (s *Service) work(ctx context.Context, job ledger.OutboxJob) error {
 	err := s.call(ctx, job)
 	now := s.config.Now()
 	if err == nil {
-		return s.ledger.OutboxDone(ctx, job.ID, now)
+		return s.ledger.OutboxDone(ctx, job, now)
 	}
 	if job.Attempts >= callAttemptsMax {
 		s.metrics.dead.Inc()

@@ -268,6 +268,42 @@ func TestManyRefundsOfOneOrder(t *testing.T) {
 	w.reconciles()
 }
 
+// A bank says that a refund failed before the worker that sent it has written down that it did: the call that was asked for anew is not the one that is
+// done, and goes out.
+func TestRefundFailsWhileItsCallIsMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, p := w.sold(1)
+	r := wish(o)
+	if code, err := w.ledger.RefundDecide(t.Context(), r, w.now()); err != nil || code != ledger.RefundDecided {
+		t.Fatalf("a refund gives %d, %v", code, err)
+	}
+	jobs, err := w.ledger.OutboxTake(t.Context(), 10, w.now().Add(30*time.Second), w.now())
+	if err != nil || len(jobs) == 0 {
+		t.Fatalf("%v, %v", jobs, err)
+	}
+	if _, err := w.ledger.RefundSent(t.Context(), r.ID, w.now()); err != nil {
+		t.Fatal(err)
+	}
+	f := fact("failed", order.RefundFailed, p)
+	f.Refund = r.ID
+	if v := w.told(f); v.Code != ledger.FactRefundFailed {
+		t.Errorf("a failure gives %+v", v)
+	}
+	for _, job := range jobs {
+		if job.Topic == "refund" {
+			if err := w.ledger.OutboxDone(t.Context(), job, w.now()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w.reconciles()
+	w.set(time.Minute, false)
+	w.tidy(w.service)
+	w.until("it was sent", func() bool { return w.card.sentBack() == p.Amount })
+	w.until("nothing is left", func() bool { return w.balances() == "" })
+}
+
 // A refund that fails is an alarm and is sent again, under another key: before it was said to be sent, and after.
 func TestRefundFails(t *testing.T) {
 	t.Parallel()
