@@ -137,22 +137,31 @@ func TestATakenPortNamesTheSettingToChange(t *testing.T) {
 	if _, err := ledger.Migrate(t.Context(), dsn); err != nil {
 		t.Fatal(err)
 	}
-	for setting, port := range map[string]string{"api_addr": "17101", "internal_addr": "17301"} {
-		l, err := listen(t.Context(), "127.0.0.1:"+port, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, setting := range []string{"api_addr", "internal_addr", "gossip_addr"} {
 		path := nodeConfig(t, "")
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		path = write(t, "stockd.toml", strings.Replace(string(text), "host=/nowhere user=x dbname=x sslmode=disable", dsn, 1))
-		code, _, errs := stockd(t, "serve", "--config", path)
-		if code != exitMissing || !strings.Contains(errs, "127.0.0.1:"+port) || !strings.Contains(errs, "change "+setting) {
+		config := strings.Replace(string(text), "host=/nowhere user=x dbname=x sslmode=disable", dsn, 1)
+		taken := ""
+		for _, s := range []struct{ name, addr string }{{"api_addr", "127.0.0.1:17101"}, {"internal_addr", "127.0.0.1:17301"}, {"gossip_addr", "127.0.0.1:17201"}} {
+			l, err := listen(t.Context(), "127.0.0.1:0", "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			config = strings.Replace(config, s.addr, l.Addr().String(), 1)
+			if s.name == setting {
+				taken = l.Addr().String()
+				defer l.Close()
+			} else if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		code, _, errs := stockd(t, "serve", "--config", write(t, "stockd.toml", config))
+		if code != exitMissing || !strings.Contains(errs, taken) || !strings.Contains(errs, "change "+setting) {
 			t.Errorf("%s: exit code %d:\n%s", setting, code, errs)
 		}
-		_ = l.Close()
 	}
 }
 

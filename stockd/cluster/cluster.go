@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -129,6 +130,9 @@ func Start(cfg Config) (*Cluster, error) {
 	c.members.Store(&[]Member{})
 	var err error
 	if c.list, err = memberlist.Create(c.settings()); err != nil {
+		if strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) { // memberlist keeps the text only
+			err = fmt.Errorf("%w: %w", syscall.EADDRINUSE, err)
+		}
 		return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.Bind, err)
 	}
 	c.rejoin()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,9 +98,14 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 }
 
 // newService is a service as it is after a start, without its workers.
-func (w *world) newService() *order.Service {
+func (w *world) newService() *order.Service { return w.newServiceWith(func(*order.Config) {}) }
+
+// newServiceWith is one with something else in its configuration.
+func (w *world) newServiceWith(change func(*order.Config)) *order.Service {
 	w.t.Helper()
-	s, err := order.New(order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour, Issued: w.isIssued}, w.ledger, w.node,
+	config := order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour, Issued: w.isIssued}
+	change(&config)
+	s, err := order.New(config, w.ledger, w.node,
 		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card, stripe.Name: w.stripe}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -148,30 +155,41 @@ func (w *world) startNode(dsn string, segments int) {
 	w.until("the node serves", func() bool { return len(w.node.Ready()) == 0 })
 }
 
-// runNode starts a node.
+// runNode starts a node. A port that was free may be taken by another test before the node listens on it: then it tries others.
 func (w *world) runNode(dsn string) {
 	w.t.Helper()
-	ctx := w.t.Context()
-	internal := free(w.t)
-	n, err := node.New(node.Config{NodeID: "n1", APIAddr: free(w.t), InternalAddr: internal, GossipAddr: free(w.t), Postgres: dsn, AllowNoFsync: true},
+	for {
+		err := w.tryNode(dsn)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) tryNode(dsn string) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	n, err := node.New(node.Config{NodeID: "n1", APIAddr: free(w.t), InternalAddr: listener.Addr().String(), GossipAddr: free(w.t), Postgres: dsn, AllowNoFsync: true},
 		slog.New(slog.DiscardHandler), nil)
 	if err != nil {
-		w.t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", internal)
-	if err != nil {
-		w.t.Fatal(err)
+		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{Handler: n.InternalHandler(), ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
-	if err := n.Start(ctx); err != nil {
-		w.t.Fatal(err)
+	if err := n.Start(w.t.Context()); err != nil {
+		return errors.Join(err, server.Close())
 	}
 	w.t.Cleanup(func() {
 		_ = n.Stop(context.Background())
 		_ = server.Close()
 	})
 	w.node = n
+	return nil
 }
 
 // onSale puts an event of some segments on sale.
