@@ -15,7 +15,7 @@ func readsTheBooks(t *testing.T, chromium context.Context, site, key string) {
 	t.Helper()
 	desk := newFan(t, chromium, "finance", 0)
 	desk.do("open the finance page", chromedp.Navigate(site+"/admin/finance"), write("#key", key+kb.Enter), seen("#tables table"))
-	desk.until("days, trial balance and sales are there", `document.querySelectorAll('#tables section').length === 6 && document.querySelectorAll('#charts svg').length > 0`)
+	desk.until("days, trial balance, invoices and sales are there", `document.querySelectorAll('#tables section').length === 8 && document.querySelectorAll('#charts svg').length > 0`)
 	desk.sane("the finance page")
 	desk.shot("books")
 	desk.do("take a phone", chromedp.EmulateViewport(320, 800))

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,19 +52,31 @@ func (l *DB) InvoicesOfOrder(ctx context.Context, order uuid.UUID) ([]Invoice, e
 	return out, nil
 }
 
-// OrdersToInvoice are at most count orders that lack a document, after one in order of id.
-func (l *DB) OrdersToInvoice(ctx context.Context, after uuid.UUID, count int32) ([]uuid.UUID, error) {
-	ids, err := l.q.OrdersToInvoice(ctx, l.short, db.OrdersToInvoiceParams{After: after, Count: count})
-	return ids, explain(err)
+// invoiceBatch is how many orders get their documents in one commit: meanwhile nobody else gets a number of the same series.
+const invoiceBatch = 100
+
+// ErrInvoicing says that another process makes invoices just now.
+var ErrInvoicing = errors.New("another process makes invoices just now")
+
+// InvoicesDue makes the documents of all orders that lack one, a hundred orders in a commit, and says how many it made. One process does it at a time: with
+// wait the others wait, without they are told ErrInvoicing. Orders that somebody works on are left to the next call.
+func (l *DB) InvoicesDue(ctx context.Context, wait bool, now time.Time) (made int, err error) {
+	for after := uuid.Nil; ; {
+		r, err := l.q.InvoicesDue(ctx, l.pool, db.InvoicesDueParams{After: after, Count: invoiceBatch, Wait: wait, Now: now})
+		switch {
+		case err != nil:
+			return made, explain(err)
+		case r.Made < 0:
+			return made, ErrInvoicing
+		}
+		made += int(r.Made)
+		if after = r.LastOrder; after == uuid.Nil {
+			return made, nil
+		}
+	}
 }
 
 // InvoiceIssuerSet says what stands at the top of the documents of a series from now on: name, address and tax number, in lines.
 func (l *DB) InvoiceIssuerSet(ctx context.Context, series, issuer string) error {
 	return explain(l.q.InvoiceIssuerSet(ctx, l.short, db.InvoiceIssuerSetParams{Series: series, Issuer: issuer}))
-}
-
-// InvoiceGaps are the series whose numbers have a gap: none, unless somebody wrote to the table.
-func (l *DB) InvoiceGaps(ctx context.Context) ([]string, error) {
-	list, err := l.q.InvoiceGaps(ctx, l.short)
-	return list, explain(err)
 }

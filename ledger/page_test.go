@@ -30,7 +30,7 @@ func TestFinancePage(t *testing.T) {
 	c.late(1, 90)
 	c.orphan("JPY", 4000, 0, true)
 	o, tables := c.overview()
-	for _, id := range []string{"settlement", "orders", "seats"} {
+	for _, id := range []string{"settlement", "orders", "seats", "invoices"} {
 		if len(tables[id].Rows) != 0 {
 			t.Errorf("%s is broken: %v", id, tables[id].Rows)
 		}
@@ -69,13 +69,45 @@ func TestFinancePage(t *testing.T) {
 			}
 		}
 	}
-	for _, of := range []string{"", "order", "order x", "order 00000000-0000-0000-0000-000000000000", "payment sandbox pi_nobody", "seat 1"} {
+	c.invoicesOnThePage()
+	for _, of := range []string{"", "order", "order x", "series", "series nobody", "order 00000000-0000-0000-0000-000000000000", "payment sandbox pi_nobody", "seat 1"} {
 		if detail, err := c.desk.Detail(t.Context(), of); !errors.Is(err, finance.ErrNoDetail) {
 			t.Errorf("%q: %v, %v", of, detail, err)
 		}
 	}
 	if c.mustNotClose(); !strings.Contains(c.overviewDays(), "closed, not signed") {
 		t.Error(c.overviewDays())
+	}
+}
+
+// invoicesOnThePage: the page has the series, and what is missing of one leads to the documents beside it, and these to their orders.
+func (c *closer) invoicesOnThePage() {
+	c.t.Helper()
+	c.sale(1, 60)
+	c.sale(1, 60)
+	if made, err := c.db.InvoicesDue(c.t.Context(), true, c.now); err != nil || made != 3 {
+		c.t.Fatalf("%d, %v", made, err)
+	}
+	_, tables := c.overview()
+	if s := tables["series"]; len(s.Rows) != 1 || !slices.Equal(s.Rows[0], []string{"house", "EUR", "3", "0", "212.00", "0.00", "3"}) || s.Leads[0] != "series house" || len(tables["invoices"].Rows) != 0 {
+		c.t.Errorf("series %+v, breaks %+v", s, tables["invoices"])
+	}
+	for _, statement := range []string{"ALTER TABLE ledger.invoices DISABLE TRIGGER append_only", "DELETE FROM ledger.invoices WHERE number = 2", "UPDATE ledger.invoices SET net = net + 1 WHERE number = 1"} {
+		if _, err := c.db.SQL().ExecContext(c.t.Context(), statement); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	_, tables = c.overview()
+	b := tables["invoices"]
+	if len(b.Rows) != 2 || b.Rows[0][0] != "not what its lines say" || !strings.HasPrefix(b.Leads[0], "order ") || !slices.Equal(b.Rows[1][:4], []string{"numbers missing", "house", "2", "2"}) || b.Leads[1] != "series house" {
+		c.t.Fatalf("invoices %+v", b)
+	}
+	detail, err := c.desk.Detail(c.t.Context(), b.Leads[1])
+	if err != nil || len(detail) != 1 || len(detail[0].Rows) != 2 || detail[0].Rows[0][0] != "3" || detail[0].Rows[1][0] != "1" || detail[0].Leads[1] != b.Leads[0] {
+		c.t.Errorf("%+v, %v", detail, err)
+	}
+	if detail, err = c.desk.Detail(c.t.Context(), b.Leads[0]); err != nil || !slices.ContainsFunc(detail, func(t finance.Table) bool { return t.ID == "invoices" && len(t.Rows) == 1 && t.Rows[0][1] == "1" }) {
+		c.t.Errorf("%+v, %v", detail, err)
 	}
 }
 

@@ -64,7 +64,7 @@ type check struct {
 }
 
 // checks are all checks, in the order in which they are reported.
-var checks = slices.Concat(stockChecks, moneyChecks, settlementChecks, closingChecks, roomChecks)
+var checks = slices.Concat(stockChecks, moneyChecks, invoiceChecks, settlementChecks, closingChecks, roomChecks)
 
 // reconciler is what a share of the work has: a read-only transaction on the snapshot that all shares see, and what it found.
 type reconciler struct {

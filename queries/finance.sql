@@ -197,6 +197,18 @@ SELECT replace(verdict, '_', ' ') AS verdict, event, order_id::text AS "order", 
 SELECT b.problem, e.slug AS event, coalesce(s.label, b.seat::text) AS seat, b.order_id::text AS "order", 'order ' || b.order_id AS detail
   FROM ledger.v_seat_order_breaks b JOIN ledger.events e ON e.id = b.event LEFT JOIN ledger.seats s ON s.event = b.event AND s.seat = b.seat ORDER BY 1, 2, 3 LIMIT sqlc.arg(count);
 
+-- name: FinanceInvoiceBreaks :many
+SELECT CASE problem WHEN 'missing' THEN 'numbers missing' WHEN 'counter' THEN 'counter put back' ELSE 'not what its lines say' END AS problem, series, number::text AS number, until::text AS until,
+       coalesce(currency, '') AS currency, coalesce(net::text, '') AS net_minor, coalesce(tax::text, '') AS tax_minor, coalesce(lines_net::text, '') AS lines_net_minor,
+       coalesce(lines_tax::text, '') AS lines_tax_minor, coalesce('order ' || order_id, 'series ' || series) AS detail
+  FROM ledger.v_invoice_breaks v ORDER BY v.series, v.number, 1 LIMIT sqlc.arg(count);
+
+-- name: FinanceInvoiceSeries :many
+SELECT i.series, i.currency, (count(*) FILTER (WHERE i.refund IS NULL))::text AS invoices, (count(*) FILTER (WHERE i.refund IS NOT NULL))::text AS credit_notes,
+       sum(CASE WHEN i.refund IS NULL THEN i.net ELSE -i.net END)::text AS net_minor, sum(CASE WHEN i.refund IS NULL THEN i.tax ELSE -i.tax END)::text AS tax_minor,
+       max(i.number)::text AS last_number, 'series ' || i.series AS detail
+  FROM ledger.invoices i GROUP BY i.series, i.currency ORDER BY 1, 2 LIMIT sqlc.arg(count);
+
 -- What orders brought and what went back, over time; width in seconds.
 -- name: FinanceSales :many
 SELECT (floor(extract(epoch FROM t.effective_at) / sqlc.arg(width)::bigint) * sqlc.arg(width)::bigint)::bigint AS at, t.currency,
@@ -253,3 +265,14 @@ SELECT s.occurred_at::text AS at, s.category, s.currency, s.gross::text AS gross
   FROM ledger.settlement_lines s JOIN ledger.settlement_files f ON f.id = s.file
  WHERE s.provider = sqlc.arg(provider)::text AND (s.provider_ref = sqlc.arg(ref)::text
        OR s.provider_ref IN (SELECT n.name FROM ledger.payment_names n JOIN ledger.payments p ON p.id = n.payment WHERE p.provider = sqlc.arg(provider)::text AND p.provider_ref = sqlc.arg(ref)::text)) ORDER BY 1;
+
+-- name: DetailInvoices :many
+SELECT i.series, i.number::text AS number, replace(i.kind, '_', ' ') AS kind, i.at::text AS at, i.currency, i.net::text AS net_minor, i.tax::text AS tax_minor, coalesce(i.refund::text, '') AS for_refund
+  FROM ledger.invoices i WHERE i.order_id = sqlc.arg(order_id) ORDER BY i.series, i.number;
+
+-- The documents beside what is missing of a series, and its last ones.
+-- name: DetailSeries :many
+SELECT i.number::text AS number, replace(i.kind, '_', ' ') AS kind, i.at::text AS at, i.currency, i.net::text AS net_minor, i.tax::text AS tax_minor, 'order ' || i.order_id AS detail
+  FROM ledger.invoices i WHERE i.series = sqlc.arg(series)::text
+ ORDER BY EXISTS (SELECT 1 FROM ledger.v_invoice_breaks v WHERE v.series = i.series AND v.problem = 'missing' AND i.number IN (v.number - 1, v.until + 1)) DESC, i.number DESC
+ LIMIT sqlc.arg(count);

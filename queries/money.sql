@@ -114,3 +114,12 @@ SELECT count(*) FILTER (WHERE o.state IN (3, 4, 7, 9))::bigint AS paid_orders,
        (SELECT count(*) FROM ledger.tickets t WHERE t.voided_at IS NULL AND (sqlc.arg(event)::int = 0 OR t.event = sqlc.arg(event)))::bigint AS tickets,
        coalesce(sum(o.total) FILTER (WHERE o.state IN (3, 4, 7, 9)), 0)::bigint AS amount
   FROM ledger.orders o WHERE sqlc.arg(event)::int = 0 OR o.event = sqlc.arg(event);
+
+-- name: InvoiceCount :one
+SELECT count(*)::bigint FROM ledger.invoices;
+
+-- Numbers are of a series, which events share: they are always looked at as a whole.
+-- name: BreaksOfInvoices :many
+SELECT v.problem::text AS problem, v.series, v.number::bigint AS number, v.until::bigint AS until, v.order_id, coalesce(v.currency, '')::text AS currency, coalesce(v.net, 0)::bigint AS net, coalesce(v.tax, 0)::bigint AS tax,
+       coalesce(v.lines_net, 0)::bigint AS lines_net, coalesce(v.lines_tax, 0)::bigint AS lines_tax
+  FROM ledger.v_invoice_breaks v WHERE sqlc.arg(event)::int = 0 OR v.event IS NULL OR v.event = sqlc.arg(event)::int ORDER BY v.series, v.number, v.problem LIMIT sqlc.arg(count);

@@ -112,21 +112,12 @@ SELECT series, number, kind, refund, currency, net, tax, issuer, at FROM ledger.
 -- name: LinesOfOrder :many
 SELECT seat, refund FROM ledger.order_lines WHERE order_id = sqlc.arg(order_id) AND refund IS NOT NULL;
 
--- Orders with tickets that lack a document, after one, in order of id.
--- name: OrdersToInvoice :many
-SELECT DISTINCT t.order_id FROM ledger.tickets t
- WHERE t.order_id > sqlc.arg(after)::uuid
-   AND (NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL)
-        OR EXISTS (SELECT 1 FROM ledger.refunds f WHERE f.order_id = t.order_id AND f.lines AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id)))
- ORDER BY t.order_id LIMIT sqlc.arg(count);
+-- name: InvoicesDue :one
+SELECT (x.t).made::int AS made, (x.t).last_order::uuid AS last_order
+  FROM (SELECT ledger.invoices_due(sqlc.arg(after)::uuid, sqlc.arg(count)::int, sqlc.arg(wait)::boolean, sqlc.arg(now)::timestamptz) AS t OFFSET 0) x;
 
 -- name: InvoiceIssuerSet :exec
 INSERT INTO ledger.invoice_series(series, issuer) VALUES (sqlc.arg(series), sqlc.arg(issuer)) ON CONFLICT (series) DO UPDATE SET issuer = excluded.issuer;
-
--- Series whose numbers are not 1, 2, 3 and so on to the last.
--- name: InvoiceGaps :many
-SELECT s.series FROM ledger.invoice_series s LEFT JOIN ledger.invoices i ON i.series = s.series GROUP BY s.series, s.last
-HAVING count(i.number) <> s.last OR coalesce(max(i.number), 0) <> s.last;
 
 -- Tickets that people hold, beside what the ledger has of them and of their seats.
 -- name: TicketsOutside :many

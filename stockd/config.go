@@ -83,6 +83,10 @@ type config struct {
 	// KeepMessages is how long the sandbox keeps the messages that it has sent. Default: 30d.
 	KeepMessages keepFor `toml:"keep_messages"`
 
+	// InvoiceEvery is how often the nodes make the invoices and credit notes that nobody has asked for; one node does it at a time, whatever the others say. An
+	// hour is enough for most; a round looks at all orders. Default: never, they are made when a buyer asks, and by `stockd invoice make`.
+	InvoiceEvery duration `toml:"invoice_every"`
+
 	// SessionTTL is after how long without a sign of life a node's stock is taken over. Shorter: faster take-over, and a shorter Postgres
 	// hiccup makes the node stop promising. Default: 3s.
 	SessionTTL duration `toml:"session_ttl"`

@@ -127,6 +127,9 @@ func (c config) checkLimits(bad func(setting, format string, args ...any)) {
 	within("connections_max", c.ConnectionsMax, 16, 1_000_000)
 	within("streams_max", c.StreamsMax, 1, 1_000_000)
 	span("payment_deadline", c.PaymentDeadline, time.Second, 24*time.Hour)
+	if c.InvoiceEvery != 0 {
+		span("invoice_every", c.InvoiceEvery, time.Minute, 7*day)
+	}
 	span("session_ttl", c.SessionTTL, time.Second, time.Minute)
 	span("linger", c.Linger, 0, 100*time.Millisecond)
 	span("queue_wait", c.QueueWait, time.Millisecond, time.Minute)

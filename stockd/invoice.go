@@ -8,10 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
-
-	"ticketrush/ledger"
 )
 
 type invoiceCommand struct {
@@ -21,10 +17,7 @@ type invoiceCommand struct {
 
 type invoiceMake struct{ ledgerAt }
 
-// invoiceBatch is how many orders are looked for at once.
-const invoiceBatch = 500
-
-// Run makes what is missing. It may be ended and run again at any time: each order's documents are one transaction.
+// Run makes what is missing. It may be ended and run again at any time, also while nodes do the same (invoice_every).
 func (i *invoiceMake) Run(ctx context.Context, con console) error {
 	dsn, err := i.dsn()
 	if err != nil {
@@ -34,29 +27,12 @@ func (i *invoiceMake) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	made, err := makeInvoices(ctx, db)
+	made, err := db.InvoicesDue(ctx, true, time.Now())
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(con.out, "made %d documents\n", made)
 	return nil
-}
-
-func makeInvoices(ctx context.Context, db *ledger.DB) (made int, err error) {
-	for after := uuid.Nil; ; {
-		ids, err := db.OrdersToInvoice(ctx, after, invoiceBatch)
-		if err != nil || len(ids) == 0 {
-			return made, err
-		}
-		for _, id := range ids {
-			n, err := db.InvoicesMake(ctx, id, time.Now())
-			if err != nil {
-				return made, err
-			}
-			made += int(n)
-			after = id
-		}
-	}
 }
 
 type invoiceIssuer struct {

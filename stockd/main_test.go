@@ -90,6 +90,7 @@ func TestEachMistakeIsSaidWithWhatToDo(t *testing.T) {
 		"kept for what":      {[]string{"serve", "--config", nodeConfig(t, "keep_client_ip = \"a month\"\n")}, 2, []string{":7: ", "keep_client_ip", "a month"}},
 		"kept for bare 30":   {[]string{"serve", "--config", nodeConfig(t, "keep_messages = 30\n")}, 2, []string{":7: ", "keep_messages"}},
 		"kept, no days":      {[]string{"serve", "--config", nodeConfig(t, "keep_messages = \"1.5d\"\n")}, 2, []string{":7: ", "keep_messages", "\"1.5d\" is no number of days, such as 30d"}},
+		"invoices too often": {[]string{"serve", "--config", nodeConfig(t, "invoice_every = \"5s\"\n")}, 2, []string{"invoice_every (STOCKD_INVOICE_EVERY)", "5s is not within 1m0s to 168h0m0s"}},
 		"erase nobody":       {[]string{"erase"}, 2, []string{"--order", "--buyer", "--ticket", "--account"}},
 		"erase two at once":  {[]string{"erase", "--ticket", "tkt_01890a5d-ac96-7774-bcce-b302099a8057", "--buyer", "a@example.org"}, 2, []string{"whose data?", "one of"}},
 		"erase which ticket": {[]string{"erase", "--ticket", "42", "--config", nodeConfig(t, "")}, 2, []string{"--ticket", "\"42\"", "tkt_"}},

@@ -60,7 +60,7 @@ func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Register
 	}
 	o.service, err = order.New(order.Config{
 		TicketKey: ticketKey(s.tokens), TicketKeyID: keyID,
-		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now, Keep: c.retention(),
+		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now, Keep: c.retention(), InvoiceEvery: time.Duration(c.InvoiceEvery),
 	}, n.Ledger(), n, providers, log, registry)
 	o.port.Service = o.service
 	return o, err

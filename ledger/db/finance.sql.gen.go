@@ -586,6 +586,54 @@ func (q *Queries) DetailHistory(ctx context.Context, db DBTX, orderID uuid.UUID)
 	return items, nil
 }
 
+const DetailInvoices = `-- name: DetailInvoices :many
+SELECT i.series, i.number::text AS number, replace(i.kind, '_', ' ') AS kind, i.at::text AS at, i.currency, i.net::text AS net_minor, i.tax::text AS tax_minor, coalesce(i.refund::text, '') AS for_refund
+  FROM ledger.invoices i WHERE i.order_id = $1 ORDER BY i.series, i.number
+`
+
+type DetailInvoicesRow struct {
+	Series    string
+	Number    string
+	Kind      string
+	At        string
+	Currency  string
+	NetMinor  string
+	TaxMinor  string
+	ForRefund interface{}
+}
+
+func (q *Queries) DetailInvoices(ctx context.Context, db DBTX, orderID uuid.UUID) ([]DetailInvoicesRow, error) {
+	rows, err := db.QueryContext(ctx, DetailInvoices, orderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailInvoicesRow{}
+	for rows.Next() {
+		var i DetailInvoicesRow
+		if err := rows.Scan(
+			&i.Series,
+			&i.Number,
+			&i.Kind,
+			&i.At,
+			&i.Currency,
+			&i.NetMinor,
+			&i.TaxMinor,
+			&i.ForRefund,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const DetailMovements = `-- name: DetailMovements :many
 SELECT m.occurred_at::text AS at, s.label AS seat, m.seat_ver::text AS version,
        (ARRAY['hold', 'extend', 'pin', 'unpin', 'release', 'expire', 'sell', 'refund', 'grant out', 'grant in', 'order', 'note', 'leg', 'unleg'])[m.kind] AS kind, m.part::text AS partition, m.seq::text AS batch
@@ -821,6 +869,60 @@ func (q *Queries) DetailSeats(ctx context.Context, db DBTX, orderID uuid.UUID) (
 			&i.TaxMinor,
 			&i.EndedBy,
 			&i.Tickets,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DetailSeries = `-- name: DetailSeries :many
+SELECT i.number::text AS number, replace(i.kind, '_', ' ') AS kind, i.at::text AS at, i.currency, i.net::text AS net_minor, i.tax::text AS tax_minor, 'order ' || i.order_id AS detail
+  FROM ledger.invoices i WHERE i.series = $1::text
+ ORDER BY EXISTS (SELECT 1 FROM ledger.v_invoice_breaks v WHERE v.series = i.series AND v.problem = 'missing' AND i.number IN (v.number - 1, v.until + 1)) DESC, i.number DESC
+ LIMIT $2
+`
+
+type DetailSeriesParams struct {
+	Series string
+	Count  int32
+}
+
+type DetailSeriesRow struct {
+	Number   string
+	Kind     string
+	At       string
+	Currency string
+	NetMinor string
+	TaxMinor string
+	Detail   interface{}
+}
+
+// The documents beside what is missing of a series, and its last ones.
+func (q *Queries) DetailSeries(ctx context.Context, db DBTX, arg DetailSeriesParams) ([]DetailSeriesRow, error) {
+	rows, err := db.QueryContext(ctx, DetailSeries, arg.Series, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []DetailSeriesRow{}
+	for rows.Next() {
+		var i DetailSeriesRow
+		if err := rows.Scan(
+			&i.Number,
+			&i.Kind,
+			&i.At,
+			&i.Currency,
+			&i.NetMinor,
+			&i.TaxMinor,
+			&i.Detail,
 		); err != nil {
 			return nil, err
 		}
@@ -1297,6 +1399,110 @@ func (q *Queries) FinanceDays(ctx context.Context, db DBTX, count int32) ([]Fina
 			&i.Accepted,
 			&i.SignedBy,
 			&i.SignedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceInvoiceBreaks = `-- name: FinanceInvoiceBreaks :many
+SELECT CASE problem WHEN 'missing' THEN 'numbers missing' WHEN 'counter' THEN 'counter put back' ELSE 'not what its lines say' END AS problem, series, number::text AS number, until::text AS until,
+       coalesce(currency, '') AS currency, coalesce(net::text, '') AS net_minor, coalesce(tax::text, '') AS tax_minor, coalesce(lines_net::text, '') AS lines_net_minor,
+       coalesce(lines_tax::text, '') AS lines_tax_minor, coalesce('order ' || order_id, 'series ' || series) AS detail
+  FROM ledger.v_invoice_breaks v ORDER BY v.series, v.number, 1 LIMIT $1
+`
+
+type FinanceInvoiceBreaksRow struct {
+	Problem       string
+	Series        string
+	Number        string
+	Until         string
+	Currency      string
+	NetMinor      interface{}
+	TaxMinor      interface{}
+	LinesNetMinor interface{}
+	LinesTaxMinor interface{}
+	Detail        interface{}
+}
+
+func (q *Queries) FinanceInvoiceBreaks(ctx context.Context, db DBTX, count int32) ([]FinanceInvoiceBreaksRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceInvoiceBreaks, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceInvoiceBreaksRow{}
+	for rows.Next() {
+		var i FinanceInvoiceBreaksRow
+		if err := rows.Scan(
+			&i.Problem,
+			&i.Series,
+			&i.Number,
+			&i.Until,
+			&i.Currency,
+			&i.NetMinor,
+			&i.TaxMinor,
+			&i.LinesNetMinor,
+			&i.LinesTaxMinor,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FinanceInvoiceSeries = `-- name: FinanceInvoiceSeries :many
+SELECT i.series, i.currency, (count(*) FILTER (WHERE i.refund IS NULL))::text AS invoices, (count(*) FILTER (WHERE i.refund IS NOT NULL))::text AS credit_notes,
+       sum(CASE WHEN i.refund IS NULL THEN i.net ELSE -i.net END)::text AS net_minor, sum(CASE WHEN i.refund IS NULL THEN i.tax ELSE -i.tax END)::text AS tax_minor,
+       max(i.number)::text AS last_number, 'series ' || i.series AS detail
+  FROM ledger.invoices i GROUP BY i.series, i.currency ORDER BY 1, 2 LIMIT $1
+`
+
+type FinanceInvoiceSeriesRow struct {
+	Series      string
+	Currency    string
+	Invoices    string
+	CreditNotes string
+	NetMinor    string
+	TaxMinor    string
+	LastNumber  string
+	Detail      interface{}
+}
+
+func (q *Queries) FinanceInvoiceSeries(ctx context.Context, db DBTX, count int32) ([]FinanceInvoiceSeriesRow, error) {
+	rows, err := db.QueryContext(ctx, FinanceInvoiceSeries, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FinanceInvoiceSeriesRow{}
+	for rows.Next() {
+		var i FinanceInvoiceSeriesRow
+		if err := rows.Scan(
+			&i.Series,
+			&i.Currency,
+			&i.Invoices,
+			&i.CreditNotes,
+			&i.NetMinor,
+			&i.TaxMinor,
+			&i.LastNumber,
+			&i.Detail,
 		); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,65 @@ import (
 	"github.com/google/uuid"
 )
 
+const BreaksOfInvoices = `-- name: BreaksOfInvoices :many
+SELECT v.problem::text AS problem, v.series, v.number::bigint AS number, v.until::bigint AS until, v.order_id, coalesce(v.currency, '')::text AS currency, coalesce(v.net, 0)::bigint AS net, coalesce(v.tax, 0)::bigint AS tax,
+       coalesce(v.lines_net, 0)::bigint AS lines_net, coalesce(v.lines_tax, 0)::bigint AS lines_tax
+  FROM ledger.v_invoice_breaks v WHERE $1::int = 0 OR v.event IS NULL OR v.event = $1::int ORDER BY v.series, v.number, v.problem LIMIT $2
+`
+
+type BreaksOfInvoicesParams struct {
+	Event int32
+	Count int32
+}
+
+type BreaksOfInvoicesRow struct {
+	Problem  string
+	Series   string
+	Number   int64
+	Until    int64
+	OrderID  uuid.NullUUID
+	Currency string
+	Net      int64
+	Tax      int64
+	LinesNet int64
+	LinesTax int64
+}
+
+// Numbers are of a series, which events share: they are always looked at as a whole.
+func (q *Queries) BreaksOfInvoices(ctx context.Context, db DBTX, arg BreaksOfInvoicesParams) ([]BreaksOfInvoicesRow, error) {
+	rows, err := db.QueryContext(ctx, BreaksOfInvoices, arg.Event, arg.Count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BreaksOfInvoicesRow{}
+	for rows.Next() {
+		var i BreaksOfInvoicesRow
+		if err := rows.Scan(
+			&i.Problem,
+			&i.Series,
+			&i.Number,
+			&i.Until,
+			&i.OrderID,
+			&i.Currency,
+			&i.Net,
+			&i.Tax,
+			&i.LinesNet,
+			&i.LinesTax,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const BreaksOfLooseMoney = `-- name: BreaksOfLooseMoney :many
 SELECT p.id, p.order_id, p.state, p.amount FROM ledger.payments p
  WHERE p.state IN ('authorized', 'captured') AND NOT p.placed
@@ -459,6 +518,17 @@ func (q *Queries) BreaksOfTotals(ctx context.Context, db DBTX, event int32) ([]B
 		return nil, err
 	}
 	return items, nil
+}
+
+const InvoiceCount = `-- name: InvoiceCount :one
+SELECT count(*)::bigint FROM ledger.invoices
+`
+
+func (q *Queries) InvoiceCount(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRowContext(ctx, InvoiceCount)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const OrderTotals = `-- name: OrderTotals :one

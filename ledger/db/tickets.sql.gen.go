@@ -191,35 +191,6 @@ func (q *Queries) HoldersExpire(ctx context.Context, db DBTX, arg HoldersExpireP
 	return erased, err
 }
 
-const InvoiceGaps = `-- name: InvoiceGaps :many
-SELECT s.series FROM ledger.invoice_series s LEFT JOIN ledger.invoices i ON i.series = s.series GROUP BY s.series, s.last
-HAVING count(i.number) <> s.last OR coalesce(max(i.number), 0) <> s.last
-`
-
-// Series whose numbers are not 1, 2, 3 and so on to the last.
-func (q *Queries) InvoiceGaps(ctx context.Context, db DBTX) ([]string, error) {
-	rows, err := db.QueryContext(ctx, InvoiceGaps)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var series string
-		if err := rows.Scan(&series); err != nil {
-			return nil, err
-		}
-		items = append(items, series)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const InvoiceIssuerSet = `-- name: InvoiceIssuerSet :exec
 INSERT INTO ledger.invoice_series(series, issuer) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET issuer = excluded.issuer
 `
@@ -232,6 +203,35 @@ type InvoiceIssuerSetParams struct {
 func (q *Queries) InvoiceIssuerSet(ctx context.Context, db DBTX, arg InvoiceIssuerSetParams) error {
 	_, err := db.ExecContext(ctx, InvoiceIssuerSet, arg.Series, arg.Issuer)
 	return err
+}
+
+const InvoicesDue = `-- name: InvoicesDue :one
+SELECT (x.t).made::int AS made, (x.t).last_order::uuid AS last_order
+  FROM (SELECT ledger.invoices_due($1::uuid, $2::int, $3::boolean, $4::timestamptz) AS t OFFSET 0) x
+`
+
+type InvoicesDueParams struct {
+	After uuid.UUID
+	Count int32
+	Wait  bool
+	Now   time.Time
+}
+
+type InvoicesDueRow struct {
+	Made      int32
+	LastOrder uuid.UUID
+}
+
+func (q *Queries) InvoicesDue(ctx context.Context, db DBTX, arg InvoicesDueParams) (InvoicesDueRow, error) {
+	row := db.QueryRowContext(ctx, InvoicesDue,
+		arg.After,
+		arg.Count,
+		arg.Wait,
+		arg.Now,
+	)
+	var i InvoicesDueRow
+	err := row.Scan(&i.Made, &i.LastOrder)
+	return i, err
 }
 
 const InvoicesMake = `-- name: InvoicesMake :one
@@ -321,43 +321,6 @@ func (q *Queries) LinesOfOrder(ctx context.Context, db DBTX, orderID uuid.UUID) 
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const OrdersToInvoice = `-- name: OrdersToInvoice :many
-SELECT DISTINCT t.order_id FROM ledger.tickets t
- WHERE t.order_id > $1::uuid
-   AND (NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL)
-        OR EXISTS (SELECT 1 FROM ledger.refunds f WHERE f.order_id = t.order_id AND f.lines AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id)))
- ORDER BY t.order_id LIMIT $2
-`
-
-type OrdersToInvoiceParams struct {
-	After uuid.UUID
-	Count int32
-}
-
-// Orders with tickets that lack a document, after one, in order of id.
-func (q *Queries) OrdersToInvoice(ctx context.Context, db DBTX, arg OrdersToInvoiceParams) ([]uuid.UUID, error) {
-	rows, err := db.QueryContext(ctx, OrdersToInvoice, arg.After, arg.Count)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []uuid.UUID{}
-	for rows.Next() {
-		var order_id uuid.UUID
-		if err := rows.Scan(&order_id); err != nil {
-			return nil, err
-		}
-		items = append(items, order_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

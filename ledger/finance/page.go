@@ -21,7 +21,7 @@ type Table struct {
 	Title   string     `json:"title"`
 	Columns []string   `json:"columns"`
 	Rows    [][]string `json:"rows"`
-	Leads   []string   `json:"leads,omitempty"` // of each row what Detail tells more about: "order ID" or "payment PROVIDER REF"
+	Leads   []string   `json:"leads,omitempty"` // of each row what Detail tells more about: "order ID", "payment PROVIDER REF" or "series NAME"
 	More    bool       `json:"more,omitempty"`  // there are more rows than are shown
 }
 
@@ -43,7 +43,7 @@ type Overview struct {
 }
 
 // ErrNoDetail says that there is nothing to be told.
-var ErrNoDetail = errors.New("neither an order nor a payment that the ledger knows")
+var ErrNoDetail = errors.New("no order, payment or series of invoices that the ledger knows")
 
 // pageRows is how many rows a table of the page shows.
 const pageRows = 100
@@ -57,8 +57,10 @@ func (d *Desk) Overview(ctx context.Context, now time.Time) (*Overview, error) {
 			{"settlement", "Settlement breaks", db.FinanceSettlementBreaks},
 			{"orders", "Orders whose money does not fit", db.FinanceOrderBreaks},
 			{"seats", "Seats that do not fit their order", db.FinanceSeatBreaks},
+			{"invoices", "Invoices that are missing or do not fit", db.FinanceInvoiceBreaks},
 			{"clearing", "Clearing accounts", db.FinanceClearing},
 			{"trial", "Trial balance", db.FinanceTrialBalance},
+			{"series", "Invoices", db.FinanceInvoiceSeries},
 		} {
 			table, err := readTable(ctx, tx, t.id, t.title, t.query, pageRows+1)
 			if err != nil {
@@ -93,8 +95,9 @@ func saleWidth(span int64) int64 {
 	return 24 * 3600
 }
 
-// Detail tells all about an order, or about a payment and the order that it is for: history, seats, movements, payments, what the provider told, postings and
-// settlement lines. of is what a table leads to. ErrNoDetail when there is nothing.
+// Detail tells all about an order, or about a payment and the order that it is for: history, seats, movements, payments, invoices, what the provider told,
+// postings and settlement lines; or which documents a series of invoices has beside its gaps, and at its end. of is what a table leads to. ErrNoDetail when
+// there is nothing.
 func (d *Desk) Detail(ctx context.Context, of string) ([]Table, error) {
 	var tables []Table
 	err := d.onSnapshot(ctx, func(tx *sql.Tx) error {
@@ -113,6 +116,12 @@ func (d *Desk) Detail(ctx context.Context, of string) ([]Table, error) {
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
+		case len(words) == 2 && words[0] == "series":
+			documents, err := readTable(ctx, tx, "documents", "Documents of "+words[1]+" beside what is missing, and the last", db.DetailSeries, words[1], pageRows+1)
+			if err == nil {
+				tables = append(tables, *documents)
+			}
+			return err
 		default:
 			return ErrNoDetail
 		}
@@ -165,7 +174,7 @@ func (d *Desk) orderTables(ctx context.Context, tx *sql.Tx, order uuid.UUID) ([]
 	var tables []Table
 	for _, t := range []struct{ id, title, query string }{
 		{"order", "Order", db.DetailOrder}, {"history", "History", db.DetailHistory}, {"seats", "Seats", db.DetailSeats}, {"movements", "Movements of its seats", db.DetailMovements},
-		{"payments", "Payments", db.DetailPayments}, {"transfers", "Postings", db.DetailTransfers},
+		{"payments", "Payments", db.DetailPayments}, {"transfers", "Postings", db.DetailTransfers}, {"invoices", "Invoices", db.DetailInvoices},
 	} {
 		table, err := readTable(ctx, tx, t.id, t.title, t.query, order)
 		if err != nil {

@@ -309,8 +309,61 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- Makes the documents of at most a number of orders that lack one, after an order in order of id, and says how many it made and which order was the last; the
+-- last is all zeros when none is left. One does it at a time: another waits, or is told -1. Orders that somebody works on are left out, for who holds the
+-- series must wait for no order.
+-- +goose StatementBegin
+CREATE FUNCTION ledger.invoices_due(p_after uuid, p_count int, p_wait boolean, p_now timestamptz) RETURNS TABLE (made int, last_order uuid) LANGUAGE plpgsql AS $$
+DECLARE
+    c_lock constant bigint := hashtextextended('ticketrush/invoices', 0);
+    v_ids uuid[];
+    v_id uuid;
+BEGIN
+    made := 0;
+    last_order := '00000000-0000-0000-0000-000000000000';
+    IF p_wait THEN
+        PERFORM pg_advisory_xact_lock(c_lock);
+    ELSIF NOT pg_try_advisory_xact_lock(c_lock) THEN
+        made := -1;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    v_ids := ARRAY(
+        SELECT x.order_id FROM (
+            SELECT t.order_id FROM ledger.tickets t WHERE t.order_id > p_after AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL)
+            UNION
+            SELECT f.order_id FROM ledger.refunds f WHERE f.order_id > p_after AND f.lines AND EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.order_id = f.order_id)
+               AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id)) x
+         ORDER BY 1 LIMIT p_count);
+    FOR v_id IN SELECT o.id FROM ledger.orders o WHERE o.id = ANY (v_ids) ORDER BY o.id FOR NO KEY UPDATE SKIP LOCKED LOOP
+        made := made + ledger.invoices_make(v_id, p_now);
+    END LOOP;
+    IF cardinality(v_ids) > 0 THEN last_order := v_ids[cardinality(v_ids)]; END IF;
+    RETURN NEXT;
+END $$;
+-- +goose StatementEnd
+
+-- Numbers that are missing, counters that are not at their last number, and documents that do not say what their order's lines say. It is empty.
+CREATE VIEW ledger.v_invoice_breaks AS
+SELECT 'missing' AS problem, g.series, g.before + 1 AS number, g.number - 1 AS until, NULL::uuid AS order_id, NULL::int AS event, NULL::text AS currency, NULL::bigint AS net, NULL::bigint AS tax,
+       NULL::bigint AS lines_net, NULL::bigint AS lines_tax
+  FROM (SELECT n.series, n.number, lag(n.number, 1, 0::bigint) OVER (PARTITION BY n.series ORDER BY n.number) AS before
+          FROM (SELECT i.series, i.number FROM ledger.invoices i UNION ALL SELECT s.series, s.last + 1 FROM ledger.invoice_series s) n) g
+ WHERE g.number > g.before + 1
+UNION ALL
+SELECT 'counter', s.series, s.last, max(i.number), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM ledger.invoice_series s JOIN ledger.invoices i ON i.series = s.series GROUP BY s.series, s.last HAVING max(i.number) > s.last
+UNION ALL
+SELECT 'amounts', i.series, i.number, i.number, i.order_id, o.event, i.currency, i.net, i.tax, coalesce(sum(l.face + l.fee), 0)::bigint, coalesce(sum(l.tax), 0)::bigint
+  FROM ledger.invoices i JOIN ledger.orders o ON o.id = i.order_id
+  LEFT JOIN ledger.order_lines l ON l.order_id = i.order_id AND (i.refund IS NULL OR l.refund = i.refund)
+ GROUP BY i.series, i.number, o.event, o.currency
+HAVING i.net <> coalesce(sum(l.face + l.fee), 0) OR i.tax <> coalesce(sum(l.tax), 0) OR i.currency <> o.currency;
+COMMENT ON VIEW ledger.v_invoice_breaks IS 'Invoice numbers that are missing, and documents that do not say what their order''s lines say. It is empty.';
+
 -- +goose Down
-DROP FUNCTION ledger.invoices_make;
+DROP VIEW ledger.v_invoice_breaks;
+DROP FUNCTION ledger.invoices_due, ledger.invoices_make;
 DROP TABLE ledger.invoices, ledger.invoice_series;
 DROP TRIGGER append_only ON ledger.checkins;
 ALTER TABLE ledger.checkins DROP COLUMN offline, DROP COLUMN again, DROP COLUMN api_key, DROP COLUMN request, DROP COLUMN recorded_at;

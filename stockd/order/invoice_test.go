@@ -57,15 +57,177 @@ func TestInvoices(t *testing.T) {
 		t.Errorf("numbers %v", numbers)
 	}
 	creditNote(t, w, ids[0])
-	if gaps, err := w.ledger.InvoiceGaps(t.Context()); err != nil || len(gaps) != 0 {
-		t.Errorf("gaps %v %v", gaps, err)
+	w.reconciles()
+	if made, err := w.service.MakeInvoices(t.Context()); err != nil || made != 0 {
+		t.Errorf("%d more documents were made: %v", made, err)
 	}
-	if left, err := w.ledger.OrdersToInvoice(t.Context(), uuid.Nil, 10); err != nil || len(left) != 0 {
-		t.Errorf("%v %v", left, err)
+}
+
+// Two nodes make what is missing, ops do, and buyers ask: each order has its documents once, and no number is missing. A node does not wait for another one,
+// nor for somebody who works on an order.
+func TestInvoicesDue(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(t)
+	const orders = 12
+	var ids []uuid.UUID
+	for i := range orders {
+		id, tickets := w.ticketed(2)
+		ids = append(ids, id)
+		if i%3 == 0 {
+			part := ledger.RefundWish{ID: uuid.New(), Fingerprint: uuid.New(), Order: id, Seats: []int64{tickets[0].Seat}, Void: "refunded", Actor: "test"}
+			if _, err := w.service.Refund(ctx, &part); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
+	w.opened(1, time.Minute) // no tickets, no invoice
+	tx, err := w.ledger.SQL().BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, "SELECT 1 FROM ledger.orders WHERE id = $1 FOR UPDATE", ids[3]); err != nil {
+		t.Fatal(err)
+	}
+	another := w.newService()
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			var err error
+			switch i {
+			case 0:
+				_, err = w.service.MakeInvoices(ctx)
+			case 1:
+				_, err = another.MakeInvoices(ctx)
+			case 2:
+				_, err = w.ledger.InvoicesDue(ctx, true, w.now())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for _, id := range ids[:3] {
+		all.Go(func() {
+			if _, err := w.service.Invoices(ctx, id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := w.rowsOf("invoices"); n != orders+orders/3-2 {
+		t.Errorf("%d documents while somebody works on an order of one refund, want %d", n, orders+orders/3-2)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := another.MakeInvoices(ctx); err != nil || made != 2 {
+		t.Errorf("%d documents were made of the order that was left out, %v", made, err)
+	}
+	w.reconciles()
+}
+
+// While one node makes invoices another one leaves them to it, at once; ops wait.
+func TestInvoicesAreMadeByOne(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(t)
 	w.ticketed(1)
-	if left, err := w.ledger.OrdersToInvoice(t.Context(), uuid.Nil, 10); err != nil || len(left) != 1 {
-		t.Errorf("%v %v", left, err)
+	tx, err := w.ledger.SQL().BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	var made int
+	if err := tx.QueryRowContext(ctx, "SELECT (ledger.invoices_due('00000000-0000-0000-0000-000000000000', 100, false, now())).made").Scan(&made); err != nil || made != 1 {
+		t.Fatalf("%d, %v", made, err)
+	}
+	if made, err := w.service.MakeInvoices(ctx); err != nil || made != 0 {
+		t.Errorf("a second node made %d, %v", made, err)
+	}
+	if _, err := w.ledger.InvoicesDue(ctx, false, w.now()); !errors.Is(err, ledger.ErrInvoicing) {
+		t.Errorf("it is told %v", err)
+	}
+	waited := make(chan error, 1)
+	go func() {
+		made, err := w.ledger.InvoicesDue(ctx, true, w.now())
+		if err == nil && made != 1 {
+			err = fmt.Errorf("%d were made", made)
+		}
+		waited <- err
+	}()
+	w.until("ops wait", func() bool {
+		var n int
+		err := w.ledger.SQL().QueryRowContext(ctx, "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted").Scan(&n)
+		return err == nil && n == 1
+	})
+	if err := tx.Rollback(); err != nil { // the node has crashed: nothing of it is left, no number is lost
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	w.reconciles()
+}
+
+// A service that is told to makes invoices by itself.
+func TestInvoicesByThemselves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, _ := w.ticketed(1)
+	s := w.newServiceWith(func(c *order.Config) { c.InvoiceEvery = 5 * time.Millisecond })
+	s.Start()
+	defer s.Stop()
+	w.until("there is an invoice", func() bool {
+		list, err := w.ledger.InvoicesOfOrder(t.Context(), id)
+		return err == nil && len(list) == 1
+	})
+}
+
+// What somebody with too many rights does to invoices is named.
+func TestReconcileInvoices(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 6 {
+		w.ticketed(1)
+	}
+	if made, err := w.service.MakeInvoices(t.Context()); err != nil || made != 6 {
+		t.Fatalf("%d, %v", made, err)
+	}
+	w.reconciles()
+	kept := "CREATE TABLE public.kept AS SELECT * FROM ledger.invoices"
+	w.unguarded(kept)
+	for name, c := range map[string]struct{ damage, says string }{
+		"a document is gone":    {"DELETE FROM ledger.invoices WHERE number = 2", "series house: number 2 is missing"},
+		"three are gone":        {"DELETE FROM ledger.invoices WHERE number IN (3, 4, 5)", "series house: numbers 3 to 5 are missing"},
+		"the last is gone":      {"DELETE FROM ledger.invoices WHERE number = 6", "series house: number 6 is missing"},
+		"all are gone":          {"DELETE FROM ledger.invoices", "series house: numbers 1 to 6 are missing"},
+		"the counter goes on":   {"UPDATE ledger.invoice_series SET last = 8", "series house: numbers 7 to 8 are missing"},
+		"the counter goes back": {"UPDATE ledger.invoice_series SET last = 5", "series house: its counter is at 5, and a document has the number 6: numbers would be given out again"},
+		"another amount":        {"UPDATE ledger.invoices SET net = net + 1 WHERE number = 4", "invoice house 4: it says 5301 and 20 tax in EUR, what it is for is 5300 and 20 tax (order "},
+		"another tax":           {"UPDATE ledger.invoices SET tax = tax - 1 WHERE number = 4", "invoice house 4: it says 5300 and 19 tax in EUR, what it is for is 5300 and 20 tax (order "},
+		"another currency":      {"UPDATE ledger.invoices SET currency = 'USD' WHERE number = 4", "invoice house 4: it says 5300 and 20 tax in USD"},
+		"for another refund":    {"UPDATE ledger.invoices SET kind = 'credit_note', refund = gen_random_uuid() WHERE number = 4", "invoice house 4: it says 5300 and 20 tax in EUR, what it is for is 0 and 0 tax"},
+	} {
+		w.unguarded(c.damage)
+		r, err := w.ledger.Reconcile(t.Context(), ledger.ReconcileOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, check := range r.Checks {
+			for _, b := range check.Breaks {
+				told = append(told, check.Name+": "+b.Row+": "+b.Text)
+			}
+		}
+		if len(told) != 1 || !strings.HasPrefix(told[0], "invoices: "+c.says) {
+			t.Errorf("%s: it says %q, want %q alone", name, told, c.says)
+		}
+		w.unguarded("DELETE FROM ledger.invoices")
+		w.unguarded("INSERT INTO ledger.invoices SELECT * FROM public.kept")
+		w.unguarded("UPDATE ledger.invoice_series SET last = 6")
+		w.reconciles()
 	}
 }
 

@@ -12,6 +12,7 @@ type metrics struct {
 	refunded       prometheus.Counter
 	stuck          prometheus.Counter
 	ended          *prometheus.CounterVec // by kind
+	invoiced       prometheus.Counter
 	dead           prometheus.Counter
 	calls          *prometheus.GaugeVec // calls that are not done, by whether they wait or were given up
 }
@@ -25,12 +26,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		decidedRefunds: prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunds_decided_total", Help: "Refunds of orders, or of parts of them, that were decided."}),
 		refunded:       prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_refunded_total", Help: "Refunds that were sent."}),
 		stuck:          prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_stuck_total", Help: "Orders whose provider did not answer at the end of an attempt: an alarm."}),
+		invoiced:       prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_invoiced_total", Help: "Invoices and credit notes that this node made by itself."}),
 		dead:           prometheus.NewCounter(prometheus.CounterOpts{Name: "ticketrush_order_outbox_dead_total", Help: "Calls to providers that were given up; people must look at them."}),
 		calls:          prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ticketrush_order_outbox_calls", Help: "Calls of the whole cluster that are not done: waiting, or dead, which is an alarm."}, []string{"state"}),
 	}
 	m.ended = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticketrush_retention_ended_total", Help: "Rows whose time was over and that this node deleted, or emptied of personal data, by kind."}, []string{"kind"})
 	if reg != nil {
-		reg.MustRegister(m.decided, m.decidedRefunds, m.late, m.issued, m.voided, m.refunded, m.stuck, m.dead, m.calls, m.ended)
+		reg.MustRegister(m.decided, m.decidedRefunds, m.late, m.issued, m.voided, m.refunded, m.stuck, m.invoiced, m.dead, m.calls, m.ended)
 	}
 	return m
 }

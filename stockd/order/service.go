@@ -50,6 +50,8 @@ type Config struct {
 	// Keep says how long personal data are kept. Default: 30 days client addresses and messages of the sandbox, 90 days what providers sent, 90 days after
 	// the event names of ticket holders. Longer helps with disputes, shorter is less to lose.
 	Keep ledger.Retention
+	// InvoiceEvery is how often this node makes the invoices and credit notes that nobody has asked for. Default: never.
+	InvoiceEvery time.Duration
 	// Every is how often the workers look for what is left to do. Default 1 second.
 	Every time.Duration
 }
@@ -144,6 +146,9 @@ func (s *Service) Start() {
 	s.done.Go(func() { s.tidy(ctx) })
 	s.done.Go(func() { s.outbox(ctx) })
 	s.done.Go(func() { s.retain(ctx) })
+	if s.config.InvoiceEvery > 0 {
+		s.done.Go(func() { s.invoice(ctx) })
+	}
 }
 
 // Stop ends the workers and waits for them. What they had begun is finished by another node, or by this one after its next start.

@@ -35,7 +35,7 @@ async function ask(path) {
   throw Object.assign(new Error(detail), {refused: answer.status === 401 || answer.status === 403});
 }
 
-const breaks = ['settlement', 'orders', 'seats'];
+const breaks = ['settlement', 'orders', 'seats', 'invoices'];
 const amounts = /^-?\d+([.]\d+)?$/;
 
 function table(t) {
