@@ -21,11 +21,15 @@ const bank = "sandbox"
 type trade struct {
 	*bench
 	lines []finance.SettlementLine // what the bank settles; amounts in minor units
+	names map[string]string        // what the bank calls a payment in its file, where that is another name
 	next  int                      // seat
 }
 
 // settled adds a line to what the bank will say.
 func (x *trade) settled(category, ref, currency string, gross, fee int64) {
+	if name, ok := x.names[ref]; ok {
+		ref = name
+	}
 	x.lines = append(x.lines, finance.SettlementLine{
 		Txn: fmt.Sprintf("txn_%d", len(x.lines)+1), Category: category, Ref: ref, Currency: currency, Gross: gross, Fee: fee, Net: gross - fee,
 		At: x.now.Add(time.Duration(len(x.lines)) * time.Minute).UTC().Truncate(time.Second),
@@ -93,6 +97,54 @@ func (x *trade) issue(order, payment uuid.UUID, seats []int64) {
 	if out, err := x.db.Issue(x.t.Context(), []ledger.NewIssue{{Order: order, Payment: payment, Tickets: tickets}}, x.now); err != nil || out[0] != ledger.IssuedNow {
 		x.t.Fatalf("issue: %v, %v", out, err)
 	}
+}
+
+// named gives a payment a second name, which the bank uses in its file from then on: Stripe settles a PaymentIntent where we know a Checkout Session.
+func (x *trade) named(ref string) {
+	x.t.Helper()
+	name := "other_" + ref
+	x.exec("SELECT ledger.payment_named($1, $2, $3, '00000000-0000-0000-0000-000000000000')", bank, ref, name)
+	if x.names == nil {
+		x.names = map[string]string{}
+	}
+	x.names[ref] = name
+}
+
+// kept is the name under which the ledger has a payment that the bank calls something.
+func (x *trade) kept(name string) string {
+	for ref, other := range x.names {
+		if other == name {
+			return ref
+		}
+	}
+	return name
+}
+
+// dispute is a chargeback of a payment and how it ends: opened, won or lost. The bank takes amount and fee at once; some give the fee back with the money.
+func (x *trade) dispute(ref string, amount, fee, feeBack int64, ends ...string) {
+	x.t.Helper()
+	for i, kind := range append([]string{"opened"}, ends...) {
+		want := map[string]int16{"opened": ledger.FactDisputed, "won": ledger.FactDisputeWon, "lost": ledger.FactDisputeLost}[kind]
+		f := ledger.PaymentFact{Provider: bank, ID: "evt_" + uuid.NewString(), Ref: ref, Kind: "dispute_" + kind, Amount: amount, Currency: "EUR", At: x.now.Add(time.Duration(i) * time.Hour)}
+		if v, err := x.db.PaymentTake(x.t.Context(), []ledger.PaymentFact{f}, x.now); err != nil || v[0].Code != want {
+			x.t.Fatalf("%s gives %+v, %v", kind, v, err)
+		}
+	}
+	x.settled("dispute", ref, "EUR", -amount, fee)
+	if len(ends) > 0 && ends[0] == "won" {
+		x.settled("dispute", ref, "EUR", amount, -feeBack)
+	}
+}
+
+// payout has the bank pay out lines together; it gives the payout's name.
+func (x *trade) payout(lines ...int) string {
+	name, net := fmt.Sprintf("po_of_%d", len(lines)), int64(0)
+	for _, i := range lines {
+		x.lines[i].Payout = name
+		net += x.lines[i].Net
+	}
+	x.settled("payout", name, "EUR", -net, 0)
+	return name
 }
 
 // late is money that comes after the order has ended: it is captured, and goes back.

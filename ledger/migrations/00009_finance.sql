@@ -108,11 +108,14 @@ SELECT t.id AS transfer, c.provider, t.currency, c.amount, t.order_id, t.day, t.
 COMMENT ON VIEW ledger.v_clearing IS 'Postings on the clearing accounts of providers, each with the payment that it is about. amount is signed as the account: what the provider owes us is positive.';
 
 -- Each payment by what the ledger has and what its provider settled. A provider needs days to settle: until then a payment is in transit, and as
--- long as no file of its provider was imported at all.
+-- long as no file of its provider was imported at all. So is what the ledger has put back, a dispute that was won or a refund that failed, and the provider
+-- has not: ever_… is what went before some of it came back.
 CREATE VIEW ledger.v_settlement_breaks AS
 WITH led AS (
     SELECT provider, provider_ref, currency, coalesce(sum(amount) FILTER (WHERE kind = 'charge'), 0)::bigint AS captured,
            coalesce(-sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded, coalesce(-sum(amount) FILTER (WHERE kind = 'dispute'), 0)::bigint AS disputed,
+           coalesce(-sum(amount) FILTER (WHERE kind = 'refund' AND amount < 0), 0)::bigint AS ever_refunded,
+           coalesce(-sum(amount) FILTER (WHERE kind = 'dispute' AND amount < 0), 0)::bigint AS ever_disputed,
            max(effective_at) AS at, bool_or(orphan AND kind = 'charge') AS orphan, (array_agg(order_id) FILTER (WHERE order_id IS NOT NULL))[1] AS order_id
       FROM (SELECT * FROM ledger.v_clearing OFFSET 0) c -- its expressions are computed once for each row, and not where they are used
      WHERE provider_ref IS NOT NULL AND kind IN ('charge', 'refund', 'dispute') GROUP BY 1, 2, 3),
@@ -125,8 +128,8 @@ stl AS ( -- a provider may settle a payment under another of its names than the 
 both_sides AS (
     SELECT coalesce(l.provider, s.provider) AS provider, coalesce(l.provider_ref, s.provider_ref) AS provider_ref, coalesce(l.currency, s.currency) AS currency, l.order_id,
            l.captured, s.captured AS settled, coalesce(l.refunded, 0) AS refunded, coalesce(s.refunded, 0) AS settled_refunded, coalesce(l.disputed, 0) AS disputed,
-           coalesce(s.disputed, 0) AS settled_disputed, coalesce(s.charges, 0) AS charges, coalesce(l.orphan, false) AS orphan, coalesce(l.at, s.at) AS at,
-           l.provider IS NULL AS unknown,
+           coalesce(l.ever_refunded, 0) AS ever_refunded, coalesce(l.ever_disputed, 0) AS ever_disputed, coalesce(s.disputed, 0) AS settled_disputed,
+           coalesce(s.charges, 0) AS charges, coalesce(l.orphan, false) AS orphan, coalesce(l.at, s.at) AS at, l.provider IS NULL AS unknown,
            coalesce(l.at > clock_timestamp() - interval '7 days', false) OR NOT EXISTS (SELECT 1 FROM ledger.settlement_files f WHERE f.provider = l.provider) AS fresh
       FROM led l FULL JOIN stl s ON s.provider = l.provider AND s.provider_ref = l.provider_ref AND s.currency = l.currency)
 SELECT provider, provider_ref, currency, order_id, captured, settled, refunded, settled_refunded, disputed, settled_disputed, at,
@@ -135,8 +138,8 @@ SELECT provider, provider_ref, currency, order_id, captured, settled, refunded, 
             WHEN settled IS NULL AND captured <> 0 THEN CASE WHEN fresh THEN 'in_transit' ELSE 'missing_in_settlement' END
             WHEN charges > 1 THEN 'charged_twice'
             WHEN captured <> coalesce(settled, 0) THEN 'amount_mismatch'
-            WHEN refunded <> settled_refunded THEN CASE WHEN fresh AND refunded > settled_refunded THEN 'in_transit' ELSE 'refund_mismatch' END
-            WHEN disputed <> settled_disputed THEN CASE WHEN fresh AND disputed > settled_disputed THEN 'in_transit' ELSE 'disputed' END
+            WHEN refunded <> settled_refunded THEN CASE WHEN fresh AND settled_refunded <= ever_refunded THEN 'in_transit' ELSE 'refund_mismatch' END
+            WHEN disputed <> settled_disputed THEN CASE WHEN fresh AND settled_disputed <= ever_disputed THEN 'in_transit' ELSE 'disputed' END
             WHEN orphan AND captured <> refunded THEN 'orphan'
             ELSE 'matched' END AS verdict
   FROM both_sides;
