@@ -58,3 +58,27 @@ SELECT id, name, person, scopes FROM ledger.api_keys WHERE hash = @hash AND revo
 
 -- name: AuditInsert :exec
 INSERT INTO ledger.audit_log(actor, action, subject, detail, from_addr) VALUES (@actor, @action, @subject, sqlc.narg(detail), sqlc.narg(from_addr));
+
+-- The audit log of an event, of its orders, holds and tickets; subject is what the log calls the event.
+-- name: AuditOfEvent :many
+SELECT a.id, a.at, a.actor, a.action, a.subject, a.detail, a.from_addr FROM ledger.audit_log a
+ WHERE a.id > @after::bigint AND CASE
+           WHEN a.subject ~ '^ord_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.orders o WHERE o.id = substr(a.subject, 5)::uuid AND o.event = @event::int)
+           WHEN a.subject ~ '^hold_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.holds h WHERE h.id = substr(a.subject, 6)::uuid AND h.event = @event::int)
+           WHEN a.subject ~ '^tkt_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.id = substr(a.subject, 5)::uuid AND t.event = @event::int)
+           ELSE a.subject = @subject::text END
+ ORDER BY a.id LIMIT @max_rows;
+
+-- Each segment with what its live sales cost.
+-- name: SegmentSales :many
+SELECT g.segment, g.section, g.name, g.capacity, g.held, g.paying, g.sold, x.amount::bigint AS amount
+  FROM ledger.segments g, LATERAL (SELECT coalesce(sum(s.price), 0) AS amount FROM ledger.sales s
+         WHERE s.event = g.event AND s.seat >= g.segment::bigint << 24 AND s.seat < (g.segment + 1)::bigint << 24 AND s.ended_seq IS NULL OFFSET 0) x
+ WHERE g.event = @event ORDER BY g.segment;
+
+-- Seats that are not free, by category and type of ticket, with what the sold ones cost.
+-- name: TariffSales :many
+SELECT s.category, s.type, count(*) FILTER (WHERE s.state = 1)::bigint AS held, count(*) FILTER (WHERE s.state = 2)::bigint AS paying, count(*) FILTER (WHERE s.state = 3)::bigint AS sold,
+       coalesce(sum(x.price), 0)::bigint AS amount
+  FROM ledger.seats s LEFT JOIN ledger.sales x ON x.event = s.event AND x.seat = s.seat AND x.ended_seq IS NULL
+ WHERE s.event = @event AND s.state > 0 GROUP BY 1, 2 ORDER BY 1, 2;

@@ -11,6 +11,7 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/finance"
 	"ticketrush/stockd/api"
+	"ticketrush/stockd/stock"
 )
 
 // overviewFor is how long the finance page is shown what was read before: it reads the whole ledger, and several people may look.
@@ -18,14 +19,15 @@ const overviewFor = 10 * time.Second
 
 // books is what the API reads about money.
 type books struct {
-	desk *finance.Desk
+	desk   *finance.Desk
+	ledger *ledger.DB
 
 	mu   sync.Mutex // guards what follows; held while it is read, so that those who ask meanwhile share the answer
 	at   time.Time
 	last *finance.Overview
 }
 
-func newBooks(l *ledger.DB) *books { return &books{desk: finance.New(l)} }
+func newBooks(l *ledger.DB) *books { return &books{desk: finance.New(l), ledger: l} }
 
 // Overview implements api.Finance.
 func (b *books) Overview(ctx context.Context) (any, error) {
@@ -59,4 +61,30 @@ func (b *books) Export(ctx context.Context, kind, format string, from, to time.T
 		return fmt.Errorf("%w: %w", api.ErrNoExport, err)
 	}
 	return err
+}
+
+// SegmentSales implements api.Finance.
+func (b *books) SegmentSales(ctx context.Context, event stock.EventID) ([]api.SegmentSales, error) {
+	rows, err := b.ledger.SegmentSales(ctx, int32(event))
+	out := make([]api.SegmentSales, len(rows))
+	for i, r := range rows {
+		out[i] = api.SegmentSales{
+			Segment: stock.SegmentNo(r.Segment), Section: r.Section, Name: r.Name,
+			Sales: api.Sales{Seats: r.Capacity, Held: r.Held, Paying: r.Paying, Sold: r.Sold, Amount: r.Amount},
+		}
+	}
+	return out, apiError(err)
+}
+
+// TariffSales implements api.Finance.
+func (b *books) TariffSales(ctx context.Context, event stock.EventID) ([]api.TariffSales, error) {
+	rows, err := b.ledger.TariffSales(ctx, int32(event))
+	out := make([]api.TariffSales, len(rows))
+	for i, r := range rows {
+		out[i] = api.TariffSales{
+			Category: r.Category, Type: r.Type,
+			Sales: api.Sales{Seats: r.Held + r.Paying + r.Sold, Held: r.Held, Paying: r.Paying, Sold: r.Sold, Amount: r.Amount},
+		}
+	}
+	return out, apiError(err)
 }

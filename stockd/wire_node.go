@@ -210,14 +210,34 @@ func (p *nodePort) APIKey(ctx context.Context, text string) (api.Key, bool, erro
 	return api.Key{ID: k.ID, Name: k.Name, Person: k.Person, Scopes: k.Scopes}, true, nil
 }
 
+// auditDetail is the detail of an entry of the audit log.
+type auditDetail struct {
+	Key    string `json:"key"`
+	Detail string `json:"detail"`
+}
+
 // Audit writes down what was done with a key.
 func (p *nodePort) Audit(ctx context.Context, e api.AuditEntry) error {
 	from, _ := netip.ParseAddr(e.Address) // none is written when it is not known
-	detail, err := json.Marshal(map[string]string{"key": e.Key.Name, "detail": e.Detail})
+	detail, err := json.Marshal(auditDetail{Key: e.Key.Name, Detail: e.Detail})
 	if err != nil {
 		return err
 	}
 	return p.Ledger().Audit(ctx, e.Key.Person, e.Action, e.Target, detail, from)
+}
+
+// Changes reads the audit log of an event.
+func (p *nodePort) Changes(ctx context.Context, event stock.EventID, name string, after int64, most int) ([]api.Change, error) {
+	rows, err := p.Ledger().AuditOf(ctx, int32(event), name, after, most)
+	out := make([]api.Change, len(rows))
+	for i, r := range rows {
+		out[i] = api.Change{ID: r.ID, At: r.At, Actor: r.Actor, Action: r.Action, Subject: r.Subject, Address: r.From}
+		var said auditDetail
+		if json.Unmarshal(r.Detail, &said) == nil { // what other programs wrote has no key
+			out[i].Key, out[i].Detail = said.Key, said.Detail
+		}
+	}
+	return out, apiError(err)
 }
 
 // Status is what the admin page draws.

@@ -84,6 +84,60 @@ func (q *Queries) AuditInsert(ctx context.Context, db DBTX, arg AuditInsertParam
 	return err
 }
 
+const AuditOfEvent = `-- name: AuditOfEvent :many
+SELECT a.id, a.at, a.actor, a.action, a.subject, a.detail, a.from_addr FROM ledger.audit_log a
+ WHERE a.id > $1::bigint AND CASE
+           WHEN a.subject ~ '^ord_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.orders o WHERE o.id = substr(a.subject, 5)::uuid AND o.event = $2::int)
+           WHEN a.subject ~ '^hold_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.holds h WHERE h.id = substr(a.subject, 6)::uuid AND h.event = $2::int)
+           WHEN a.subject ~ '^tkt_[0-9a-f-]{36}$' THEN EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.id = substr(a.subject, 5)::uuid AND t.event = $2::int)
+           ELSE a.subject = $3::text END
+ ORDER BY a.id LIMIT $4
+`
+
+type AuditOfEventParams struct {
+	After   int64
+	Event   int32
+	Subject string
+	MaxRows int32
+}
+
+// The audit log of an event, of its orders, holds and tickets; subject is what the log calls the event.
+func (q *Queries) AuditOfEvent(ctx context.Context, db DBTX, arg AuditOfEventParams) ([]LedgerAuditLog, error) {
+	rows, err := db.QueryContext(ctx, AuditOfEvent,
+		arg.After,
+		arg.Event,
+		arg.Subject,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LedgerAuditLog{}
+	for rows.Next() {
+		var i LedgerAuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Actor,
+			&i.Action,
+			&i.Subject,
+			&i.Detail,
+			&i.FromAddr,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const CatalogBump = `-- name: CatalogBump :exec
 UPDATE ledger.catalog_version SET ver = ver + 1
 `
@@ -436,6 +490,104 @@ func (q *Queries) SegmentList(ctx context.Context, db DBTX) ([]SegmentListRow, e
 			&i.Score,
 			&i.Home,
 			&i.Opened,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SegmentSales = `-- name: SegmentSales :many
+SELECT g.segment, g.section, g.name, g.capacity, g.held, g.paying, g.sold, x.amount::bigint AS amount
+  FROM ledger.segments g, LATERAL (SELECT coalesce(sum(s.price), 0) AS amount FROM ledger.sales s
+         WHERE s.event = g.event AND s.seat >= g.segment::bigint << 24 AND s.seat < (g.segment + 1)::bigint << 24 AND s.ended_seq IS NULL OFFSET 0) x
+ WHERE g.event = $1 ORDER BY g.segment
+`
+
+type SegmentSalesRow struct {
+	Segment  int32
+	Section  string
+	Name     string
+	Capacity int32
+	Held     int32
+	Paying   int32
+	Sold     int32
+	Amount   int64
+}
+
+// Each segment with what its live sales cost.
+func (q *Queries) SegmentSales(ctx context.Context, db DBTX, event int32) ([]SegmentSalesRow, error) {
+	rows, err := db.QueryContext(ctx, SegmentSales, event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SegmentSalesRow{}
+	for rows.Next() {
+		var i SegmentSalesRow
+		if err := rows.Scan(
+			&i.Segment,
+			&i.Section,
+			&i.Name,
+			&i.Capacity,
+			&i.Held,
+			&i.Paying,
+			&i.Sold,
+			&i.Amount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const TariffSales = `-- name: TariffSales :many
+SELECT s.category, s.type, count(*) FILTER (WHERE s.state = 1)::bigint AS held, count(*) FILTER (WHERE s.state = 2)::bigint AS paying, count(*) FILTER (WHERE s.state = 3)::bigint AS sold,
+       coalesce(sum(x.price), 0)::bigint AS amount
+  FROM ledger.seats s LEFT JOIN ledger.sales x ON x.event = s.event AND x.seat = s.seat AND x.ended_seq IS NULL
+ WHERE s.event = $1 AND s.state > 0 GROUP BY 1, 2 ORDER BY 1, 2
+`
+
+type TariffSalesRow struct {
+	Category int16
+	Type     int16
+	Held     int64
+	Paying   int64
+	Sold     int64
+	Amount   int64
+}
+
+// Seats that are not free, by category and type of ticket, with what the sold ones cost.
+func (q *Queries) TariffSales(ctx context.Context, db DBTX, event int32) ([]TariffSalesRow, error) {
+	rows, err := db.QueryContext(ctx, TariffSales, event)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TariffSalesRow{}
+	for rows.Next() {
+		var i TariffSalesRow
+		if err := rows.Scan(
+			&i.Category,
+			&i.Type,
+			&i.Held,
+			&i.Paying,
+			&i.Sold,
+			&i.Amount,
 		); err != nil {
 			return nil, err
 		}

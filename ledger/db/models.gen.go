@@ -9,7 +9,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sqlc-dev/pqtype"
 )
+
+type LedgerAuditLog struct {
+	ID       int64
+	At       time.Time
+	Actor    string
+	Action   string
+	Subject  string
+	Detail   pqtype.NullRawMessage
+	FromAddr pqtype.Inet
+}
 
 type LedgerHold struct {
 	ID           uuid.UUID

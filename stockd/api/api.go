@@ -121,6 +121,8 @@ var routes = []route{
 	{http.MethodPost, "/v1/events/{ev}/cancellation", (*server).postCancellation, operate},
 	{http.MethodGet, "/v1/events/{ev}/cancellation", (*server).getCancellation, operate},
 	{http.MethodPost, "/v1/events/{ev}/postponement", (*server).postPostponement, operate},
+	{http.MethodGet, "/v1/events/{ev}/report", (*server).getReport, operate},
+	{http.MethodGet, "/v1/events/{ev}/changes", (*server).getChanges, operate},
 	{http.MethodGet, "/v1/events/{ev}/map", (*server).getMap, browse},
 	{http.MethodGet, "/v1/events/{ev}/availability", (*server).getAvailability, browse},
 	{http.MethodGet, "/v1/events/{ev}/availability/stream", (*server).getStream, browse},

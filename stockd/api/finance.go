@@ -10,6 +10,7 @@ import (
 
 // Finance reads the books.
 type Finance interface {
+	reporter
 	// Overview is what the page shows, as JSON.
 	Overview(ctx context.Context) (any, error)
 	// Detail is all about an order or a payment, as JSON; ErrNoDetail when the ledger knows no such.

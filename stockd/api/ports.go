@@ -91,6 +91,8 @@ type Node interface {
 	// APIKey finds who an API key was given to; Audit writes down what was done with it.
 	APIKey(ctx context.Context, text string) (Key, bool, error)
 	Audit(ctx context.Context, entry AuditEntry) error
+	// Changes are entries of the audit log after one, oldest first: those of an event, which the log calls name, and of its holds, orders and tickets.
+	Changes(ctx context.Context, event stock.EventID, name string, after int64, most int) ([]Change, error)
 
 	// Ready gives the reasons why this node should get no traffic yet.
 	Ready() []string
