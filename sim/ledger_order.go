@@ -343,6 +343,9 @@ func (l *Ledger) CaptureFail(id, payment uuid.UUID, now int64) (bool, error) {
 		p.Placed, p.State = false, order.PaymentFailed
 	}
 	l.callBack(Job{Dedup: "unsell:" + id.String(), Topic: topicUnsell, Order: id, Due: now})
+	if p := l.payments[payment]; p != nil {
+		l.callBack(Job{Dedup: "void:" + p.ID.String(), Topic: topicVoid, Ref: p.Ref, Payment: p.ID, Due: now})
+	}
 	return true, l.move(o, order.Cancelled, order.EventCaptureFail, o.Attempt, 0, now)
 }
 

@@ -142,6 +142,7 @@ BEGIN
      WHERE d.fits AND d.facts = 1 AND n.pinned = n.lines AND n.lines = h.quantity
        AND NOT EXISTS (SELECT 1 FROM ledger.events x WHERE x.id = d.event AND x.cancelled_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM ledger.payments x WHERE x.order_id = d.order_id AND x.placed)
+       AND NOT EXISTS (SELECT 1 FROM ledger.late_payments x WHERE x.payment = d.payment) -- told again while its order looks for seats
        AND NOT EXISTS (SELECT 1 FROM ledger.payment_event_results x WHERE x.provider = e_provider[d.i] AND x.event_id = e_id[d.i]);
     IF v_facts IS NULL THEN RETURN '{}'; END IF;
 
@@ -328,7 +329,8 @@ CREATE FUNCTION ledger.orphan_refunded(p_provider text, p_ref text, p_amount big
 $$;
 -- +goose StatementEnd
 
--- The provider refuses for good to capture what it had authorised: the order ends, its postings are reversed, and its seats are to come back.
+-- The provider refuses for good to capture what it had authorised: the order ends, its postings are reversed, its seats are to come back, and so is what
+-- is left of the authorisation: it would keep the buyer's money from them.
 -- False: the order is in another state.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.capture_fail(p_order uuid, p_payment uuid, p_reason text, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -346,6 +348,8 @@ BEGIN
         SELECT 'reversal:' || t.source, t.leg, t.credit, t.debit, t.currency, t.amount, t.order_id, v_day, p_now, t.id
           FROM ledger.transfers t WHERE t.source = 'order:' || p_order || ':' || o.attempt;
     PERFORM ledger.call_back('unsell:' || p_order, 'unsell', jsonb_build_object('order', p_order), p_now);
+    PERFORM ledger.call_back('void:' || y.id, 'void', jsonb_build_object('provider', y.provider, 'ref', y.provider_ref, 'payment', y.id), p_now)
+       FROM ledger.payments y WHERE y.id = p_payment;
     RETURN true;
 END $$;
 -- +goose StatementEnd

@@ -245,11 +245,11 @@ BEGIN
             RETURN 30;
         END IF;
     END IF;
-    -- What is sold gives back by its refund.
-    SELECT h.quantity - count(*) INTO h.quantity FROM ledger.sales s WHERE s.order_id = h.order_id;
+    -- What was sold of it gives back by its refund; the order may have sold seats of an earlier hold.
+    SELECT h.quantity - count(*) INTO h.quantity FROM ledger.sales s WHERE s.order_id = h.order_id AND s.hold = h.id;
     SELECT array_agg(q.d ORDER BY q.i), array_agg(q.k ORDER BY q.i) INTO h.quota_dims, h.quota_keys
       FROM unnest(h.quota_dims, h.quota_keys, h.quota_seats) WITH ORDINALITY q(d, k, seat, i)
-     WHERE q.d <> 3 OR NOT EXISTS (SELECT 1 FROM ledger.sales s WHERE s.order_id = h.order_id AND s.seat = q.seat);
+     WHERE q.d <> 3 OR NOT EXISTS (SELECT 1 FROM ledger.sales s WHERE s.order_id = h.order_id AND s.hold = h.id AND s.seat = q.seat);
     PERFORM ledger.wide_give_back(h);
     UPDATE ledger.holds SET state = 3, decided_at = p_now WHERE id = p_id;
     RETURN 0;

@@ -146,6 +146,7 @@ func TestCaptureRefused(t *testing.T) {
 	}
 	w.tidy(w.service)
 	w.until("no seat is sold", func() bool { return w.seats(stock.Sold) == 0 })
+	w.until("what was authorised is given back", func() bool { return w.card.is(p.ProviderRef) == order.PaymentVoided })
 	w.reconciles()
 	if tickets, err := w.service.Tickets(t.Context(), o.ID); err != nil || len(tickets) != 0 {
 		t.Errorf("%d tickets, %v", len(tickets), err)
