@@ -382,7 +382,7 @@ func (w *world) count(sql string, args ...any) (n int) {
 }
 
 // wide is a hold over the first segments, some seats in each.
-func (w *world) wide(segments int, each int32) stock.HoldView {
+func (w *world) wide(segments int, each int32, ttl time.Duration) stock.HoldView {
 	w.t.Helper()
 	req := request()
 	hold := stock.WideHold{
@@ -394,7 +394,7 @@ func (w *world) wide(segments int, each int32) stock.HoldView {
 		hold.Segments = append(hold.Segments, no+1)
 		legs = append(legs, stock.Command{Kind: stock.KindLeg, Event: w.event.Number, Segment: no + 1, Hold: hold.ID, Ask: stock.Ask{Quantity: each}, Quotas: hold.Quotas})
 	}
-	a, err := w.node.HoldWide(w.t.Context(), hold, legs, time.Minute, time.Hour)
+	a, err := w.node.HoldWide(w.t.Context(), hold, legs, ttl, 2*ttl)
 	if err != nil || a.Code != stock.CodeOK {
 		w.t.Fatalf("hold over %d segments: %+v %v", segments, a, err)
 	}
@@ -407,7 +407,7 @@ func (w *world) paying(segments int) (ledger.Order, ledger.Payment) {
 	if segments == 1 {
 		return w.byCard(2)
 	}
-	o := w.orderOf(w.wide(segments, 2))
+	o := w.orderOf(w.wide(segments, 2, time.Minute))
 	p, _, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), cardName, "/tickets")
 	if err != nil {
 		w.t.Fatal(err)

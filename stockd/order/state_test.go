@@ -41,7 +41,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		hold := w.opened(1, fuzzTTL)
 		id, state, ver := hold.ID, order.PendingPayment, int32(1)
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			event := rapid.SampledFrom(events).Draw(rt, "event")
 			to := order.State(rapid.IntRange(1, 10).Draw(rt, "to"))
 			moved, err := w.ledger.OrderMove(t.Context(), id, int16(state), int16(to), event, 1, "", w.now())

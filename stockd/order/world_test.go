@@ -29,10 +29,15 @@ import (
 	"ticketrush/stockd/stripe/fake"
 )
 
-// The hall of the tests, one segment.
+// The hall of the tests, one segment, and the price of each seat.
 const (
 	testSeats = 400
 	testRows  = 40
+
+	testFace  = 5000
+	testFee   = 300
+	testTax   = 20
+	testPrice = testFace + testFee + testTax
 )
 
 const sandboxSecret = "a secret of the sandbox"
@@ -195,13 +200,19 @@ func (w *world) tryNode(dsn string) error {
 // onSale puts an event of some segments on sale.
 func (w *world) onSale(segments int) {
 	w.t.Helper()
-	ctx, n := w.t.Context(), w.node
+	w.event = w.sells("concert", w.house(segments, testRows, testSeats/testRows))
+	w.until("the node serves", func() bool { return len(w.node.Ready()) == 0 })
+}
+
+// house stores the chart of a hall of some sections, each a segment.
+func (w *world) house(segments, rows, rowSeats int) uuid.UUID {
+	w.t.Helper()
 	var sections []chart.Section
 	for i := range segments {
 		section := chart.Section{ID: fmt.Sprintf("S%d", i+1), Name: fmt.Sprintf("Stalls %d", i+1), Category: "A"}
-		for r := range testRows {
+		for r := range rows {
 			row := chart.Row{Name: fmt.Sprint(r + 1)}
-			for s := range testSeats / testRows {
+			for s := range rowSeats {
 				row.Seats = append(row.Seats, chart.Seat{Name: fmt.Sprint(s + 1), X: float64(s + 20*i), Y: float64(100 + r)})
 			}
 			section.Rows = append(section.Rows, row)
@@ -212,17 +223,24 @@ func (w *world) onSale(segments int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	info, _, err := n.CreateChart(ctx, "", "", text)
+	info, _, err := w.node.CreateChart(w.t.Context(), "", "", text)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.event, err = n.CreateEvent(ctx, node.NewEvent{
-		ChartID: info.ID, Slug: "concert", Name: "Concert", StartsAt: time.Now().Add(24 * time.Hour), Currency: "EUR", OnSale: true, Types: []string{"adult"},
-		Tiers: []node.Tier{{Face: 5000, Fee: 300, Tax: 20}}, LimitTid: 40,
-	}); err != nil {
+	return info.ID
+}
+
+// sells puts an event on sale.
+func (w *world) sells(slug string, house uuid.UUID) *node.Event {
+	w.t.Helper()
+	event, err := w.node.CreateEvent(w.t.Context(), node.NewEvent{
+		ChartID: house, Slug: slug, Name: "Concert", StartsAt: time.Now().Add(24 * time.Hour), Currency: "EUR", OnSale: true, Types: []string{"adult"},
+		Tiers: []node.Tier{{Face: testFace, Fee: testFee, Tax: testTax}}, LimitTid: 40,
+	})
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.until("the node serves", func() bool { return len(n.Ready()) == 0 })
+	return event
 }
 
 // until waits for something that other goroutines bring about.
@@ -294,7 +312,7 @@ func (w *world) orderOf(hold stock.HoldView) ledger.Order {
 	req := request()
 	var lines []stock.OrderLine
 	for _, s := range hold.Seats {
-		lines = append(lines, stock.OrderLine{Seat: s.Seat, Face: 5000, Fee: 300, Tax: 20})
+		lines = append(lines, stock.OrderLine{Seat: s.Seat, Face: testFace, Fee: testFee, Tax: testTax})
 	}
 	o, a, err := w.service.Open(w.t.Context(), order.OpenRequest{
 		ID: stock.NewCoordinatedID(stock.CoordinatorOf(hold.ID), req.Scope, req.Key, "order"), Request: req, Hold: hold, Lines: lines, Currency: "EUR", Buyer: "b-1", ClientIP: "192.0.2.1",
