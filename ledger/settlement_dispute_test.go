@@ -69,11 +69,9 @@ func TestDisputesInTheSettlement(t *testing.T) {
 			if len(settled) > 0 {
 				x.importLines(plain, settled)
 			}
-			want := ""
+			want := "map[]"
 			if c.verdict != "" {
 				want = fmt.Sprintf("map[%s:%s]", ref, c.verdict)
-			} else {
-				want = "map[]"
 			}
 			if got := fmt.Sprint(x.verdicts()); got != want {
 				t.Errorf("found %s, want %s", got, want)

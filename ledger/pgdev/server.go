@@ -32,8 +32,8 @@ type Options struct {
 	// Archive is a folder that gets each file of the server's log when it is full: with it and an older copy of the cluster the server can be
 	// restored to any time since. Empty: none.
 	Archive string
-	// RestoreFrom is the archive that a copy of a cluster is brought forward with when it starts, and RestoreTo the time at which that ends. After it
-	// the server is a primary of a new timeline.
+	// RestoreFrom is the archive that a copy of a cluster is brought forward with when it starts, and RestoreTo the time at which that ends; zero: at the
+	// end of the archive. After it the server is a primary of a new timeline.
 	RestoreFrom string
 	RestoreTo   time.Time
 	// Log gets what the server says; nil keeps only the last lines, for error messages.
@@ -180,8 +180,10 @@ func (s *Server) recovery() (settings []string) {
 		settings = append(settings, "archive_mode=on", "archive_command=cp %p "+filepath.Join(to, "%f"))
 	}
 	if from := s.options.RestoreFrom; from != "" {
-		settings = append(settings, "restore_command=cp "+filepath.Join(from, "%f")+" %p", "recovery_target_action=promote",
-			"recovery_target_time="+s.options.RestoreTo.UTC().Format("2006-01-02 15:04:05.999999-07"))
+		settings = append(settings, "restore_command=cp "+filepath.Join(from, "%f")+" %p")
+		if !s.options.RestoreTo.IsZero() {
+			settings = append(settings, "recovery_target_action=promote", "recovery_target_time="+s.options.RestoreTo.UTC().Format("2006-01-02 15:04:05.999999-07"))
+		}
 	}
 	return settings
 }
@@ -201,6 +203,31 @@ func (s *Server) Copy(ctx context.Context, to string, restore bool) error {
 	if !restore {
 		return nil
 	}
+	return s.toRestore(to)
+}
+
+// Backup copies the cluster of a running server with pg_basebackup, as docs/operate.md has it, to a folder that is not there yet: the copy that
+// Options.RestoreFrom brings forward.
+func (s *Server) Backup(ctx context.Context, to string) error {
+	if err := os.Mkdir(to, 0o711); err != nil {
+		return fmt.Errorf("back up the private Postgres: %w", err)
+	}
+	if s.cred != nil {
+		if err := os.Chown(to, int(s.cred.Uid), int(s.cred.Gid)); err != nil {
+			return fmt.Errorf("back up the private Postgres: %w", err)
+		}
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_basebackup"), "--pgdata="+filepath.Join(to, "data"), "--checkpoint=fast", "--wal-method=stream", "--dbname="+s.DSN("postgres"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
+	cmd.Dir = to
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("back up the private Postgres: %w: %s", err, bytes.TrimSpace(text))
+	}
+	return s.toRestore(to)
+}
+
+// toRestore has a copy be brought forward when it starts.
+func (s *Server) toRestore(to string) error {
 	signal := filepath.Join(to, "data", "recovery.signal")
 	if err := os.WriteFile(signal, nil, 0o600); err != nil {
 		return fmt.Errorf("copy the private Postgres: %w", err)

@@ -2,12 +2,15 @@ package order_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
@@ -81,6 +84,137 @@ func TestALedgerThatIsRestoredToAnEarlierTime(t *testing.T) {
 	if r, err := db.Reconcile(ctx, ledger.ReconcileOptions{}); err != nil || !r.OK {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// A base backup is taken with the real pg_basebackup while tickets are sold, and the server is lost. Restored to the end of the archive nothing is missing;
+// restored to an earlier time, what was sold after it is named with what has become of its seat. From both a node sells again.
+func TestBaseBackup(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	folder, archive := openFolder(t), openFolder(t)
+	server := startPostgres(t, pgdev.Options{Dir: filepath.Join(folder, "a"), Archive: archive})
+	if _, err := ledger.Migrate(ctx, server.DSN("postgres")); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldAt(t, 1, server.DSN("postgres"))
+	kept := w.outside(w.traded())
+	for _, to := range []string{"whole", "earlier"} {
+		kept = append(kept, w.soldDuring(func() error { return server.Backup(ctx, filepath.Join(folder, to)) })...)
+	}
+	kept = append(kept, w.outside(w.issued(1))...) // after the backups: it comes from the archive
+
+	held := w.opened(1, time.Hour)
+	paying, paid := w.begun(1, time.Hour)
+	at, _, err := w.ledger.Clock(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := w.outside(w.issued(1))
+	later, _, err := w.service.StartPayment(ctx, held.ID, uuid.New(), order.SandboxName, "/tickets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []ledger.Payment{later, paid} {
+		w.buyer(p, "success")
+		w.becomes(p.OrderID, order.Issued)
+		tickets, err := w.ledger.TicketsOfOrder(ctx, p.OrderID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost = append(lost, w.outside(tickets)...)
+	}
+	before, _ := w.node.Owner(stock.PartitionOf(w.event.Number, 1))
+	w.service.Stop()
+	if err := w.node.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Exec(ctx, "postgres", "SELECT pg_switch_wal()"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("all is in the archive", func() bool { return w.archived(server) })
+	if err := server.Kill(); err != nil { // and its disk is lost
+		t.Fatal(err)
+	}
+
+	whole := w.backFrom(pgdev.Options{Dir: filepath.Join(folder, "whole"), RestoreFrom: archive}, append(kept, lost...), before.Epoch)
+	if len(whole) != 0 {
+		t.Errorf("restored to the end of the archive: %v", whole)
+	}
+	earlier := w.backFrom(pgdev.Options{Dir: filepath.Join(folder, "earlier"), RestoreFrom: archive, RestoreTo: at}, append(kept, lost...), before.Epoch)
+	for i, says := range []string{"is free: take it from sale and give it back to who holds the ticket", "is held by hold " + held.Hold.String(), "is being paid for by order " + paying.ID.String()} {
+		if len(earlier) != len(lost) || !strings.Contains(earlier[i].Row, lost[i].Ticket.String()) || !strings.Contains(earlier[i].Text, says) {
+			t.Fatalf("restored to an earlier time: %v, want %q of ticket %s", earlier, says, lost[i].Ticket)
+		}
+	}
+}
+
+// soldDuring sells one ticket after the other until something is done, a hundred at most.
+func (w *world) soldDuring(do func() error) (list []ledger.OutsideTicket) {
+	w.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	for len(list) < 100 {
+		list = append(list, w.outside(w.issued(1))...)
+		select {
+		case err := <-done:
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return list
+		default:
+		}
+	}
+	if err := <-done; err != nil {
+		w.t.Fatal(err)
+	}
+	return list
+}
+
+// archived says whether the archive has all that the server wrote before the file that it writes to now.
+func (w *world) archived(server *pgdev.Server) bool {
+	db, err := sql.Open("postgres", server.DSN("postgres"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	var all bool
+	if err := db.QueryRowContext(w.t.Context(), "SELECT coalesce(last_archived_wal >= pg_walfile_name(pg_switch_wal()), false) FROM pg_stat_archiver").Scan(&all); err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// backFrom starts a restored copy, asks it for the tickets that people hold, makes it fit for nodes, reconciles it, and sells from it. It gives what is said
+// about the tickets.
+func (w *world) backFrom(options pgdev.Options, tickets []ledger.OutsideTicket, epoch int64) []ledger.Break {
+	t, ctx := w.t.(*testing.T), w.t.Context()
+	t.Helper()
+	server := startPostgres(t, options)
+	dsn := server.DSN("postgres")
+	var db *ledger.DB
+	w.until("the restore has ended", func() (ok bool) {
+		var err error
+		db, err = ledger.Open(ctx, dsn, ledger.Options{AllowNoFsync: true})
+		return err == nil
+	})
+	defer db.Close()
+	check, err := db.ReconcileTickets(ctx, tickets)
+	if err != nil || check.Rows != int64(len(tickets)) {
+		t.Fatalf("%+v, %v", check, err)
+	}
+	w.until("the sessions of before are over", func() bool {
+		parts, err := db.Restored(ctx, "ops", "a base backup")
+		return err == nil && parts == stock.Partitions
+	})
+	back := &world{t: t, ledger: db, event: w.event}
+	back.reconciles()
+	back.servesAgain(dsn, epoch)
+	again := newWorldAt(t, 1, dsn)
+	if n := len(again.issued(2)); n != 2 {
+		t.Errorf("the restored ledger sold %d tickets", n)
+	}
+	again.reconciles()
+	return check.Breaks
 }
 
 // openFolder is a folder that the user of a private Postgres can write to; its path is short, for sockets.
