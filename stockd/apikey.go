@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/stockd/failure"
 )
 
 type apikeyCommand struct {
@@ -46,7 +47,7 @@ func (a *apikeyCreate) Run(ctx context.Context, con console) error {
 	text := newAPIKey()
 	err = db.APIKeyInsert(ctx, ledger.APIKey{ID: uuid.New(), Name: a.Name, Person: a.Person, Scopes: a.Scope}, text)
 	if errors.Is(err, ledger.ErrExists) {
-		return misuse(fmt.Errorf("there is a key named %q already; choose another name", a.Name))
+		return failure.ByMisuse(fmt.Errorf("there is a key named %q already; choose another name", a.Name))
 	}
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"ticketrush/stockd/failure"
+
 	"github.com/google/uuid"
 )
 
@@ -69,12 +71,12 @@ func (c caller) key() (string, error) {
 	if c.APIKeyFile != "" {
 		file, err := os.ReadFile(c.APIKeyFile)
 		if err != nil {
-			return "", missing(fmt.Errorf("read the API key: %w", err))
+			return "", failure.ByAbsence(fmt.Errorf("read the API key: %w", err))
 		}
 		text = string(file)
 	}
 	if text = strings.TrimSpace(text); text == "" {
-		return "", misuse(errors.New("an API key is needed: put it into STOCKD_API_KEY or a file (--api-key-file); `stockd apikey create` makes one"))
+		return "", failure.ByMisuse(errors.New("an API key is needed: put it into STOCKD_API_KEY or a file (--api-key-file); `stockd apikey create` makes one"))
 	}
 	return text, nil
 }
@@ -127,20 +129,20 @@ func (c caller) once(ctx context.Context, method, path string, prepare func(*htt
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, c.base()+path, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, misuse(fmt.Errorf("--url %q (STOCKD_URL): %w", c.URL, err))
+		return answer{}, failure.ByMisuse(fmt.Errorf("--url %q (STOCKD_URL): %w", c.URL, err))
 	}
 	prepare(r)
 	resp, err := http.DefaultClient.Do(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return answer{}, missing(fmt.Errorf("nothing listens at %s; start a node with `stockd serve`, or name another with --url (STOCKD_URL)", c.base()))
+		return answer{}, failure.ByAbsence(fmt.Errorf("nothing listens at %s; start a node with `stockd serve`, or name another with --url (STOCKD_URL)", c.base()))
 	}
 	if err != nil {
-		return answer{}, missing(fmt.Errorf("call the API: %w", err))
+		return answer{}, failure.ByAbsence(fmt.Errorf("call the API: %w", err))
 	}
 	defer resp.Body.Close()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, callMax))
 	if err != nil {
-		return answer{}, missing(fmt.Errorf("read the answer of %s: %w", c.base(), err))
+		return answer{}, failure.ByAbsence(fmt.Errorf("read the answer of %s: %w", c.base(), err))
 	}
 	return answer{status: resp.StatusCode, header: resp.Header, body: got}, nil
 }

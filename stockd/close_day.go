@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"ticketrush/ledger/finance"
+	"ticketrush/stockd/failure"
 )
 
 type closeDayCommand struct {
@@ -27,7 +28,7 @@ func (c *closeDayCommand) Run(ctx context.Context, con console) error {
 	var err error
 	if c.Day != "" {
 		if o.Day, err = time.Parse(time.DateOnly, c.Day); err != nil {
-			return misuse(fmt.Errorf("--day %q is no date; write it as 2006-01-02", c.Day))
+			return failure.ByMisuse(fmt.Errorf("--day %q is no date; write it as 2006-01-02", c.Day))
 		}
 	}
 	if o.Key, err = closerKey(c.Key); err != nil {
@@ -65,7 +66,7 @@ func (c *closeDayCommand) Run(ctx context.Context, con console) error {
 	case errors.Is(err, finance.ErrBreaks):
 		return fmt.Errorf("%w: put them right and run this again, or sign all the same with --accept-breaks REASON", err)
 	case errors.Is(err, finance.ErrDay):
-		return misuse(err)
+		return failure.ByMisuse(err)
 	case err == nil && len(done) > 0:
 		fmt.Fprint(con.out, "\n"+done[len(done)-1].Checkpoint)
 	}
@@ -76,11 +77,11 @@ func (c *closeDayCommand) Run(ctx context.Context, con console) error {
 func closerKey(path string) (note.Signer, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, missing(fmt.Errorf("--key: %w; stockd keys closer makes one", err))
+		return nil, failure.ByAbsence(fmt.Errorf("--key: %w; stockd keys closer makes one", err))
 	}
 	key, err := note.NewSigner(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, misuse(fmt.Errorf("--key %s: %w; it is a file that stockd keys closer made, and not the .pub beside it", path, err))
+		return nil, failure.ByMisuse(fmt.Errorf("--key %s: %w; it is a file that stockd keys closer made, and not the .pub beside it", path, err))
 	}
 	return key, nil
 }
@@ -89,11 +90,11 @@ func closerKey(path string) (note.Signer, error) {
 func closerPublicKey(path string) (note.Verifier, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, missing(fmt.Errorf("--key: %w; it is the .pub file that stockd keys closer made", err))
+		return nil, failure.ByAbsence(fmt.Errorf("--key: %w; it is the .pub file that stockd keys closer made", err))
 	}
 	key, err := note.NewVerifier(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, misuse(fmt.Errorf("--key %s: %w; it is the .pub file that stockd keys closer made", path, err))
+		return nil, failure.ByMisuse(fmt.Errorf("--key %s: %w; it is the .pub file that stockd keys closer made", path, err))
 	}
 	return key, nil
 }

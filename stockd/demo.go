@@ -10,6 +10,7 @@ import (
 
 	"ticketrush/charts"
 	"ticketrush/stockd/demo"
+	"ticketrush/stockd/failure"
 )
 
 type demoCommand struct {
@@ -42,10 +43,10 @@ func (c *demoCommand) Run(ctx context.Context, con console) (err error) {
 	d, err := demo.Start(ctx, o)
 	switch {
 	case errors.Is(err, demo.ErrMissing):
-		return missing(err)
+		return failure.ByAbsence(err)
 	case err != nil && ctx.Err() != nil:
 		fmt.Fprintln(con.err, "stockd demo: ended before it was ready; nothing is left behind")
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	case err != nil:
 		return err
 	}
@@ -78,7 +79,7 @@ func (c *demoCommand) options(con console) (demo.Options, error) {
 		return demo.Options{}, err
 	}
 	if c.Nodes < 1 || c.Nodes > 16 {
-		return demo.Options{}, misuse(fmt.Errorf("--nodes %d: want 1 to 16", c.Nodes))
+		return demo.Options{}, failure.ByMisuse(fmt.Errorf("--nodes %d: want 1 to 16", c.Nodes))
 	}
 	run := func(first int) (list []int) {
 		for i := range c.Nodes {

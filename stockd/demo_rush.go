@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"ticketrush/stockd/demo"
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/rush"
 )
 
@@ -34,7 +35,7 @@ func (c *demoCommand) rush(ctx context.Context, con console, d *demo.Demo, crowd
 	}
 	if !ok || !s.OK() {
 		fmt.Fprintln(con.out, "\nNOT everything holds, see above.")
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	fmt.Fprintln(con.out, "\nEverything holds: every seat, payment and ticket is where it belongs.")
 	return nil

@@ -1,5 +1,5 @@
 // stockd keeps the stock of events on sale, sells it, and proves afterwards that nothing was sold twice. This package is its command line and
-// holds no logic of its own: one file for each command, the configuration, and what a failure says.
+// holds no logic of its own: one file for each command. What a node is told is package config, what it is made of package serve.
 //
 // Exit codes, the same for all commands:
 //

@@ -12,7 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
-	"ticketrush/pass"
+	"ticketrush/stockd/config"
+	"ticketrush/stockd/failure"
+	"ticketrush/stockd/serve"
 )
 
 type eraseCommand struct {
@@ -40,7 +42,7 @@ func (e *eraseCommand) Run(ctx context.Context, con console) error {
 		}
 	}
 	if named != 1 {
-		return misuse(errors.New("whose data? Say one of --order ord_…, --buyer WHO, --ticket tkt_… and --account WHO"))
+		return failure.ByMisuse(errors.New("whose data? Say one of --order ord_…, --buyer WHO, --ticket tkt_… and --account WHO"))
 	}
 	dsn, err := e.dsn()
 	if err != nil {
@@ -65,12 +67,12 @@ func (e *eraseCommand) Run(ctx context.Context, con console) error {
 	defer db.Close()
 	if buyer != "" {
 		if orders, err = db.OrdersOfBuyer(ctx, buyer); err == nil && len(orders) == 0 {
-			err = misuse(errors.New("--buyer: the ledger has no order of this buyer; write the address as it was written in the order, or name the orders with --order"))
+			err = failure.ByMisuse(errors.New("--buyer: the ledger has no order of this buyer; write the address as it was written in the order, or name the orders with --order"))
 		}
 	}
 	if owner != "" {
 		if tickets, err = db.TicketsOfOwner(ctx, owner); err == nil && len(tickets) == 0 {
-			err = misuse(errors.New("--account: the ledger has no ticket that was given to this account; write it as the site does, or name the tickets with --ticket"))
+			err = failure.ByMisuse(errors.New("--account: the ledger has no ticket that was given to this account; write it as the site does, or name the tickets with --ticket"))
 		}
 	}
 	if err != nil {
@@ -123,9 +125,9 @@ func eraseAll(ctx context.Context, con console, list []erasee, force bool) error
 	}
 	switch {
 	case unknown > 0:
-		return told(exitMisused)
+		return failure.Told(failure.Misused)
 	case left > 0:
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }
@@ -135,7 +137,7 @@ func parseIDs(what, prefix string, texts []string) (ids []uuid.UUID, err error) 
 	for _, text := range texts {
 		id, err := uuid.Parse(strings.TrimPrefix(text, prefix))
 		if err != nil {
-			return nil, misuse(fmt.Errorf("--%s %q is not the id of one; it looks like %s01890a5d-ac96-8774-bcce-b302099a8057", what, text, prefix))
+			return nil, failure.ByMisuse(fmt.Errorf("--%s %q is not the id of one; it looks like %s01890a5d-ac96-8774-bcce-b302099a8057", what, text, prefix))
 		}
 		ids = append(ids, id)
 	}
@@ -151,26 +153,22 @@ func (e *eraseCommand) pseudonyms() (buyer, owner string, err error) {
 	if e.Account != "" {
 		flag = "--account"
 	}
-	c, err := readConfig(e.Config, os.Environ())
+	c, err := config.Read(e.Config, os.Environ())
 	if err != nil {
-		return "", "", misuse(err)
+		return "", "", failure.ByMisuse(err)
 	}
-	text, err := secret("secrets_file", c.SecretsFile, "STOCKD_SECRETS", os.Environ())
+	ring, err := c.Tokens(os.Environ())
 	if err != nil {
 		return "", "", err
 	}
-	if text == nil {
-		return "", "", misuse(fmt.Errorf("%s needs the key of the pseudonyms: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE", flag))
-	}
-	ring, err := pass.ParseKeyring(text)
-	if err != nil {
-		return "", "", misuse(fmt.Errorf("secrets_file %s: %w", c.SecretsFile, err))
+	if ring == nil {
+		return "", "", failure.ByMisuse(fmt.Errorf("%s needs the key of the pseudonyms: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE", flag))
 	}
 	switch {
 	case e.Account != "":
-		return "", ownerPseudonym(buyersKey(ring), e.Account), nil
+		return "", serve.OwnerPseudonym(serve.BuyersKey(ring), e.Account), nil
 	case strings.Contains(e.Buyer, "@"):
-		return pseudonym(buyersKey(ring), e.Buyer, ""), "", nil
+		return serve.BuyerPseudonym(serve.BuyersKey(ring), e.Buyer, ""), "", nil
 	}
-	return pseudonym(buyersKey(ring), "", e.Buyer), "", nil
+	return serve.BuyerPseudonym(serve.BuyersKey(ring), "", e.Buyer), "", nil
 }

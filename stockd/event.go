@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ticketrush/stockd/failure"
 )
 
 type eventCommand struct {
@@ -44,7 +46,7 @@ type chartView struct {
 func (e *eventImport) Run(ctx context.Context, con console) error {
 	body, err := os.ReadFile(e.File)
 	if err != nil {
-		return missing(err)
+		return failure.ByAbsence(err)
 	}
 	format := e.Format
 	if format == "auto" {
@@ -111,11 +113,11 @@ type eventView struct {
 func (e *eventCreate) Run(ctx context.Context, con console) error {
 	text, err := os.ReadFile(e.File)
 	if err != nil {
-		return missing(err)
+		return failure.ByAbsence(err)
 	}
 	var body map[string]any
 	if err := json.Unmarshal(text, &body); err != nil {
-		return misuse(fmt.Errorf("%s is not a JSON object: %w", e.File, err))
+		return failure.ByMisuse(fmt.Errorf("%s is not a JSON object: %w", e.File, err))
 	}
 	if e.Chart != "" {
 		body["chart"] = e.Chart

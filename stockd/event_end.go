@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ticketrush/ledger/money"
+	"ticketrush/stockd/failure"
 )
 
 type eventCancel struct {
@@ -41,7 +42,7 @@ func (c *cancellationView) String() string {
 // Run cancels the event, or goes on watching when it was cancelled before. Its end does not stop the refunds: nodes work them off.
 func (e *eventCancel) Run(ctx context.Context, con console) error {
 	if e.Every <= 0 {
-		return misuse(fmt.Errorf("--every is %s, it has to be longer than nothing", e.Every))
+		return failure.ByMisuse(fmt.Errorf("--every is %s, it has to be longer than nothing", e.Every))
 	}
 	body, err := json.Marshal(map[string]string{"reason": e.Reason})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ticketrush/ledger/finance"
+	"ticketrush/stockd/failure"
 )
 
 type exportCommand struct {
@@ -26,7 +27,7 @@ type exportCommand struct {
 func (e *exportCommand) Run(ctx context.Context, con console) error {
 	o := finance.ExportOptions{Kind: e.Kind, Format: e.Format, Now: time.Now()}
 	if e.Day != "" && (e.From != "" || e.To != "") {
-		return misuse(errors.New("--day is one day; give either it, or --from and --to"))
+		return failure.ByMisuse(errors.New("--day is one day; give either it, or --from and --to"))
 	}
 	if e.Day != "" {
 		e.From, e.To = e.Day, e.Day
@@ -40,7 +41,7 @@ func (e *exportCommand) Run(ctx context.Context, con console) error {
 		}
 		var err error
 		if *d.to, err = time.Parse(time.DateOnly, d.text); err != nil {
-			return misuse(fmt.Errorf("%q is no date; write it as 2006-01-02", d.text))
+			return failure.ByMisuse(fmt.Errorf("%q is no date; write it as 2006-01-02", d.text))
 		}
 	}
 	dsn, err := e.dsn()
@@ -60,7 +61,7 @@ func (e *exportCommand) Run(ctx context.Context, con console) error {
 	m, err := finance.New(db).ExportFile(ctx, o, e.Out, e.Force)
 	switch {
 	case errors.Is(err, finance.ErrExport), errors.Is(err, finance.ErrExportExists):
-		return misuse(err)
+		return failure.ByMisuse(err)
 	case err != nil:
 		return fmt.Errorf("export %s: %w", e.Kind, err)
 	}

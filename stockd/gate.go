@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/gate"
+	"ticketrush/stockd/serve"
 )
 
 type gateCommand struct {
@@ -38,14 +40,14 @@ type gateFiles struct {
 func (f *gateFiles) open(con console) (*gate.Checker, *gate.Log, error) {
 	b, err := gate.Load(f.Bundle)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, missing(fmt.Errorf("there is no bundle %s; fetch it with `stockd gate fetch EVENT --out %s`", f.Bundle, f.Bundle))
+		return nil, nil, failure.ByAbsence(fmt.Errorf("there is no bundle %s; fetch it with `stockd gate fetch EVENT --out %s`", f.Bundle, f.Bundle))
 	}
 	if err != nil {
-		return nil, nil, missing(err)
+		return nil, nil, failure.ByAbsence(err)
 	}
 	log, err := gate.OpenLog(f.Log)
 	if err != nil {
-		return nil, nil, missing(err)
+		return nil, nil, failure.ByAbsence(err)
 	}
 	if n := log.Cut(); n > 0 {
 		fmt.Fprintf(con.err, "the last line of %s was torn; %d bytes were cut off, its scan was never answered\n", f.Log, n)
@@ -55,7 +57,7 @@ func (f *gateFiles) open(con console) (*gate.Checker, *gate.Log, error) {
 	}
 	c, err := gate.NewChecker(f.Gate, b, log, f.Rehearse)
 	if err != nil {
-		return nil, nil, misuse(errors.Join(err, log.Close()))
+		return nil, nil, failure.ByMisuse(errors.Join(err, log.Close()))
 	}
 	return c, log, nil
 }
@@ -111,7 +113,7 @@ func (g *gateCheck) Run(con console) error {
 		return err
 	}
 	if !green {
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }
@@ -130,7 +132,7 @@ func (g *gateCheck) each(check func(string) error) error {
 	if g.File != "" && g.File != "-" {
 		f, err := os.Open(g.File)
 		if err != nil {
-			return missing(fmt.Errorf("read the codes: %w", err))
+			return failure.ByAbsence(fmt.Errorf("read the codes: %w", err))
 		}
 		defer f.Close()
 		in = f
@@ -170,13 +172,13 @@ type gateServe struct {
 func (g *gateServe) Run(ctx context.Context, con console) error {
 	host, _, err := net.SplitHostPort(g.Listen)
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return misuse(fmt.Errorf("--listen %s: name an address of this device, such as 127.0.0.1:7180; browsers give a page the camera there, and whoever reaches it lets people in", g.Listen))
+		return failure.ByMisuse(fmt.Errorf("--listen %s: name an address of this device, such as 127.0.0.1:7180; browsers give a page the camera there, and whoever reaches it lets people in", g.Listen))
 	}
 	c, log, err := g.open(con)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, g.Listen, "--listen")
+	listener, err := serve.Listen(ctx, g.Listen, "--listen")
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
@@ -205,14 +207,14 @@ func (g *gateMerge) Run(con console) error {
 	for _, path := range g.Logs {
 		scans, err := gate.ReadLog(path)
 		if err != nil {
-			return missing(err)
+			return failure.ByAbsence(err)
 		}
 		logs = append(logs, scans)
 	}
 	merged := gate.Merge(logs...)
 	if g.Out != "" {
 		if err := gate.WriteLog(g.Out, merged); err != nil {
-			return missing(err)
+			return failure.ByAbsence(err)
 		}
 	}
 	doubles := gate.Doubles(merged)
@@ -227,7 +229,7 @@ func (g *gateMerge) Run(con console) error {
 	}
 	fmt.Fprintf(con.err, "%d scans of %d tickets, %d of them again\n", len(merged), len(merged)-len(doubles), len(doubles))
 	if len(doubles) > 0 {
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }
@@ -245,7 +247,7 @@ const uploadBatch = 400
 func (g *gateUpload) Run(ctx context.Context, con console) error {
 	scans, err := gate.ReadLog(g.Log)
 	if err != nil {
-		return missing(err)
+		return failure.ByAbsence(err)
 	}
 	good := true
 	for rest := scans; len(rest) > 0; {
@@ -278,7 +280,7 @@ func (g *gateUpload) Run(ctx context.Context, con console) error {
 	}
 	fmt.Fprintf(con.err, "told %d scans\n", len(scans))
 	if !good {
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"ticketrush/stockd/failure"
 )
 
 type invoiceCommand struct {
@@ -47,14 +49,14 @@ var seriesText = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 func (i *invoiceIssuer) Run(ctx context.Context, con console) error {
 	text, err := os.ReadFile(i.File)
 	if err != nil {
-		return missing(err)
+		return failure.ByAbsence(err)
 	}
 	issuer := strings.TrimSpace(string(text))
 	switch {
 	case !seriesText.MatchString(i.Series):
-		return misuse(fmt.Errorf("a series is called as an organiser is, in small letters, digits and dashes, not %q", i.Series))
+		return failure.ByMisuse(fmt.Errorf("a series is called as an organiser is, in small letters, digits and dashes, not %q", i.Series))
 	case issuer == "" || len(issuer) > 1000:
-		return misuse(fmt.Errorf("%s has %d letters, an issuer has 1 to 1000", i.File, len(issuer)))
+		return failure.ByMisuse(fmt.Errorf("%s has %d letters, an issuer has 1 to 1000", i.File, len(issuer)))
 	}
 	dsn, err := i.dsn()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"ticketrush/pass"
+	"ticketrush/stockd/failure"
 )
 
 type keysCommand struct {
@@ -64,13 +65,13 @@ func (k *keysCloser) Run(con console) error {
 		_, err = note.NewVerifier(public) // refuses a name that a note cannot have
 	}
 	if err != nil {
-		return misuse(fmt.Errorf("--name %q: %w; it may have no spaces and no plus", k.Name, err))
+		return failure.ByMisuse(fmt.Errorf("--name %q: %w; it may have no spaces and no plus", k.Name, err))
 	}
 	if err := k.write(con, []byte(secret+"\n")); err != nil {
 		return err
 	}
 	if err := os.WriteFile(k.Out+".pub", []byte(public+"\n"), 0o644); err != nil { //nolint:gosec // everybody may read it
-		return missing(fmt.Errorf("write the public key: %w", err))
+		return failure.ByAbsence(fmt.Errorf("write the public key: %w", err))
 	}
 	fmt.Fprintf(con.out, "wrote %s.pub; give it to everybody who checks closings\n", k.Out)
 	return nil
@@ -90,14 +91,14 @@ func (o outFile) write(con console, text []byte) error {
 	}
 	f, err := os.OpenFile(o.Out, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return misuse(fmt.Errorf("%s is there already; name another file, or replace it with --force", o.Out))
+		return failure.ByMisuse(fmt.Errorf("%s is there already; name another file, or replace it with --force", o.Out))
 	}
 	if err != nil {
-		return missing(fmt.Errorf("write the keys: %w", err))
+		return failure.ByAbsence(fmt.Errorf("write the keys: %w", err))
 	}
 	_, err = f.Write(text)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return missing(fmt.Errorf("write the keys: %w", err))
+		return failure.ByAbsence(fmt.Errorf("write the keys: %w", err))
 	}
 	fmt.Fprintf(con.out, "wrote %s; keep it secret, and keep a copy\n", o.Out)
 	return nil

@@ -20,6 +20,8 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
 	"ticketrush/pass"
+	"ticketrush/stockd/config"
+	"ticketrush/stockd/serve"
 )
 
 // inProcess is a whole node in this process, as serve runs it, over a Postgres of its own.
@@ -60,10 +62,12 @@ func startInProcess(t *testing.T) *inProcess {
 		t.Fatal(err)
 	}
 	addr := freeAddrs(t, 3)
-	c := config{APIAddr: addr[0], InternalAddr: addr[1], GossipAddr: addr[2], Postgres: dsn, ReadsPerSecond: -1, WorkMax: 16, SessionTTL: duration(10 * time.Second)}.withDefaults("n1")
+	c := config.Config{APIAddr: addr[0], InternalAddr: addr[1], GossipAddr: addr[2], Postgres: dsn, ReadsPerSecond: -1, WorkMax: 16, SessionTTL: config.Duration(10 * time.Second)}.WithDefaults("n1")
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- c.serve(ctx, secrets{dsn: dsn, tokens: keys}, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		ended <- serve.Run(ctx, c, config.Secrets{DSN: dsn, Tokens: keys}, slog.New(slog.DiscardHandler))
+	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"ticketrush/ledger"
+	"ticketrush/stockd/config"
+	"ticketrush/stockd/failure"
 )
 
 // ledgerAt tells commands that work on the ledger itself where it is.
@@ -17,36 +18,21 @@ type ledgerAt struct {
 
 // dsn is the connection string that the configuration names.
 func (l ledgerAt) dsn() (string, error) {
-	c, err := readConfig(l.Config, os.Environ())
+	c, err := config.Read(l.Config, os.Environ())
 	if err != nil {
-		return "", misuse(err)
+		return "", failure.ByMisuse(err)
 	}
-	return c.dsn()
-}
-
-// dsn is the ledger's connection string, from the setting or its file.
-func (c config) dsn() (string, error) {
-	if c.PostgresFile != "" {
-		text, err := os.ReadFile(c.PostgresFile)
-		if err != nil {
-			return "", missing(fmt.Errorf("postgres_file: %w; correct postgres_file (%s)", err, envName("postgres_file")))
-		}
-		return strings.TrimSpace(string(text)), nil
-	}
-	if c.Postgres == "" {
-		return "", misuse(errors.New("where is the ledger? Set STOCKD_POSTGRES to its connection string, or name a configuration with --config"))
-	}
-	return c.Postgres, nil
+	return c.DSN()
 }
 
 // openLedger opens it and says what to do when that fails.
 func openLedger(ctx context.Context, dsn string) (*ledger.DB, error) {
 	db, err := ledger.Open(ctx, dsn, ledger.Options{})
 	if errors.Is(err, ledger.ErrUnavailable) {
-		return nil, missing(fmt.Errorf("postgres: %w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
+		return nil, failure.ByAbsence(fmt.Errorf("postgres: %w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
 	}
 	if err != nil {
-		return nil, missing(fmt.Errorf("postgres: %w", err))
+		return nil, failure.ByAbsence(fmt.Errorf("postgres: %w", err))
 	}
 	return db, nil
 }
@@ -89,7 +75,7 @@ func (m *migrateCommand) tell(ctx context.Context, con console, dsn string) erro
 	}
 	if len(steps) > 0 {
 		fmt.Fprintln(con.out, "nothing was touched")
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	fmt.Fprintln(con.out, "the schema is up to date")
 	return nil
@@ -98,7 +84,7 @@ func (m *migrateCommand) tell(ctx context.Context, con console, dsn string) erro
 // migrateError says what to do.
 func migrateError(err error) error {
 	if errors.Is(err, ledger.ErrUnavailable) {
-		return missing(fmt.Errorf("%w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
+		return failure.ByAbsence(fmt.Errorf("%w; start Postgres, or correct the setting postgres (STOCKD_POSTGRES)", err))
 	}
-	return missing(err)
+	return failure.ByAbsence(err)
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	_ "time/tzdata" // people's time zones, where the machine has none
 
+	"ticketrush/stockd/failure"
+
 	"github.com/alecthomas/kong"
 )
 
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string, con console) int {
 		return left
 	}
 	if err != nil {
-		return report(con.err, misuse(fmt.Errorf("%w\nstockd --help lists the commands, stockd COMMAND --help their flags", err)))
+		return report(con.err, failure.ByMisuse(fmt.Errorf("%w\nstockd --help lists the commands, stockd COMMAND --help their flags", err)))
 	}
 	return report(con.err, parsed.Run())
 }
@@ -86,14 +88,14 @@ func run(ctx context.Context, args []string, con console) int {
 // report prints a failure and gives its exit code.
 func report(w io.Writer, err error) int {
 	if err == nil {
-		return exitDone
+		return failure.Done
 	}
-	var f *failure
+	var f *failure.Error
 	if !errors.As(err, &f) {
-		f = &failure{code: exitFailed, err: err}
+		f = &failure.Error{Code: failure.Failed, Err: err}
 	}
-	if f.err != nil {
+	if f.Err != nil {
 		fmt.Fprintf(w, "stockd: %v\n", err)
 	}
-	return f.code
+	return f.Code
 }

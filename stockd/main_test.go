@@ -12,6 +12,8 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/stockd/failure"
+	"ticketrush/stockd/serve"
 )
 
 // TestMain lets the test binary be the program: the demo runs its nodes and its sweeper as children of the same name, and a gate is killed.
@@ -147,7 +149,7 @@ func TestATakenPortNamesTheSettingToChange(t *testing.T) {
 		config := strings.Replace(string(text), "host=/nowhere user=x dbname=x sslmode=disable", dsn, 1)
 		taken := ""
 		for _, s := range []struct{ name, addr string }{{"api_addr", "127.0.0.1:17101"}, {"internal_addr", "127.0.0.1:17301"}, {"gossip_addr", "127.0.0.1:17201"}} {
-			l, err := listen(t.Context(), "127.0.0.1:0", "test")
+			l, err := serve.Listen(t.Context(), "127.0.0.1:0", "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +162,7 @@ func TestATakenPortNamesTheSettingToChange(t *testing.T) {
 			}
 		}
 		code, _, errs := stockd(t, "serve", "--config", write(t, "stockd.toml", config))
-		if code != exitMissing || !strings.Contains(errs, taken) || !strings.Contains(errs, "change "+setting) {
+		if code != failure.Missing || !strings.Contains(errs, taken) || !strings.Contains(errs, "change "+setting) {
 			t.Errorf("%s: exit code %d:\n%s", setting, code, errs)
 		}
 	}
@@ -169,7 +171,7 @@ func TestATakenPortNamesTheSettingToChange(t *testing.T) {
 func TestWithoutThePostgresBinaryTheDemoSaysHowToGetIt(t *testing.T) {
 	t.Setenv("PGBIN", t.TempDir())
 	code, _, errs := stockd(t, "demo", "--no-edge")
-	if code == exitDone || !strings.Contains(errs, "PGBIN") {
+	if code == failure.Done || !strings.Contains(errs, "PGBIN") {
 		t.Errorf("exit code %d:\n%s", code, errs)
 	}
 }
@@ -184,7 +186,7 @@ func TestKeysAreNotWrittenOver(t *testing.T) {
 		if info, err := os.Stat(path + kind); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", kind, info.Mode(), err)
 		}
-		if code, _, errs := stockd(t, "keys", kind, "--out", path+kind); code != exitMisused || !strings.Contains(errs, "--force") {
+		if code, _, errs := stockd(t, "keys", kind, "--out", path+kind); code != failure.Misused || !strings.Contains(errs, "--force") {
 			t.Errorf("%s again: exit code %d: %s", kind, code, errs)
 		}
 		if code, _, _ := stockd(t, "keys", kind, "--force", "--out", path+kind); code != 0 {

@@ -9,6 +9,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/money"
+	"ticketrush/stockd/failure"
 )
 
 type organiserCommand struct {
@@ -72,10 +73,10 @@ type organiserPayout struct {
 func (o *organiserPayout) Run(ctx context.Context, con console) error {
 	amount, err := money.Parse(o.Amount, o.Currency)
 	if err != nil {
-		return misuse(err)
+		return failure.ByMisuse(err)
 	}
 	if amount <= 0 {
-		return misuse(fmt.Errorf("a payout of %s %s: it has to be more than nothing", o.Amount, o.Currency))
+		return failure.ByMisuse(fmt.Errorf("a payout of %s %s: it has to be more than nothing", o.Amount, o.Currency))
 	}
 	return o.with(ctx, func(db *ledger.DB) error {
 		again, err := db.PayoutRecord(ctx, ledger.Payout{Organiser: o.Organiser, Currency: o.Currency, Amount: amount, Reference: o.Reference, Actor: whoami()}, time.Now())

@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ticketrush/ledger"
-	"ticketrush/stockd/admin"
+	"ticketrush/stockd/failure"
+	"ticketrush/stockd/serve"
 )
 
 // outboxCommand is for calls to payment providers and to the stock that follow a commit: refunds, voids, seats that come back.
@@ -44,7 +44,7 @@ func (o *outboxListCommand) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return err
 	}
-	calls := adminCalls(list)
+	calls := serve.Calls(list)
 	if o.JSON {
 		e := json.NewEncoder(con.out)
 		e.SetIndent("", "  ")
@@ -78,13 +78,13 @@ type outboxRetryCommand struct {
 // Run makes calls due; any node makes them within a second.
 func (o *outboxRetryCommand) Run(ctx context.Context, con console) error {
 	if (o.ID == "") != o.All {
-		return misuse(errors.New("say which call: its number from `stockd outbox list --dead`, or --all, one of them"))
+		return failure.ByMisuse(errors.New("say which call: its number from `stockd outbox list --dead`, or --all, one of them"))
 	}
 	var id int64
 	if !o.All {
 		var err error
 		if id, err = strconv.ParseInt(o.ID, 10, 64); err != nil || id <= 0 {
-			return misuse(fmt.Errorf("%q is no number of a call; `stockd outbox list --dead` shows them", o.ID))
+			return failure.ByMisuse(fmt.Errorf("%q is no number of a call; `stockd outbox list --dead` shows them", o.ID))
 		}
 	}
 	dsn, err := o.dsn()
@@ -101,7 +101,7 @@ func (o *outboxRetryCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if n == 0 && id != 0 {
-		return misuse(fmt.Errorf("no call with the number %d waits: it is done, or never was; `stockd outbox list` shows those that do", id))
+		return failure.ByMisuse(fmt.Errorf("no call with the number %d waits: it is done, or never was; `stockd outbox list` shows those that do", id))
 	}
 	if n > 0 {
 		if err := db.Audit(ctx, whoami(), "outbox.retry", callName(id), nil, netip.Addr{}); err != nil {
@@ -118,39 +118,4 @@ func callName(id int64) string {
 		return "all"
 	}
 	return strconv.FormatInt(id, 10)
-}
-
-// adminCalls are calls as people see them.
-func adminCalls(list []ledger.OutboxCall) []admin.Call {
-	calls := make([]admin.Call, 0, len(list))
-	for _, c := range list {
-		call := admin.Call{ID: c.ID, Topic: c.Topic, About: about(c.Payload), Attempts: int(c.Attempts), Due: c.Due, Error: c.Error}
-		if !c.DeadAt.IsZero() {
-			dead := c.DeadAt
-			call.DeadAt = &dead
-		}
-		calls = append(calls, call)
-	}
-	return calls
-}
-
-// about says what a call is about: the payment or the order that its payload names.
-func about(payload []byte) string {
-	var p struct {
-		Provider string `json:"provider"`
-		Ref      string `json:"ref"`
-		Order    string `json:"order"`
-		Amount   int64  `json:"amount"`
-		Currency string `json:"currency"`
-	}
-	_ = json.Unmarshal(payload, &p) // of other shapes nothing is told
-	switch {
-	case p.Ref != "" && p.Amount != 0:
-		return fmt.Sprintf("%s %s, %d %s", p.Provider, p.Ref, p.Amount, p.Currency)
-	case p.Ref != "":
-		return p.Provider + " " + p.Ref
-	case p.Order != "":
-		return "ord_" + p.Order
-	}
-	return "-"
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ticketrush/ledger/finance"
+	"ticketrush/stockd/failure"
 )
 
 type proveCommand struct {
@@ -32,9 +33,9 @@ func (p *proveCommand) Run(ctx context.Context, con console) error {
 	}
 	switch {
 	case wanted != 1:
-		return misuse(errors.New("prove what? Give the number of a posting, --between DAY,DAY, --verify FILE or --published FILE, one of them"))
+		return failure.ByMisuse(errors.New("prove what? Give the number of a posting, --between DAY,DAY, --verify FILE or --published FILE, one of them"))
 	case (p.Verify != "" || p.Published != "") && p.Key == "":
-		return misuse(errors.New("--verify and --published need --key, the closer's public key"))
+		return failure.ByMisuse(errors.New("--verify and --published need --key, the closer's public key"))
 	case p.Verify != "":
 		return p.verify(con)
 	}
@@ -68,13 +69,13 @@ func (p *proveCommand) Run(ctx context.Context, con console) error {
 
 func (p *proveCommand) between(ctx context.Context, desk *finance.Desk) (*finance.Proof, error) {
 	if len(p.Between) != 2 {
-		return nil, misuse(errors.New("--between needs two days, as 2026-06-01,2026-06-30"))
+		return nil, failure.ByMisuse(errors.New("--between needs two days, as 2026-06-01,2026-06-30"))
 	}
 	var days [2]time.Time
 	for i, text := range p.Between {
 		var err error
 		if days[i], err = time.Parse(time.DateOnly, text); err != nil {
-			return nil, misuse(fmt.Errorf("--between: %q is no date; write it as 2006-01-02", text))
+			return nil, failure.ByMisuse(fmt.Errorf("--between: %q is no date; write it as 2006-01-02", text))
 		}
 	}
 	return desk.ProveConsistency(ctx, days[0], days[1])
@@ -87,11 +88,11 @@ func (p *proveCommand) verify(con console) error {
 	}
 	text, err := readAtMost(p.Verify, proofMax)
 	if err != nil {
-		return misuse(err)
+		return failure.ByMisuse(err)
 	}
 	proof, err := finance.ReadProof(text)
 	if err != nil {
-		return misuse(fmt.Errorf("%s: %w", p.Verify, err))
+		return failure.ByMisuse(fmt.Errorf("%s: %w", p.Verify, err))
 	}
 	c, err := proof.Verify(key)
 	if err != nil {
@@ -112,7 +113,7 @@ func (p *proveCommand) published(ctx context.Context, con console, desk *finance
 	}
 	text, err := readAtMost(p.Published, 64<<20)
 	if err != nil {
-		return misuse(err)
+		return failure.ByMisuse(err)
 	}
 	n, err := desk.CheckPublished(ctx, text, key)
 	if err != nil {

@@ -11,8 +11,10 @@ import (
 	"strings"
 
 	"ticketrush/ledger"
-	"ticketrush/pass"
+	"ticketrush/stockd/config"
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/serve"
 )
 
 type reconcileCommand struct {
@@ -48,33 +50,29 @@ func (r *reconcileCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if !ok {
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }
 
 // readTickets reads and verifies the codes of the file. What is no ticket of this system is a break of its own.
 func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []ledger.Break, err error) {
-	c, err := readConfig(r.Config, os.Environ())
+	c, err := config.Read(r.Config, os.Environ())
 	if err != nil {
-		return nil, nil, misuse(err)
+		return nil, nil, failure.ByMisuse(err)
 	}
-	text, err := secret("secrets_file", c.SecretsFile, "STOCKD_SECRETS", os.Environ())
+	ring, err := c.Tokens(os.Environ())
 	if err != nil {
 		return nil, nil, err
 	}
-	if text == nil {
-		return nil, nil, misuse(errors.New("--tickets needs the key of the tickets: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE"))
+	if ring == nil {
+		return nil, nil, failure.ByMisuse(errors.New("--tickets needs the key of the tickets: name a configuration with --config that has secrets_file, or set STOCKD_SECRETS_FILE"))
 	}
-	ring, err := pass.ParseKeyring(text)
-	if err != nil {
-		return nil, nil, misuse(fmt.Errorf("secrets_file %s: %w", c.SecretsFile, err))
-	}
-	key := ticketKey(ring).Public().(ed25519.PublicKey)
+	key := serve.TicketKey(ring).Public().(ed25519.PublicKey)
 	in := os.Stdin
 	if r.Tickets != "-" {
 		if in, err = os.Open(r.Tickets); err != nil {
-			return nil, nil, misuse(fmt.Errorf("--tickets: %w", err))
+			return nil, nil, failure.ByMisuse(fmt.Errorf("--tickets: %w", err))
 		}
 		defer in.Close()
 	}
@@ -93,7 +91,7 @@ func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []
 		tickets = append(tickets, ledger.OutsideTicket{Where: where, Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
 	}
 	if err := lines.Err(); err != nil {
-		return nil, nil, misuse(fmt.Errorf("--tickets %s: %w", r.Tickets, err))
+		return nil, nil, failure.ByMisuse(fmt.Errorf("--tickets %s: %w", r.Tickets, err))
 	}
 	return tickets, bad, nil
 }
@@ -137,11 +135,11 @@ func eventNumber(ctx context.Context, db *ledger.DB, name string) (int32, error)
 	if err != nil {
 		return 0, err
 	}
-	id, _ := eventID(name)
+	id, _ := serve.EventID(name)
 	for i := range events {
 		if events[i].Slug == name || events[i].UID == id {
 			return events[i].ID, nil
 		}
 	}
-	return 0, misuse(fmt.Errorf("--event %q: the ledger has no event with this slug or id", name))
+	return 0, failure.ByMisuse(fmt.Errorf("--event %q: the ledger has no event with this slug or id", name))
 }

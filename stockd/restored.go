@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ticketrush/ledger"
+	"ticketrush/stockd/failure"
 )
 
 type restoredCommand struct {
@@ -26,7 +27,7 @@ func (r *restoredCommand) Run(ctx context.Context, con console) error {
 	defer db.Close()
 	parts, err := db.Restored(ctx, whoami(), r.Why)
 	if errors.Is(err, ledger.ErrNodesRun) {
-		return missing(fmt.Errorf("%w, wait until their sessions are over (3 s), and run this again", err))
+		return failure.ByAbsence(fmt.Errorf("%w, wait until their sessions are over (3 s), and run this again", err))
 	}
 	if err != nil {
 		return err

@@ -13,7 +13,9 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
 	"ticketrush/pass"
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/serve"
 )
 
 // The codes of tickets come from scanners and mailboxes: each line that is no ticket is named, and the others are compared all the same.
@@ -45,23 +47,23 @@ func TestReconcileTicketsAndRestored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := write(t, "codes", code(ticketKey(ring))+"\n\nrubbish\n"+code(another)+"\n")
+	codes := write(t, "codes", code(serve.TicketKey(ring))+"\n\nrubbish\n"+code(another)+"\n")
 	t.Setenv("STOCKD_POSTGRES", server.DSN("postgres"))
-	if exit, _, errs := stockd(t, "reconcile", "--tickets", codes); exit != exitMisused || !strings.Contains(errs, "secrets_file") {
+	if exit, _, errs := stockd(t, "reconcile", "--tickets", codes); exit != failure.Misused || !strings.Contains(errs, "secrets_file") {
 		t.Errorf("without the key: %d\n%s", exit, errs)
 	}
 	t.Setenv("STOCKD_SECRETS_FILE", keys)
 	exit, out, errs := stockd(t, "reconcile", "--tickets", codes)
 	for _, want := range []string{"3 BROKEN", "line 1: ticket", "neither the ticket nor its event", "line 3: not a valid ticket code", "line 4: not a valid ticket code", "not of this key"} {
-		if exit != exitFailed || !strings.Contains(out, want) {
+		if exit != failure.Failed || !strings.Contains(out, want) {
 			t.Errorf("exit code %d, it does not say %q:\n%s%s", exit, want, out, errs)
 		}
 	}
 	exit, out, errs = stockd(t, "restored", "--why", "a test")
-	if exit != exitDone || !strings.Contains(out, "4096 partitions have new epochs") || !strings.Contains(out, "reconcile --tickets") {
+	if exit != failure.Done || !strings.Contains(out, "4096 partitions have new epochs") || !strings.Contains(out, "reconcile --tickets") {
 		t.Errorf("%d\n%s%s", exit, out, errs)
 	}
-	if exit, out, errs := stockd(t, "reconcile"); exit != exitDone {
+	if exit, out, errs := stockd(t, "reconcile"); exit != failure.Done {
 		t.Errorf("after it: %d\n%s%s", exit, out, errs)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/rush"
 )
 
@@ -34,7 +35,7 @@ type crowdFlags struct {
 func (c crowdFlags) config() (rush.Config, error) {
 	low, high, err := rush.ParseParties(c.Parties)
 	if err != nil {
-		return rush.Config{}, misuse(err)
+		return rush.Config{}, failure.ByMisuse(err)
 	}
 	share := func(v float64) float64 { // 0 on the command line means nobody, in Config it means the default
 		if v == 0 {
@@ -74,7 +75,7 @@ func (r *rushCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if !s.OK() {
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	return nil
 }
@@ -87,15 +88,15 @@ func sendCrowd(ctx context.Context, con console, c rush.Config, report string) (
 	finish()
 	switch {
 	case errors.Is(err, rush.ErrConfig):
-		return nil, misuse(err)
+		return nil, failure.ByMisuse(err)
 	case err != nil:
-		return nil, missing(err)
+		return nil, failure.ByAbsence(err)
 	}
 	fmt.Fprintln(con.out)
 	s.WriteText(con.out)
 	if report != "" {
 		if err := writeReport(s, report); err != nil {
-			return nil, missing(fmt.Errorf("write the report: %w", err))
+			return nil, failure.ByAbsence(fmt.Errorf("write the report: %w", err))
 		}
 		fmt.Fprintf(con.out, "\nthe report is in %s\n", report)
 	}

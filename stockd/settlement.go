@@ -11,6 +11,7 @@ import (
 
 	"ticketrush/ledger/finance"
 	"ticketrush/ledger/money"
+	"ticketrush/stockd/failure"
 )
 
 type settlementCommand struct {
@@ -27,7 +28,7 @@ type settlementImport struct {
 func (s *settlementImport) Run(ctx context.Context, con console) error {
 	text, err := readAtMost(s.File, finance.SettlementBytesMax+1)
 	if err != nil {
-		return misuse(err)
+		return failure.ByMisuse(err)
 	}
 	dsn, err := s.dsn()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"ticketrush/room/draw"
 	"ticketrush/room/openlog"
+	"ticketrush/stockd/failure"
 )
 
 type verifyCommand struct {
@@ -36,14 +37,14 @@ func (v *verifyCommand) Run(ctx context.Context, con console) error {
 	}
 	draws, log, err := v.sources(ctx)
 	if err != nil {
-		return misuse(err)
+		return failure.ByMisuse(err)
 	}
 	file, err := draws.open()
 	if errors.Is(err, fs.ErrNotExist) && isAddress(draws.name) {
-		return missing(fmt.Errorf("the draw: %w; a room serves it once it has drawn", err))
+		return failure.ByAbsence(fmt.Errorf("the draw: %w; a room serves it once it has drawn", err))
 	}
 	if err != nil {
-		return missing(fmt.Errorf("the draw: %w", err))
+		return failure.ByAbsence(fmt.Errorf("the draw: %w", err))
 	}
 	defer file.Close()
 	report, err := draw.VerifyDraw(file, in.asked()...)
@@ -90,13 +91,13 @@ type namedReceipt struct {
 func (v *verifyCommand) read() (in verifyInput, err error) {
 	if v.Key != "" {
 		if in.key, err = readVerifier(v.Key); err != nil {
-			return in, misuse(fmt.Errorf("--key: %w", err))
+			return in, failure.ByMisuse(fmt.Errorf("--key: %w", err))
 		}
 	}
 	for _, name := range v.Seen {
 		text, err := readSmall(name, openlog.CheckpointMax)
 		if err != nil {
-			return in, misuse(fmt.Errorf("--seen: %w", err))
+			return in, failure.ByMisuse(fmt.Errorf("--seen: %w", err))
 		}
 		var keys []note.Verifier
 		if in.key != nil {
@@ -104,14 +105,14 @@ func (v *verifyCommand) read() (in verifyInput, err error) {
 		}
 		c, err := openlog.OpenCheckpoint(text, keys...)
 		if err != nil {
-			return in, misuse(fmt.Errorf("--seen %s: %w", name, err))
+			return in, failure.ByMisuse(fmt.Errorf("--seen %s: %w", name, err))
 		}
 		in.seen = append(in.seen, c)
 	}
 	for _, name := range v.Receipt {
 		text, err := readSmall(name, 64<<10)
 		if err != nil {
-			return in, misuse(fmt.Errorf("--receipt: %w", err))
+			return in, failure.ByMisuse(fmt.Errorf("--receipt: %w", err))
 		}
 		r, err := draw.ParseReceipt(text)
 		in.receipts = append(in.receipts, namedReceipt{name, r, err})
@@ -119,7 +120,7 @@ func (v *verifyCommand) read() (in verifyInput, err error) {
 	for _, text := range v.Tid {
 		var tid draw.TidText
 		if err := tid.UnmarshalText([]byte(strings.ToLower(text))); err != nil {
-			return in, misuse(fmt.Errorf("--tid: %w", err))
+			return in, failure.ByMisuse(fmt.Errorf("--tid: %w", err))
 		}
 		in.tids = append(in.tids, draw.Tid(tid))
 	}
@@ -178,7 +179,7 @@ func (v *verifyCommand) log(t *tally, log *logSource, report *draw.Report, in ve
 	}
 	r, err := openlog.Verify(log, o)
 	if err != nil {
-		return missing(fmt.Errorf("the log %s: %w", log, err))
+		return failure.ByAbsence(fmt.Errorf("the log %s: %w", log, err))
 	}
 	t.log(r)
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"ticketrush/room/draw"
 	"ticketrush/room/openlog"
+	"ticketrush/stockd/failure"
 )
 
 // verifiedRoom is a folder with what a room published under its address: log/draw, log/checkpoint, log/tile/…; and what people kept.
@@ -166,7 +167,7 @@ func TestVerifyDrawOfFilesAndOfARoom(t *testing.T) {
 		"capitals in --tid": {[]string{r.file("log/draw"), "--tid", "00AA" + strings.Repeat("0", 28)}, []string{"00aa"}},
 	} {
 		code, out, errs := stockd(t, append([]string{"verify-draw"}, tc.args...)...)
-		if code != exitDone || errs != "" || strings.Contains(out, "FAILED") {
+		if code != failure.Done || errs != "" || strings.Contains(out, "FAILED") {
 			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
 		}
 		for _, want := range append(tc.says, "ok      list        1000 tids", "--      beacon      no beacon (mode operator)") {
@@ -218,7 +219,7 @@ func TestVerifyDrawThatDoesNotHold(t *testing.T) {
 			args = append(args, tc.args(r)...)
 		}
 		code, out, errs := stockd(t, args...)
-		if code != exitFailed || !strings.Contains(out, "the draw does not hold: ") || errs != "" {
+		if code != failure.Failed || !strings.Contains(out, "the draw does not hold: ") || errs != "" {
 			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
 		}
 		for _, want := range tc.says {
@@ -251,20 +252,20 @@ func TestVerifyDrawSaysWhatIsMissing(t *testing.T) {
 		code int
 		says []string
 	}{
-		"nothing":         {nil, exitMisused, []string{"<draw>"}},
-		"no file":         {[]string{"/nowhere/draw"}, exitMissing, []string{"/nowhere/draw"}},
-		"no folder":       {[]string{file, "--log", "/nowhere/log"}, exitMisused, []string{"--log", "/nowhere/log"}},
-		"no key":          {[]string{file, "--key", "spring"}, exitMisused, []string{"--key", "name+hash+base64"}},
-		"no key in it":    {[]string{file, "--key", file}, exitMisused, []string{"--key"}},
-		"no kept":         {[]string{file, "--seen", "/nowhere/checkpoint"}, exitMisused, []string{"--seen", "/nowhere/checkpoint"}},
-		"kept nonsense":   {[]string{file, "--seen", r.receipts[0]}, exitMisused, []string{"--seen"}},
-		"no receipt file": {[]string{file, "--receipt", "/nowhere/r"}, exitMisused, []string{"--receipt", "/nowhere/r"}},
-		"no tid":          {[]string{file, "--tid", "me"}, exitMisused, []string{"--tid", "32 hexadecimal digits"}},
-		"not drawn yet":   {[]string{room.URL + "/early"}, exitMissing, []string{"/early/log/draw", "once it has drawn"}},
-		"busy":            {[]string{room.URL + "/busy"}, exitMissing, []string{"503"}},
-		"cut":             {[]string{room.URL + "/cut", "--log", "none"}, exitFailed, []string{"/cut/log/draw", "unexpected EOF"}},
-		"log busy":        {[]string{file, "--log", room.URL + "/busy"}, exitMissing, []string{"503", "the log"}},
-		"nobody listens":  {[]string{"http://127.0.0.1:1/"}, exitMissing, []string{"127.0.0.1:1"}},
+		"nothing":         {nil, failure.Misused, []string{"<draw>"}},
+		"no file":         {[]string{"/nowhere/draw"}, failure.Missing, []string{"/nowhere/draw"}},
+		"no folder":       {[]string{file, "--log", "/nowhere/log"}, failure.Misused, []string{"--log", "/nowhere/log"}},
+		"no key":          {[]string{file, "--key", "spring"}, failure.Misused, []string{"--key", "name+hash+base64"}},
+		"no key in it":    {[]string{file, "--key", file}, failure.Misused, []string{"--key"}},
+		"no kept":         {[]string{file, "--seen", "/nowhere/checkpoint"}, failure.Misused, []string{"--seen", "/nowhere/checkpoint"}},
+		"kept nonsense":   {[]string{file, "--seen", r.receipts[0]}, failure.Misused, []string{"--seen"}},
+		"no receipt file": {[]string{file, "--receipt", "/nowhere/r"}, failure.Misused, []string{"--receipt", "/nowhere/r"}},
+		"no tid":          {[]string{file, "--tid", "me"}, failure.Misused, []string{"--tid", "32 hexadecimal digits"}},
+		"not drawn yet":   {[]string{room.URL + "/early"}, failure.Missing, []string{"/early/log/draw", "once it has drawn"}},
+		"busy":            {[]string{room.URL + "/busy"}, failure.Missing, []string{"503"}},
+		"cut":             {[]string{room.URL + "/cut", "--log", "none"}, failure.Failed, []string{"/cut/log/draw", "unexpected EOF"}},
+		"log busy":        {[]string{file, "--log", room.URL + "/busy"}, failure.Missing, []string{"503", "the log"}},
+		"nobody listens":  {[]string{"http://127.0.0.1:1/"}, failure.Missing, []string{"127.0.0.1:1"}},
 	} {
 		code, out, errs := stockd(t, append([]string{"verify-draw"}, tc.args...)...)
 		if code != tc.code {

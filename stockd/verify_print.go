@@ -8,6 +8,7 @@ import (
 
 	"ticketrush/room/draw"
 	"ticketrush/room/openlog"
+	"ticketrush/stockd/failure"
 )
 
 // tally prints the steps of a verification and counts them.
@@ -80,7 +81,7 @@ func (t *tally) log(r *openlog.Report) {
 func (t *tally) conclude() error {
 	if t.failing > 0 {
 		fmt.Fprintf(t.out, "the draw does not hold: %d of %d steps failed\n", t.failing, t.held+t.open+t.failing)
-		return told(exitFailed)
+		return failure.Told(failure.Failed)
 	}
 	fmt.Fprintf(t.out, "the draw holds: %d steps", t.held)
 	if t.open > 0 {

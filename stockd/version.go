@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 
 	"ticketrush/stockd/api"
 	"ticketrush/stockd/paper"
+	"ticketrush/stockd/serve"
 )
 
 type versionCommand struct {
@@ -18,26 +18,8 @@ func (v *versionCommand) Run(con console) error {
 		_, err := fmt.Fprintln(con.out, "DejaVu Sans, the font of tickets and receipts as PDF:\n\n"+paper.FontLicence)
 		return err
 	}
-	fmt.Fprintln(con.out, "stockd "+version())
+	fmt.Fprintln(con.out, "stockd "+serve.Version())
 	return nil
-}
-
-// version is the module's version, or the commit that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	text := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 && (text == "" || text == "(devel)") {
-			text = s.Value[:12]
-		}
-	}
-	if text == "" {
-		text = "(devel)"
-	}
-	return text + " " + info.GoVersion
 }
 
 type openapiCommand struct{}

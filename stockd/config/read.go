@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ var otherEnv = []string{
 	"STOCKD_CONFIG", "STOCKD_API_KEY", "STOCKD_URL", "STOCKD_NODES",
 }
 
-// readConfig reads the file, where one is named, and then the environment. It joins all that is wrong.
-func readConfig(path string, environ []string) (config, error) {
-	var c config
+// Read reads the file, where one is named, and then the environment. It joins all that is wrong.
+func Read(path string, environ []string) (Config, error) {
+	var c Config
 	var errs []error
 	if path != "" {
 		text, err := os.ReadFile(path)
@@ -42,7 +42,7 @@ func readConfig(path string, environ []string) (config, error) {
 }
 
 // decode reads TOML and refuses what it does not know, with the line.
-func (c *config) decode(path string, text []byte) error {
+func (c *Config) decode(path string, text []byte) error {
 	meta, err := toml.Decode(string(text), c)
 	var parse toml.ParseError
 	if errors.As(err, &parse) {
@@ -58,7 +58,7 @@ func (c *config) decode(path string, text []byte) error {
 	for _, key := range meta.Undecoded() {
 		name := key.String()
 		hint := "stockd serve --help lists the settings"
-		if near := nearest(name, settingNames()); near != "" {
+		if near := nearest(name, Names()); near != "" {
 			hint = fmt.Sprintf("did you mean %s?", near)
 		}
 		errs = append(errs, fmt.Errorf("%s:%d: there is no setting %q; %s", path, lineOf(text, key[len(key)-1]), name, hint))
@@ -78,24 +78,26 @@ func lineOf(text []byte, key string) int {
 }
 
 // settings calls f for each field of the configuration with its name in the file.
-func settings(c *config, f func(name string, field reflect.Value)) {
+func settings(c *Config, f func(name string, field reflect.Value)) {
 	v := reflect.ValueOf(c).Elem()
 	for i := range v.NumField() {
 		f(v.Type().Field(i).Tag.Get("toml"), v.Field(i))
 	}
 }
 
-func settingNames() (names []string) {
-	settings(&config{}, func(name string, _ reflect.Value) { names = append(names, name) })
+// Names are the names of all settings, in the order of Config.
+func Names() (names []string) {
+	settings(&Config{}, func(name string, _ reflect.Value) { names = append(names, name) })
 	return names
 }
 
-func envName(setting string) string { return envPrefix + strings.ToUpper(setting) }
+// EnvName is the environment variable of a setting.
+func EnvName(setting string) string { return envPrefix + strings.ToUpper(setting) }
 
 // fromEnv lets the environment override. A variable with our prefix that is no setting is refused: it would be a typing mistake without effect.
-func (c *config) fromEnv(environ []string) error {
+func (c *Config) fromEnv(environ []string) error {
 	fields := map[string]reflect.Value{}
-	settings(c, func(name string, field reflect.Value) { fields[envName(name)] = field })
+	settings(c, func(name string, field reflect.Value) { fields[EnvName(name)] = field })
 	var errs []error
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")

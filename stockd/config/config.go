@@ -1,18 +1,23 @@
-package main
+// Package config is what a node is told: its settings, from a file and the environment, and its secrets. What is wrong is said with the setting to change.
+package config
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"ticketrush/ledger"
 )
 
-// config is what `stockd serve` reads from its file and from the environment: the setting `api_addr` is also STOCKD_API_ADDR, and so on; the
+// Config is what `stockd serve` reads from its file and from the environment: the setting `api_addr` is also STOCKD_API_ADDR, and so on; the
 // environment wins. Lists are separated by commas there. A zero value means the default that is named with each setting.
 //
 // Secrets are never settings themselves: each stands in a file that a setting names, or in the environment variable that is named with it.
-type config struct {
+type Config struct {
 	// Node is the node's name. It must be unique in the cluster and stay the same over restarts: a restarted node takes its own stock back at
 	// once. Default: the host's name.
 	Node string `toml:"node"`
@@ -71,46 +76,46 @@ type config struct {
 	// StripeURL is Stripe's API. Default: https://api.stripe.com.
 	StripeURL string `toml:"stripe_url"`
 	// PaymentDeadline is how long a payment may take before its provider is asked how it ended. Default: 15m.
-	PaymentDeadline duration `toml:"payment_deadline"`
+	PaymentDeadline Duration `toml:"payment_deadline"`
 
 	// KeepClientIP is how long the client's address of an order is kept, from its opening. Longer helps to look into fraud, shorter is less to lose; so it is
 	// with the next three. All nodes should say the same: the shortest wins. Default: 30d.
-	KeepClientIP keepFor `toml:"keep_client_ip"`
+	KeepClientIP KeepFor `toml:"keep_client_ip"`
 	// KeepNames is how long the names on tickets, and the hashes of documents, are kept after their event has begun. Default: 90d.
-	KeepNames keepFor `toml:"keep_names"`
+	KeepNames KeepFor `toml:"keep_names"`
 	// KeepWebhooks is how long the bytes of what payment providers sent are kept. Default: 90d, longer than a refund or a first look at a dispute takes.
-	KeepWebhooks keepFor `toml:"keep_webhooks"`
+	KeepWebhooks KeepFor `toml:"keep_webhooks"`
 	// KeepMessages is how long the sandbox keeps the messages that it has sent. Default: 30d.
-	KeepMessages keepFor `toml:"keep_messages"`
+	KeepMessages KeepFor `toml:"keep_messages"`
 
 	// InvoiceEvery is how often the nodes make the invoices and credit notes that nobody has asked for; one node does it at a time, whatever the others say. An
 	// hour is enough for most; a round looks at all orders. Default: never, they are made when a buyer asks, and by `stockd invoice make`.
-	InvoiceEvery duration `toml:"invoice_every"`
+	InvoiceEvery Duration `toml:"invoice_every"`
 
 	// SessionTTL is after how long without a sign of life a node's stock is taken over. Shorter: faster take-over, and a shorter Postgres
 	// hiccup makes the node stop promising. Default: 3s.
-	SessionTTL duration `toml:"session_ttl"`
+	SessionTTL Duration `toml:"session_ttl"`
 	// Lanes is the number of connections that flush at the same time; 2 keep one core of Postgres busy. Default: 2.
 	Lanes int `toml:"lanes"`
 	// Linger is how long a batch waits for company. Default: 0s, for what comes at the same time.
-	Linger duration `toml:"linger"`
+	Linger Duration `toml:"linger"`
 	// BatchMax is the most operations of a batch; p99 grows with it. Default: 128.
 	BatchMax int `toml:"batch_max"`
 	// QueueMax is the most promises that wait for the ledger; past it clients get 503 at once. Default: 256.
 	QueueMax int `toml:"queue_max"`
 	// QueueWait is how long a promise waits for the ledger before its client gets 503. Default: 2s.
-	QueueWait duration `toml:"queue_wait"`
+	QueueWait Duration `toml:"queue_wait"`
 	// BalanceAfter is for how long the same nodes must have been there before partitions with stock move for balance alone. Shorter: a node
 	// that has come takes its share sooner, and one that comes and goes moves more. Default: 10s.
-	BalanceAfter duration `toml:"balance_after"`
+	BalanceAfter Duration `toml:"balance_after"`
 	// MoveCooldown is for how long a partition stays where it has just come to, as far as balance goes. Default: 60s.
-	MoveCooldown duration `toml:"move_cooldown"`
+	MoveCooldown Duration `toml:"move_cooldown"`
 	// HotRate is from how many operations per second on a partition is in a rush; for HotStay from its beginning it does not move for balance,
 	// because a move keeps those waiting who ask for it. Default: 50 and 5m.
 	HotRate int      `toml:"hot_rate"`
-	HotStay duration `toml:"hot_stay"`
+	HotStay Duration `toml:"hot_stay"`
 	// DrainTimeout bounds the hand-over at SIGTERM. Default: 10s.
-	DrainTimeout duration `toml:"drain_timeout"`
+	DrainTimeout Duration `toml:"drain_timeout"`
 
 	// ReadsPerSecond bounds the reads of one visitor; an address that says no more than itself gets ten times as much. Default: 20; -1: no limit.
 	ReadsPerSecond float64 `toml:"reads_per_second"`
@@ -119,7 +124,7 @@ type config struct {
 	// and quick, smaller for a slow one. Default: 256.
 	WorkMax int `toml:"work_max"`
 	// ShedTarget is how long the oldest waiting request may be kept waiting all the time before requests are refused in proportion. Default: 20ms.
-	ShedTarget duration `toml:"shed_target"`
+	ShedTarget Duration `toml:"shed_target"`
 	// ConnectionsMax is the most open connections of the public listener. Past it the one that has been silent for longest is closed for a new one; when all
 	// are busy the new one gets 503. Each costs some 25 kB. Default: 50000, or what the limit of open files leaves.
 	ConnectionsMax int `toml:"connections_max"`
@@ -134,45 +139,45 @@ type config struct {
 	LogFormat string `toml:"log_format"`
 }
 
-// duration is a time.Duration that is written as text: "3s", "300µs", "30d".
-type duration time.Duration
+// Duration is a time.Duration that is written as text: "3s", "300µs", "30d".
+type Duration time.Duration
 
-// day is the longest unit of a duration, always of 24 hours.
+// day is the longest unit of a Duration, always of 24 hours.
 const day = 24 * time.Hour
 
 // UnmarshalText reads what time.ParseDuration reads, and whole days.
-func (d *duration) UnmarshalText(text []byte) error {
+func (d *Duration) UnmarshalText(text []byte) error {
 	if days, ok := strings.CutSuffix(string(text), "d"); ok {
 		n, err := strconv.Atoi(days)
 		if err != nil || n < 0 || n > 100_000 {
 			return fmt.Errorf("%q is no number of days, such as 30d", text)
 		}
-		*d = duration(n) * duration(day)
+		*d = Duration(n) * Duration(day)
 		return nil
 	}
 	v, err := time.ParseDuration(string(text))
-	*d = duration(v)
+	*d = Duration(v)
 	return err
 }
 
-// keepFor is how long personal data are kept, an hour to ten years. Who writes 0 may mean never or for ever, and must not get the default instead.
-type keepFor duration
+// KeepFor is how long personal data are kept, an hour to ten years. Who writes 0 may mean never or for ever, and must not get the default instead.
+type KeepFor Duration
 
-// UnmarshalText reads what a duration reads, within the bounds.
-func (k *keepFor) UnmarshalText(text []byte) error {
-	var d duration
+// UnmarshalText reads what a Duration reads, within the bounds.
+func (k *KeepFor) UnmarshalText(text []byte) error {
+	var d Duration
 	if err := d.UnmarshalText(text); err != nil {
 		return err
 	}
-	if d < duration(time.Hour) || d > duration(3650*day) {
+	if d < Duration(time.Hour) || d > Duration(3650*day) {
 		return fmt.Errorf("%s is not within 1h to 3650d", text)
 	}
-	*k = keepFor(d)
+	*k = KeepFor(d)
 	return nil
 }
 
-// withDefaults gives a copy in which every setting that has a default stands.
-func (c config) withDefaults(hostname string) config {
+// WithDefaults gives a copy in which every setting that has a default stands.
+func (c Config) WithDefaults(hostname string) Config {
 	text := func(into *string, value string) {
 		if *into == "" {
 			*into = value
@@ -183,9 +188,9 @@ func (c config) withDefaults(hostname string) config {
 			*into = value
 		}
 	}
-	span := func(into *duration, value time.Duration) {
+	span := func(into *Duration, value time.Duration) {
 		if *into == 0 {
-			*into = duration(value)
+			*into = Duration(value)
 		}
 	}
 	text(&c.Node, hostname)
@@ -202,10 +207,10 @@ func (c config) withDefaults(hostname string) config {
 	text(&c.LogFormat, "text")
 	c.SandboxURL = strings.TrimSuffix(c.SandboxURL, "/")
 	span(&c.PaymentDeadline, 15*time.Minute)
-	span((*duration)(&c.KeepClientIP), 30*day)
-	span((*duration)(&c.KeepNames), 90*day)
-	span((*duration)(&c.KeepWebhooks), 90*day)
-	span((*duration)(&c.KeepMessages), 30*day)
+	span((*Duration)(&c.KeepClientIP), 30*day)
+	span((*Duration)(&c.KeepNames), 90*day)
+	span((*Duration)(&c.KeepWebhooks), 90*day)
+	span((*Duration)(&c.KeepMessages), 30*day)
 	span(&c.SessionTTL, 3*time.Second)
 	number(&c.Lanes, 2)
 	number(&c.BatchMax, 128)
@@ -226,12 +231,30 @@ func (c config) withDefaults(hostname string) config {
 	return c
 }
 
-// proxies are TrustedProxies as networks; validate has seen that they can be read. Nil means loopback.
-func (c config) proxies() (list []netip.Prefix) {
+// Proxies are TrustedProxies as networks; Validate has seen that they can be read. Nil means loopback.
+func (c Config) Proxies() (list []netip.Prefix) {
 	for _, text := range c.TrustedProxies {
 		if p, err := netip.ParsePrefix(text); err == nil {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// Logger is the log that LogLevel and LogFormat ask for.
+func (c Config) Logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // Validate has seen it
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// Retention is how long personal data are kept.
+func (c Config) Retention() ledger.Retention {
+	return ledger.Retention{
+		ClientIP: time.Duration(c.KeepClientIP), Names: time.Duration(c.KeepNames), Messages: time.Duration(c.KeepMessages), Webhooks: time.Duration(c.KeepWebhooks),
+	}
 }

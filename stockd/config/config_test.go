@@ -1,6 +1,8 @@
-package main
+package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -8,10 +10,20 @@ import (
 	"ticketrush/ledger"
 )
 
+// write makes a file.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 	t.Parallel()
 	path := write(t, "stockd.toml", "node = \"a\"\njoin = [\"127.0.0.1:1\"]\nlinger = \"1ms\"\n")
-	c, err := readConfig(path, []string{
+	c, err := Read(path, []string{
 		"STOCKD_NODE=b", "STOCKD_JOIN=127.0.0.1:2, 127.0.0.1:3", "STOCKD_SANDBOX=true", "STOCKD_SESSION_TTL=5s", "STOCKD_LANES=4", "STOCKD_READS_PER_SECOND=2.5",
 		"STOCKD_SECRETS=not a setting", "HOME=/root",
 	})
@@ -28,7 +40,7 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 
 func TestUnknownAndUnreadableVariablesAreAllTold(t *testing.T) {
 	t.Parallel()
-	_, err := readConfig("", []string{"STOCKD_APIADDR=x", "STOCKD_LANES=many", "STOCKD_SANDBOX=perhaps", "STOCKD_QUEUE_WAIT=soon"})
+	_, err := Read("", []string{"STOCKD_APIADDR=x", "STOCKD_LANES=many", "STOCKD_SANDBOX=perhaps", "STOCKD_QUEUE_WAIT=soon"})
 	for _, want := range []string{"STOCKD_APIADDR is no setting", "STOCKD_LANES", "STOCKD_SANDBOX", "STOCKD_QUEUE_WAIT"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
@@ -38,22 +50,22 @@ func TestUnknownAndUnreadableVariablesAreAllTold(t *testing.T) {
 
 func TestTimesThatPersonalDataAreKept(t *testing.T) {
 	t.Parallel()
-	c, err := readConfig(write(t, "stockd.toml", "keep_names = \"7d\"\nkeep_webhooks = \"36h\"\n"), []string{"STOCKD_KEEP_MESSAGES=1d"})
+	c, err := Read(write(t, "stockd.toml", "keep_names = \"7d\"\nkeep_webhooks = \"36h\"\n"), []string{"STOCKD_KEEP_MESSAGES=1d"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.withDefaults("host").retention(); got != (ledger.Retention{ClientIP: 30 * day, Names: 7 * day, Messages: day, Webhooks: 36 * time.Hour}) {
+	if got := c.WithDefaults("host").Retention(); got != (ledger.Retention{ClientIP: 30 * day, Names: 7 * day, Messages: day, Webhooks: 36 * time.Hour}) {
 		t.Errorf("%+v", got)
 	}
-	if _, err := readConfig("", []string{"STOCKD_KEEP_NAMES=59m", "STOCKD_KEEP_CLIENT_IP=-1d"}); err == nil || !strings.Contains(err.Error(), "59m is not within 1h to 3650d") || !strings.Contains(err.Error(), "STOCKD_KEEP_CLIENT_IP") {
+	if _, err := Read("", []string{"STOCKD_KEEP_NAMES=59m", "STOCKD_KEEP_CLIENT_IP=-1d"}); err == nil || !strings.Contains(err.Error(), "59m is not within 1h to 3650d") || !strings.Contains(err.Error(), "STOCKD_KEEP_CLIENT_IP") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestDefaultsAreValidOnLoopback(t *testing.T) {
 	t.Parallel()
-	c := config{Postgres: "dbname=x sslmode=disable", SecretsFile: "x"}.withDefaults("host")
-	if err := c.validate(nil); err != nil {
+	c := Config{Postgres: "dbname=x sslmode=disable", SecretsFile: "x"}.WithDefaults("host")
+	if err := c.Validate(nil); err != nil {
 		t.Error(err)
 	}
 	if c.Node != "host" || c.SandboxURL != "http://127.0.0.1:7101" || c.APIAdvertise != c.APIAddr {
@@ -61,23 +73,13 @@ func TestDefaultsAreValidOnLoopback(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsDocumentedInTheHelp(t *testing.T) {
-	t.Parallel()
-	help := new(serveCommand).Help()
-	for _, name := range settingNames() {
-		if name == "" || !strings.Contains(help, name) {
-			t.Errorf("setting %q is not in the help", name)
-		}
-	}
-}
-
 func FuzzConfig(f *testing.F) {
 	f.Add("node = \"a\"\n[x]\ny = 1\n")
 	f.Add("join = [1, \"a\"]\n")
 	f.Fuzz(func(_ *testing.T, text string) {
-		var c config
+		var c Config
 		if c.decode("x.toml", []byte(text)) == nil {
-			_ = c.withDefaults("h").validate(nil)
+			_ = c.WithDefaults("h").Validate(nil)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"ticketrush/stockd/config"
 )
 
 // With Stripe on, what is missing or wrong refuses to start and is named, and no secret is told.
@@ -36,6 +38,16 @@ func TestStripesMistakesAreSaid(t *testing.T) {
 		}
 		if strings.Contains(errs, "hunter2") {
 			t.Errorf("%s: it tells a secret:\n%s", name, errs)
+		}
+	}
+}
+
+func TestEverySettingIsDocumentedInTheHelp(t *testing.T) {
+	t.Parallel()
+	help := new(serveCommand).Help()
+	for _, name := range config.Names() {
+		if name == "" || !strings.Contains(help, name) {
+			t.Errorf("setting %q is not in the help", name)
 		}
 	}
 }

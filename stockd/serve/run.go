@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"ticketrush/stockd/admin"
 	"ticketrush/stockd/api"
+	"ticketrush/stockd/config"
 	"ticketrush/stockd/conns"
 	"ticketrush/stockd/node"
 )
@@ -24,23 +25,23 @@ const internalConnections = 8000
 
 // run serves until ctx ends or a listener fails, and then takes everything down: the orders' workers stop, the node hands its stock over while
 // requests are still answered and forwarded, then the listeners close, and last the ledger.
-func (c config) run(ctx context.Context, s secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, rooms *waiting, listeners [2]net.Listener) error {
+func run(ctx context.Context, c config.Config, s config.Secrets, log *slog.Logger, registry *prometheus.Registry, n *node.Node, rooms *waiting, listeners [2]net.Listener) error {
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)
 	port := &nodePort{Node: n}
 	port.status = newStatus(port, rooms.rooms, registry).read
-	orders, err := c.orders(s, log, registry, n)
+	orders, err := newOrders(c, s, log, registry, n)
 	if err != nil {
 		return errors.Join(err, stopNode(n, time.Duration(c.DrainTimeout)))
 	}
-	public := newServer(api.New(api.Config{
-		Node: port, Orders: orders.port, RoomKeys: s.rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Finance: newBooks(n.Ledger()), Now: n.Now,
-		Accounts: s.accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.tokens.Derive("stockd/pseudonyms", sha256.Size),
-		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.proxies(),
+	public := NewServer(api.New(api.Config{
+		Node: port, Orders: orders.port, RoomKeys: s.Rooms, Log: log, Registry: registry, Sandbox: orders.sandbox, Admin: admin.Handler(), Finance: newBooks(n.Ledger()), Now: n.Now,
+		Accounts: s.Accounts, AccountRequired: c.AccountRequired, Pseudonyms: s.Tokens.Derive("stockd/pseudonyms", sha256.Size),
+		ReadsPerSecond: c.ReadsPerSecond, StreamsMax: c.StreamsMax, TrustedProxies: c.Proxies(),
 		Gate: rooms.gate, GateBegan: rooms.began,
 		Retry: func(ctx context.Context, id int64) (int64, error) { return n.Ledger().OutboxRetry(ctx, id, n.Now()) },
 	}))
-	internal := newServer(n.InternalHandler()) // its long polls end with their client
+	internal := NewServer(n.InternalHandler()) // its long polls end with their client
 	most, warning := conns.Within(c.ConnectionsMax, conns.FilesMax())
 	if warning != "" {
 		log.Warn(warning)

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func (s *status) read(ctx context.Context) (any, error) {
 	now := time.Now().UTC()
 	own := s.port.Node.Status()
 	out := admin.Status{
-		Now: now, Node: own.Node, Version: version(), Rooms: []admin.Room{}, Nodes: []admin.Node{}, Events: []admin.Event{}, Alarms: []admin.Alarm{},
+		Now: now, Node: own.Node, Version: Version(), Rooms: []admin.Room{}, Nodes: []admin.Node{}, Events: []admin.Event{}, Alarms: []admin.Alarm{},
 		History: []admin.Sample{},
 	}
 	rates := s.rates(now)
@@ -90,7 +90,7 @@ func (s *status) calls(ctx context.Context, out *admin.Status) {
 	if err != nil {
 		return
 	}
-	out.Calls, out.CallsDead = adminCalls(list), dead
+	out.Calls, out.CallsDead = Calls(list), dead
 	out.Alarms = append(out.Alarms, admin.Alarm{
 		Level: "critical", Text: fmt.Sprintf("%d calls to payment providers or to the stock were given up.", dead), Since: *out.Calls[0].DeadAt,
 		Do: "Mend what their last error says, and try them again, below or by stockd outbox retry.",

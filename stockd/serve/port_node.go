@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -243,8 +243,8 @@ func (p *nodePort) Changes(ctx context.Context, event stock.EventID, name string
 // Status is what the admin page draws.
 func (p *nodePort) Status(ctx context.Context) (any, error) { return p.status(ctx) }
 
-// eventID is the uuid of an evt_ id.
-func eventID(name string) (uuid.UUID, bool) {
+// EventID is the uuid of an evt_ id.
+func EventID(name string) (uuid.UUID, bool) {
 	text, ok := strings.CutPrefix(name, "evt_")
 	if !ok {
 		return uuid.UUID{}, false

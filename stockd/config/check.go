@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -7,19 +7,18 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// validate joins everything that is wrong with a configuration, each with the setting to change. It changes nothing and opens nothing.
-// c is complete (withDefaults); environ tells which secrets stand in the environment.
-func (c config) validate(environ []string) error {
+// Validate joins everything that is wrong with a configuration, each with the setting to change. It changes nothing and opens nothing.
+// c is complete (WithDefaults); environ tells which secrets stand in the environment.
+func (c Config) Validate(environ []string) error {
 	var errs []error
 	bad := func(setting, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s (%s): %s", setting, envName(setting), fmt.Sprintf(format, args...)))
+		errs = append(errs, fmt.Errorf("%s (%s): %s", setting, EnvName(setting), fmt.Sprintf(format, args...)))
 	}
 	if c.Node == "" || len(c.Node) > 64 || strings.ContainsAny(c.Node, " /\\\"'\n") {
 		bad("node", "%q is not a name: use 1 to 64 characters without spaces, quotes and slashes", c.Node)
@@ -60,7 +59,7 @@ func (c config) validate(environ []string) error {
 }
 
 // checkSecrets wants the files to be named that must be there. Whether they can be read is seen when they are.
-func (c config) checkSecrets(environ []string, bad func(setting, format string, args ...any)) {
+func (c Config) checkSecrets(environ []string, bad func(setting, format string, args ...any)) {
 	if c.Postgres == "" && c.PostgresFile == "" {
 		bad("postgres", "where is the ledger? Set it to a connection string such as \"host=db dbname=ticketrush user=stockd sslmode=verify-full\", or postgres_file to a file with one")
 	}
@@ -82,7 +81,7 @@ func (c config) checkSecrets(environ []string, bad func(setting, format string, 
 }
 
 // checkProviders wants what the payment providers that are on need.
-func (c config) checkProviders(environ []string, bad func(setting, format string, args ...any)) {
+func (c Config) checkProviders(environ []string, bad func(setting, format string, args ...any)) {
 	isURL := func(text string) bool {
 		u, err := url.Parse(text)
 		return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
@@ -108,13 +107,13 @@ func (c config) checkProviders(environ []string, bad func(setting, format string
 }
 
 // checkLimits wants numbers that a node can run with.
-func (c config) checkLimits(bad func(setting, format string, args ...any)) {
+func (c Config) checkLimits(bad func(setting, format string, args ...any)) {
 	within := func(setting string, v, low, high int) {
 		if v < low || v > high {
 			bad(setting, "%d is not within %d to %d", v, low, high)
 		}
 	}
-	span := func(setting string, v duration, low, high time.Duration) {
+	span := func(setting string, v Duration, low, high time.Duration) {
 		if time.Duration(v) < low || time.Duration(v) > high {
 			bad(setting, "%v is not within %v to %v", time.Duration(v), low, high)
 		}
@@ -162,24 +161,4 @@ func isLoopback(addr string) bool {
 
 func inEnv(environ []string, name string) bool {
 	return slices.ContainsFunc(environ, func(line string) bool { return strings.HasPrefix(line, name+"=") && len(line) > len(name)+1 })
-}
-
-// secret reads a secret from its file or, without one, from the environment. Empty means that it is in neither.
-func secret(setting, path, variable string, environ []string) ([]byte, error) {
-	if path == "" {
-		for _, line := range environ {
-			if value, ok := strings.CutPrefix(line, variable+"="); ok {
-				return []byte(value), nil
-			}
-		}
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, missing(fmt.Errorf("%s: %w; make the file (`stockd keys` makes those of our own), or correct %s (%s)", setting, err, setting, envName(setting)))
-	}
-	if len(strings.TrimSpace(string(text))) == 0 {
-		return nil, misuse(fmt.Errorf("%s: %s is empty", setting, path))
-	}
-	return text, nil
 }

@@ -1,37 +1,25 @@
-package main
+package serve
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketrush/ledger"
-	"ticketrush/pass"
 	"ticketrush/stockd/api"
+	"ticketrush/stockd/config"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
 	"ticketrush/stockd/stripe"
 )
-
-// keyID numbers the keys that are derived from the secrets file. There is one generation of them.
-const keyID = 1
-
-// ticketKey is the key that tickets are signed with.
-func ticketKey(secrets *pass.Keyring) ed25519.PrivateKey {
-	return ed25519.NewKeyFromSeed(secrets.Derive("stockd/tickets", ed25519.SeedSize))
-}
 
 // orders is the order service with what belongs to it.
 type orders struct {
@@ -40,37 +28,30 @@ type orders struct {
 	sandbox http.Handler // nil: the sandbox is off
 }
 
-// orders makes the order service with the providers that are on.
-func (c config) orders(s secrets, log *slog.Logger, registry prometheus.Registerer, n *node.Node) (*orders, error) {
-	tokens, err := order.NewTokens(keyID, s.tokens.Derive("stockd/tokens", sha256.Size))
+// newOrders makes the order service with the providers that are on.
+func newOrders(c config.Config, s config.Secrets, log *slog.Logger, registry prometheus.Registerer, n *node.Node) (*orders, error) {
+	tokens, err := order.NewTokens(keyID, s.Tokens.Derive("stockd/tokens", sha256.Size))
 	if err != nil {
 		return nil, err
 	}
-	o := &orders{port: &orderPort{tokens: tokens, buyers: buyersKey(s.tokens)}}
+	o := &orders{port: &orderPort{tokens: tokens, buyers: BuyersKey(s.Tokens)}}
 	providers := map[string]order.Provider{}
 	if c.Sandbox {
-		sandbox, err := order.NewSandbox(n.Ledger(), s.tokens.Derive("stockd/sandbox", sha256.Size), c.SandboxURL+"/v1/webhooks/sandbox")
+		sandbox, err := order.NewSandbox(n.Ledger(), s.Tokens.Derive("stockd/sandbox", sha256.Size), c.SandboxURL+"/v1/webhooks/sandbox")
 		if err != nil {
 			return nil, err
 		}
 		providers[sandbox.Name()], o.sandbox = sandbox, sandbox.Handler()
 	}
-	if s.stripe != nil {
-		providers[stripe.Name] = s.stripe
+	if s.Stripe != nil {
+		providers[stripe.Name] = s.Stripe
 	}
 	o.service, err = order.New(order.Config{
-		TicketKey: ticketKey(s.tokens), TicketKeyID: keyID,
-		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now, Keep: c.retention(), InvoiceEvery: time.Duration(c.InvoiceEvery),
+		TicketKey: TicketKey(s.Tokens), TicketKeyID: keyID,
+		PayFor: time.Duration(c.PaymentDeadline), Mine: n.Local, Now: n.Now, Keep: c.Retention(), InvoiceEvery: time.Duration(c.InvoiceEvery),
 	}, n.Ledger(), n, providers, log, registry)
 	o.port.Service = o.service
 	return o, err
-}
-
-// retention is how long personal data are kept.
-func (c config) retention() ledger.Retention {
-	return ledger.Retention{
-		ClientIP: time.Duration(c.KeepClientIP), Names: time.Duration(c.KeepNames), Messages: time.Duration(c.KeepMessages), Webhooks: time.Duration(c.KeepWebhooks),
-	}
 }
 
 // orderPort is the order service as the API sees it.
@@ -121,7 +102,7 @@ func orderError(err error) error {
 // Open opens the order of a hold. The ledger keeps a pseudonym of the buyer, not who they are.
 func (p *orderPort) Open(ctx context.Context, r api.OpenOrder) (api.Order, stock.Answer, error) {
 	o, a, err := p.Service.Open(ctx, order.OpenRequest{
-		ID: r.ID, Request: r.Request, Hold: r.Hold, Lines: r.Lines, Currency: r.Currency, Buyer: p.pseudonym(r.Email, r.Name), ClientIP: r.ClientIP,
+		ID: r.ID, Request: r.Request, Hold: r.Hold, Lines: r.Lines, Currency: r.Currency, Buyer: BuyerPseudonym(p.buyers, r.Email, r.Name), ClientIP: r.ClientIP,
 	})
 	if err != nil {
 		return api.Order{}, a, orderError(err)
@@ -129,25 +110,6 @@ func (p *orderPort) Open(ctx context.Context, r api.OpenOrder) (api.Order, stock
 	out := orderOf(&o)
 	out.Replayed = a.Code == stock.CodeReplay
 	return out, a, nil
-}
-
-// pseudonym is the same for the same person, and says nothing to whoever lacks the key.
-func (p *orderPort) pseudonym(email, name string) string { return pseudonym(p.buyers, email, name) }
-
-// buyersKey is the key of the buyers' pseudonyms.
-func buyersKey(secrets *pass.Keyring) []byte { return secrets.Derive("stockd/buyers", sha256.Size) }
-
-func pseudonym(key []byte, email, name string) string {
-	who := strings.ToLower(strings.TrimSpace(email))
-	if who == "" {
-		who = strings.TrimSpace(name)
-	}
-	if who == "" {
-		return ""
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(who))
-	return "b_" + hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // Get reads an order.

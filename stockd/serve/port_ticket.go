@@ -1,10 +1,8 @@
-package main
+package serve
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -94,21 +92,11 @@ func (p *orderPort) CancelOffer(ctx context.Context, ticket, offer uuid.UUID) (b
 
 // AcceptOffer gives the ticket of an offer to an account, of which the ledger keeps a pseudonym.
 func (p *orderPort) AcceptOffer(ctx context.Context, code, account string, req stock.Request) (api.Ticket, bool, error) {
-	t, again, err := p.Service.AcceptOffer(ctx, code, ownerPseudonym(p.buyers, account), requestID(req))
+	t, again, err := p.Service.AcceptOffer(ctx, code, OwnerPseudonym(p.buyers, account), requestID(req))
 	if err != nil {
 		return api.Ticket{}, false, orderError(err)
 	}
 	return p.ticketOf(&t), again, nil
-}
-
-// ownerPseudonym is what the ledger has instead of the account that a ticket was given to; empty without one.
-func ownerPseudonym(key []byte, account string) string {
-	if account == "" {
-		return ""
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("account\x00" + account))
-	return "a_" + hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
 // TicketToken is the bearer token of a ticket that changed hands.

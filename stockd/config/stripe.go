@@ -1,14 +1,15 @@
-package main
+package config
 
 import (
 	"fmt"
 	"strings"
 
+	"ticketrush/stockd/failure"
 	"ticketrush/stockd/stripe"
 )
 
 // stripe makes the provider Stripe with its secrets; nil when it is off.
-func (c config) stripe(environ []string) (*stripe.Provider, error) {
+func (c Config) stripe(environ []string) (*stripe.Provider, error) {
 	if !c.Stripe {
 		return nil, nil //nolint:nilnil // off, and no mistake
 	}
@@ -25,7 +26,7 @@ func (c config) stripe(environ []string) (*stripe.Provider, error) {
 		ShopURL: c.StripeShopURL, Cluster: c.Cluster, URL: c.StripeURL,
 	})
 	if err != nil {
-		return nil, misuse(fmt.Errorf("stripe (stripe_key_file, stripe_webhook_secrets_file, stripe_shop_url): %w", err))
+		return nil, failure.ByMisuse(fmt.Errorf("stripe (stripe_key_file, stripe_webhook_secrets_file, stripe_shop_url): %w", err))
 	}
 	return p, nil
 }

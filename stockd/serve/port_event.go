@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // Event finds an event by evt_ id or slug.
 func (p *nodePort) Event(name string) (*api.Event, bool) {
 	c := p.Catalog()
-	if id, ok := eventID(name); ok {
+	if id, ok := EventID(name); ok {
 		return p.known(c, func() (*node.Event, bool) { return c.ByID(id) })
 	}
 	return p.known(c, func() (*node.Event, bool) { return c.BySlug(name) })

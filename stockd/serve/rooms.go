@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"log/slog"
@@ -8,6 +8,7 @@ import (
 
 	"ticketrush/client"
 	"ticketrush/stockd/admin"
+	"ticketrush/stockd/config"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/rooms"
 	"ticketrush/stockd/shed"
@@ -20,14 +21,14 @@ type waiting struct {
 	began time.Time // the gate's clock counts from here
 }
 
-// rooms makes the waiting rooms of a node that is opened and not started.
-func (c config) rooms(s secrets, log *slog.Logger, registry prometheus.Registerer, n *node.Node) (*waiting, error) {
+// newWaiting makes the waiting rooms of a node that is opened and not started.
+func newWaiting(c config.Config, s config.Secrets, log *slog.Logger, registry prometheus.Registerer, n *node.Node) (*waiting, error) {
 	w := &waiting{began: time.Now()}
 	var err error
 	if w.gate, err = shed.New(shed.Config{Work: c.WorkMax, Reads: c.WorkMax, Target: time.Duration(c.ShedTarget)}); err != nil {
 		return nil, err
 	}
-	if w.rooms, err = rooms.New(rooms.Config{Node: n, Keys: s.rooms, Strain: w.strain, Log: log, Registry: registry}); err != nil {
+	if w.rooms, err = rooms.New(rooms.Config{Node: n, Keys: s.Rooms, Strain: w.strain, Log: log, Registry: registry}); err != nil {
 		return nil, err
 	}
 	n.Attach(w.rooms)
