@@ -9,7 +9,7 @@ machine() {
 	printf '%s, %s cores, %s\n' "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)" "$(nproc)" "$(uname -sr)"
 }
 
-for package in "${@:-pass room room/draw stockd/stock ledger ledger/finance stockd/node stockd/rooms caddymodule}"; do
+for package in "${@:-pass room room/draw stockd/stock ledger ledger/finance stockd/node stockd/order stockd/rooms caddymodule}"; do
 	for p in $package; do
 		out="bench/results/$(echo "$p" | tr / -).md"
 		echo "-- $p"

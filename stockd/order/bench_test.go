@@ -22,6 +22,7 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -81,7 +82,7 @@ func newTill(b *testing.B, seats int32) *till {
 	payments := make([]ledger.Payment, b.N)
 	parallel(32, b.N, func(i int) {
 		t.orders[i] = t.openedIn(stock.SegmentNo(i%segments+1), seats, time.Hour)
-		if payments[i], _, err = t.service.StartPayment(b.Context(), t.orders[i].ID, uuid.New(), order.SandboxName, "/"); err != nil {
+		if payments[i], _, err = t.service.StartPayment(b.Context(), t.orders[i].ID, uuid.New(), sandbox.Name, "/"); err != nil {
 			b.Error(err)
 		}
 	})
@@ -121,7 +122,7 @@ func (t *till) tell(i int, at time.Time) {
 	t.began[i] = at
 	t.mu.Unlock()
 	req, _ := http.NewRequest(http.MethodPost, t.shop.URL, bytes.NewReader(t.bodies[i]))
-	req.Header.Set("Sandbox-Signature", order.SandboxSignature([]byte(sandboxSecret), t.bodies[i], time.Now()))
+	req.Header.Set("Sandbox-Signature", sandbox.Signature([]byte(sandboxSecret), t.bodies[i], time.Now()))
 	resp, err := t.client.Do(req)
 	if err != nil {
 		t.t.Error(err)

@@ -45,7 +45,7 @@ func (s *Service) followOnce(ctx context.Context, id uuid.UUID) {
 // by any node, and does nothing more once the order is issued. What many ask of the ledger at the same time is asked in one call: sales by the lanes of
 // their owners, reads and issues here.
 func (s *Service) Follow(ctx context.Context, id uuid.UUID) error {
-	o, err := s.paid.do(ctx, id)
+	o, err := s.paid.Do(ctx, id)
 	if err != nil || o == nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Service) issue(ctx context.Context, o *ledger.PaidOrder) error {
 		code := TicketCode{KeyID: s.config.TicketKeyID, Event: o.EventUID, Ticket: id, Seat: l.Seat, Type: l.Type, ValidFrom: now, ValidUntil: o.StartsAt.Add(ticketLife)}
 		n.Tickets = append(n.Tickets, ledger.NewTicket{ID: id, Seat: l.Seat, Code: code.Sign(s.config.TicketKey)})
 	}
-	done, err := s.issues.do(ctx, n)
+	done, err := s.issues.Do(ctx, n)
 	if err == nil && done != ledger.IssuedNow && done != ledger.IssuedAlready {
 		err = fmt.Errorf("order %s cannot be issued (%d)", o.ID, done)
 	}

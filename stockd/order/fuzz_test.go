@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -159,7 +160,7 @@ func TestTicketKeys(t *testing.T) {
 }
 
 func FuzzSandboxWebhook(f *testing.F) {
-	bank, err := order.NewSandbox(nil, []byte(sandboxSecret), "")
+	bank, err := sandbox.New(nil, []byte(sandboxSecret), "")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 )
 
 // course is one order of a history.
@@ -37,7 +38,7 @@ func (c *course) left() int { return len(c.Lines) - c.gone - c.charged }
 
 // start begins a payment, at either provider.
 func (h *history) start(c *course) {
-	provider := rapid.SampledFrom([]string{order.SandboxName, cardName}).Draw(h.rt, "provider")
+	provider := rapid.SampledFrom([]string{sandbox.Name, cardName}).Draw(h.rt, "provider")
 	before := h.state(c.ID)
 	p, _, err := h.service.StartPayment(h.t.Context(), c.ID, uuid.New(), provider, "/")
 	if err != nil {
@@ -55,7 +56,7 @@ func (h *history) start(c *course) {
 func (h *history) bank(c *course) {
 	p := rapid.SampledFrom(c.payments).Draw(h.rt, "payment")
 	to := rapid.SampledFrom([]string{order.PaymentAuthorized, order.PaymentFailed}).Draw(h.rt, "to")
-	if p.Provider == order.SandboxName {
+	if p.Provider == sandbox.Name {
 		if _, err := h.ledger.SandboxMove(h.t.Context(), p.ProviderRef, to, order.PaymentCreated); err != nil {
 			h.rt.Fatal(err)
 		}
@@ -87,7 +88,7 @@ func (h *history) tell(c *course) {
 // pays lets the buyer pay, and the bank tell it.
 func (h *history) pays(c *course) {
 	p := c.payments[len(c.payments)-1]
-	if p.Provider == order.SandboxName {
+	if p.Provider == sandbox.Name {
 		h.buyer(p, "success")
 	} else if h.card.is(p.ProviderRef) == order.PaymentCreated {
 		h.card.pays(p.ProviderRef, order.PaymentAuthorized, p.Amount)

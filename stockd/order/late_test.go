@@ -11,6 +11,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -137,7 +138,7 @@ func TestAnOfferIsTaken(t *testing.T) {
 	w := newWorld(t)
 	o, p, offer := w.offered()
 	var illegal *order.IllegalTransition
-	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/"); !errors.As(err, &illegal) {
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/"); !errors.As(err, &illegal) {
 		t.Errorf("another payment gives %v", err)
 	}
 	for i := range 2 {

@@ -9,6 +9,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -53,7 +54,7 @@ func TestAnEventIsCancelled(t *testing.T) {
 		t.Errorf("%d tickets of a cancelled event are valid", n)
 	}
 	var illegal *order.IllegalTransition
-	if _, _, err := w.service.StartPayment(t.Context(), pending.ID, uuid.New(), order.SandboxName, "/"); !errors.As(err, &illegal) {
+	if _, _, err := w.service.StartPayment(t.Context(), pending.ID, uuid.New(), sandbox.Name, "/"); !errors.As(err, &illegal) {
 		t.Errorf("to pay for a cancelled event gives %v", err)
 	}
 	// The bank says yes all the same.

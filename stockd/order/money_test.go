@@ -10,6 +10,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -299,7 +300,7 @@ func TestTheBankCrashes(t *testing.T) {
 func TestSecretsOfTheSandboxRotate(t *testing.T) {
 	t.Parallel()
 	old, next := []byte("the secret of last year"), []byte("the secret of this year")
-	verifier, err := order.NewSandbox(nil, next, "", old)
+	verifier, err := sandbox.New(nil, next, "", old)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,13 +309,13 @@ func TestSecretsOfTheSandboxRotate(t *testing.T) {
 		secret []byte
 		ok     bool
 	}{"current": {next, true}, "previous": {old, true}, "foreign": {[]byte("the secret of others"), false}} {
-		header := http.Header{"Sandbox-Signature": {order.SandboxSignature(c.secret, body, time.Unix(1_800_000_000, 0))}}
+		header := http.Header{"Sandbox-Signature": {sandbox.Signature(c.secret, body, time.Unix(1_800_000_000, 0))}}
 		_, err := verifier.Verify(body, header, time.Unix(1_800_000_060, 0))
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := order.NewSandbox(nil, next, "", []byte("short")); err == nil {
+	if _, err := sandbox.New(nil, next, "", []byte("short")); err == nil {
 		t.Error("a short secret is taken")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,9 +31,6 @@ const (
 	topicRefund = "refund" // captured money that goes back
 	topicOrphan = "orphan" // money of a payment that we do not know
 	topicUnsell = "unsell" // seats of an order that has ended, or of lines of it
-	// Of the sandbox: a message to the shop, and a payment whose time comes.
-	topicSandboxWebhook   = "sandbox-webhook"
-	topicSandboxAuthorize = "sandbox-authorize"
 )
 
 // backJob is money to be given back.
@@ -144,23 +142,12 @@ func (s *Service) call(ctx context.Context, job ledger.OutboxJob) error {
 		return decoded(job.Payload, func(b backJob) error { return s.callOrphan(ctx, &b) })
 	case topicUnsell:
 		return decoded(job.Payload, func(u unsellJob) error { return s.unsell(ctx, u.Order) })
-	case topicSandboxWebhook, topicSandboxAuthorize:
-		return s.callSandbox(ctx, job)
-	default:
-		return fmt.Errorf("nobody handles the outbox topic %q", job.Topic)
 	}
-}
-
-// callSandbox does what the sandbox has put off.
-func (s *Service) callSandbox(ctx context.Context, job ledger.OutboxJob) error {
-	sandbox, ok := s.providers[SandboxName].(*Sandbox)
-	if !ok {
-		return errors.New("the sandbox provider is not configured")
+	name, _, _ := strings.Cut(job.Topic, "-")
+	if p, ok := s.providers[name].(Deferring); ok {
+		return p.Deferred(ctx, job.Topic, job.Payload, s.config.Now())
 	}
-	if job.Topic == topicSandboxAuthorize {
-		return decoded(job.Payload, func(a authorizeJob) error { return sandbox.authorize(ctx, a.Ref, s.config.Now()) })
-	}
-	return decoded(job.Payload, func(w webhookJob) error { return sandbox.Send(ctx, sandbox.webhookURL, w.Body, s.config.Now()) })
+	return fmt.Errorf("nobody handles the outbox topic %q; if it is a payment provider's, turn the provider on", job.Topic)
 }
 
 func decoded[T any](payload []byte, then func(T) error) error {

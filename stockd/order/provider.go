@@ -94,3 +94,9 @@ type Provider interface {
 	// Verify checks the signature over the raw body and reads the messages in it. Errors: ErrSignature, ErrMessage.
 	Verify(body []byte, header http.Header, now time.Time) ([]Message, error)
 }
+
+// Deferring is a provider that puts calls of its own into the outbox, under topics that begin with its name and a hyphen.
+type Deferring interface {
+	// Deferred makes such a call. With an error it is made again.
+	Deferred(ctx context.Context, topic string, payload []byte, now time.Time) error
+}

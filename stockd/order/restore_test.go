@@ -16,6 +16,7 @@ import (
 	"ticketrush/ledger/pgdev"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -110,7 +111,7 @@ func TestBaseBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := w.outside(w.issued(1))
-	later, _, err := w.service.StartPayment(ctx, held.ID, uuid.New(), order.SandboxName, "/tickets")
+	later, _, err := w.service.StartPayment(ctx, held.ID, uuid.New(), sandbox.Name, "/tickets")
 	if err != nil {
 		t.Fatal(err)
 	}

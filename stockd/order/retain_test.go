@@ -15,6 +15,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 )
 
 // What is personal in the trade of these tests: the client's address, the pseudonym, a holder's name, where the bank sends the buyer back to.
@@ -24,7 +25,7 @@ var personal = []string{"192.0.2.1", "b-1", "Ada Lovelace", "/tickets/of-ada"}
 func (w *world) named() uuid.UUID {
 	w.t.Helper()
 	o := w.opened(2, time.Minute)
-	p, _, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets/of-ada")
+	p, _, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), sandbox.Name, "/tickets/of-ada")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/paypage"
+	"ticketrush/stockd/sandbox"
 )
 
 // facts counts the facts of a kind that the ledger has of the sandbox's payments.
@@ -95,7 +96,7 @@ func TestBankChangesItsMind(t *testing.T) {
 	o, p := w.begun(1, time.Minute)
 	w.buyer(p, paypage.ActionDecline)
 	w.becomes(o.ID, order.PendingPayment)
-	q, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
+	q, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/tickets")
 	if err != nil {
 		t.Fatal(err)
 	}

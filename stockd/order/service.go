@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ticketrush/ledger"
+	"ticketrush/stockd/batch"
 	"ticketrush/stockd/stock"
 )
 
@@ -108,9 +109,9 @@ type Service struct {
 	log       *slog.Logger
 	metrics   *metrics
 
-	facts    batcher[ledger.PaymentFact, ledger.FactVerdict]
-	paid     batcher[uuid.UUID, *ledger.PaidOrder]
-	issues   batcher[ledger.NewIssue, int32]
+	facts    *batch.Batcher[ledger.PaymentFact, ledger.FactVerdict]
+	paid     *batch.Batcher[uuid.UUID, *ledger.PaidOrder]
+	issues   *batch.Batcher[ledger.NewIssue, int32]
 	captures chan struct{} // permits
 	calls    chan struct{} // wakes the worker of the outbox
 
@@ -131,9 +132,9 @@ func New(config Config, l *ledger.DB, st Stock, providers map[string]Provider, l
 		config: config, ledger: l, stock: st, providers: providers, log: log, metrics: newMetrics(reg),
 		captures: make(chan struct{}, config.CapturesAtOnce), calls: make(chan struct{}, 1), following: map[uuid.UUID]bool{},
 	}
-	s.facts.run, s.facts.max = s.decide, decideMax
-	s.paid.run, s.paid.max = s.readPaid, readMax
-	s.issues.run, s.issues.max = s.issueAll, issueMax
+	s.facts = batch.New(decideMax, s.decide)
+	s.paid = batch.New(readMax, s.readPaid)
+	s.issues = batch.New(issueMax, s.issueAll)
 	return s, nil
 }
 
@@ -160,9 +161,9 @@ func (s *Service) Stop() {
 	s.running = nil
 	s.mu.Unlock()
 	s.done.Wait()
-	s.facts.rest()
-	s.paid.rest()
-	s.issues.rest()
+	s.facts.Rest()
+	s.paid.Rest()
+	s.issues.Rest()
 }
 
 // TicketKeys are the public keys by which gates check this service's tickets.

@@ -17,6 +17,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -49,7 +50,7 @@ func TestStartPaymentTwiceIsOnePayment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o, p := w.begun(1, time.Minute)
-	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
+	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/tickets")
 	if err != nil || !again || q.ID != p.ID {
 		t.Fatalf("second start: %+v again %v, %v", q, again, err)
 	}
@@ -61,7 +62,7 @@ func TestDeclineThenPay(t *testing.T) {
 	o, p := w.begun(2, time.Minute)
 	w.buyer(p, "decline")
 	w.becomes(o.ID, order.PendingPayment)
-	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
+	q, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/tickets")
 	if err != nil || again || q.ID == p.ID || q.Attempt != 2 {
 		t.Fatalf("second attempt: %+v again %v, %v", q, again, err)
 	}
@@ -78,13 +79,13 @@ func TestThreeAttemptsAreEnough(t *testing.T) {
 		w.buyer(p, "decline")
 		w.becomes(o.ID, order.PendingPayment)
 		var err error
-		if p, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/"); err != nil {
+		if p, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.buyer(p, "decline")
 	w.becomes(o.ID, order.PendingPayment)
-	_, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
+	_, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/")
 	var illegal *order.IllegalTransition
 	if !errors.As(err, &illegal) || illegal.From != order.PendingPayment {
 		t.Fatalf("a fourth attempt gives %v", err)
@@ -99,17 +100,17 @@ func TestALateCopyBeginsNoOtherAttempt(t *testing.T) {
 	w := newWorld(t)
 	o := w.opened(2, time.Minute)
 	key := uuid.New()
-	p, again, err := w.service.StartPayment(t.Context(), o.ID, key, order.SandboxName, "/")
+	p, again, err := w.service.StartPayment(t.Context(), o.ID, key, sandbox.Name, "/")
 	if err != nil || again {
 		t.Fatalf("again %v, %v", again, err)
 	}
 	w.buyer(p, "decline")
 	w.becomes(o.ID, order.PendingPayment)
-	late, again, err := w.service.StartPayment(t.Context(), o.ID, key, order.SandboxName, "/")
+	late, again, err := w.service.StartPayment(t.Context(), o.ID, key, sandbox.Name, "/")
 	if err != nil || !again || late.ID != p.ID || w.state(o.ID) != order.PendingPayment {
 		t.Errorf("%v, again %v, %v; the order is %v", late.ID, again, err, w.state(o.ID))
 	}
-	next, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
+	next, again, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/")
 	if err != nil || again || next.ID == p.ID {
 		t.Errorf("a new request: again %v, %v", again, err)
 	}
@@ -127,7 +128,7 @@ func TestCancelFreesTheSeats(t *testing.T) {
 	if again, err := w.service.Cancel(t.Context(), o.ID, request()); err != nil || again.Ver != after.Ver {
 		t.Errorf("cancelling twice: version %d, %v", again.Ver, err)
 	}
-	_, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/")
+	_, _, err = w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/")
 	var illegal *order.IllegalTransition
 	if !errors.As(err, &illegal) || illegal.From != order.Cancelled {
 		t.Errorf("paying a cancelled order gives %v", err)
@@ -211,7 +212,7 @@ func TestForgedWebhooks(t *testing.T) {
 	w := newWorld(t)
 	_, p := w.begun(1, time.Minute)
 	now := time.Now()
-	other, err := order.NewSandbox(w.ledger, []byte("another secret of somebody"), w.shop.URL)
+	other, err := sandbox.New(w.ledger, []byte("another secret of somebody"), w.shop.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestForgedWebhooks(t *testing.T) {
 		t.Error("a message of an hour ago is taken")
 	}
 	for name, header := range map[string]string{"none": "", "no mac": "t=1", "not hex": "t=1,v1=zz", "no number": "t=x,v1=00"} {
-		err := w.service.Webhook(t.Context(), order.SandboxName, body, http.Header{"Sandbox-Signature": {header}})
+		err := w.service.Webhook(t.Context(), sandbox.Name, body, http.Header{"Sandbox-Signature": {header}})
 		if !errors.Is(err, order.ErrSignature) {
 			t.Errorf("%s: %v, want ErrSignature", name, err)
 		}
@@ -278,7 +279,7 @@ func TestAnotherServiceFinishes(t *testing.T) {
 	if _, err := w.ledger.PaymentBegin(ctx, o.ID, 3, now.Add(time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
-	p, again, err := w.newService().StartPayment(ctx, o.ID, uuid.New(), order.SandboxName, "/")
+	p, again, err := w.newService().StartPayment(ctx, o.ID, uuid.New(), sandbox.Name, "/")
 	if err != nil || !again {
 		t.Fatalf("going on after pay_start: again %v, %v", again, err)
 	}
@@ -331,7 +332,7 @@ func TestALateRequestToPayBeginsNothing(t *testing.T) {
 	w.mu.Lock()
 	w.limp = 3 * time.Second
 	w.mu.Unlock()
-	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), order.SandboxName, "/"); !errors.Is(err, order.ErrBusy) {
+	if _, _, err := w.service.StartPayment(t.Context(), o.ID, uuid.New(), sandbox.Name, "/"); !errors.Is(err, order.ErrBusy) {
 		t.Errorf("a late request gives %v", err)
 	}
 	w.mu.Lock()
@@ -367,7 +368,7 @@ func TestDecideNeedsEverySeatPinned(t *testing.T) {
 	if _, err := w.ledger.PaymentBegin(ctx, o.ID, 3, now.Add(time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
-	p := ledger.Payment{ID: uuid.New(), OrderID: o.ID, Attempt: 1, Provider: order.SandboxName, ProviderRef: "sbx_1", Amount: o.Total, Currency: "EUR"}
+	p := ledger.Payment{ID: uuid.New(), OrderID: o.ID, Attempt: 1, Provider: sandbox.Name, ProviderRef: "sbx_1", Amount: o.Total, Currency: "EUR"}
 	if err := w.ledger.PaymentInsert(ctx, p); err != nil {
 		t.Fatal(err)
 	}

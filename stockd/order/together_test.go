@@ -1,12 +1,10 @@
 package order_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 )
 
@@ -95,7 +94,7 @@ func (w *world) mixture() []ledger.PaymentFact {
 		w.t.Fatal(err)
 	}
 	tell("not pinned", order.PaymentAuthorized, i)
-	facts = append(facts, ledger.PaymentFact{Provider: order.SandboxName, ID: "orphan", Ref: "sbx_nobody", Kind: order.PaymentCaptured, Amount: 1, Currency: "EUR"})
+	facts = append(facts, ledger.PaymentFact{Provider: sandbox.Name, ID: "orphan", Ref: "sbx_nobody", Kind: order.PaymentCaptured, Amount: 1, Currency: "EUR"})
 	_, j := pay()
 	tell("another success", order.PaymentCaptured, j)
 	return facts
@@ -183,61 +182,5 @@ func TestIssueTogether(t *testing.T) {
 	}
 	if captured != 3 || posted != 3 || tickets != 6 {
 		t.Errorf("%d payments are captured, %d posted, %d tickets issued; of 3 orders of 2 seats", captured, posted, tickets)
-	}
-}
-
-// A call that the ledger refuses does not take those with it that came at the same time; when the ledger is away nothing is tried one by one.
-func TestBatchWithOneBadApple(t *testing.T) {
-	t.Parallel()
-	bad := errors.New("refused")
-	for name, c := range map[string]struct {
-		failure error
-		calls   int // of the batch of five: itself, and each alone
-		failed  int
-	}{
-		"refused": {bad, 6, 1},
-		"away":    {fmt.Errorf("%w: gone", ledger.ErrUnavailable), 1, 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var mu sync.Mutex
-			calls, begun, open := 0, make(chan struct{}), make(chan struct{})
-			ask := order.Batch(5, func(_ context.Context, numbers []int) ([]int, error) {
-				if slices.Equal(numbers, []int{-1}) { // keeps the others waiting, so that they are one batch
-					close(begun)
-					<-open
-					return numbers, nil
-				}
-				mu.Lock()
-				calls++
-				mu.Unlock()
-				if slices.Contains(numbers, 3) {
-					return nil, c.failure
-				}
-				return numbers, nil
-			})
-			var all sync.WaitGroup
-			all.Go(func() { _, _ = ask.Do(t.Context(), -1) })
-			<-begun
-			failed := 0
-			for n := range 5 {
-				all.Go(func() {
-					got, err := ask.Do(t.Context(), n)
-					mu.Lock()
-					defer mu.Unlock()
-					if err != nil {
-						failed++
-					} else if got != n {
-						t.Errorf("asked about %d, answered about %d", n, got)
-					}
-				})
-			}
-			ask.Await(5)
-			close(open)
-			all.Wait()
-			if calls != c.calls || failed != c.failed {
-				t.Errorf("%d calls, %d failed; want %d and %d", calls, failed, c.calls, c.failed)
-			}
-		})
 	}
 }

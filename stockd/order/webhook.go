@@ -66,7 +66,7 @@ func (s *Service) asked(ctx context.Context, p *ledger.Payment, is Status) (ledg
 
 // take commits a fact and does what follows from it at once; workers do it as well, should this process end here.
 func (s *Service) take(ctx context.Context, fact ledger.PaymentFact) (ledger.FactVerdict, error) {
-	v, err := s.facts.do(ctx, fact)
+	v, err := s.facts.Do(ctx, fact)
 	if err != nil {
 		return v, err
 	}

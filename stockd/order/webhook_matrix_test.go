@@ -16,6 +16,7 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/paypage"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stripe"
 	"ticketrush/stockd/stripe/fake"
 )
@@ -74,7 +75,7 @@ func (b *bench) says(name, kind string, amount int64, currency string, at time.T
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return said{body, http.Header{"Sandbox-Signature": {order.SandboxSignature([]byte("a secret of the sandbox"), body, at)}}}
+	return said{body, http.Header{"Sandbox-Signature": {sandbox.Signature([]byte("a secret of the sandbox"), body, at)}}}
 }
 
 // hears takes a message as the API does.
@@ -97,7 +98,7 @@ func (b *bench) takes(s said) {
 
 func (b *bench) bankHas(ref string) string {
 	b.t.Helper()
-	from := map[string]order.Provider{order.SandboxName: b.bank, stripe.Name: b.stripe}[b.provider]
+	from := map[string]order.Provider{sandbox.Name: b.bank, stripe.Name: b.stripe}[b.provider]
 	s, err := from.Status(b.t.Context(), ref)
 	if err != nil {
 		b.t.Fatal(err)
@@ -169,7 +170,7 @@ var matrix = map[string]func(b *bench){
 		b.refused(b.says(b.pays(p.ProviderRef), authorized, p.Amount, p.Currency, b.now().Add(-301*time.Second)), p)
 	},
 	"unknown order": func(b *bench) {
-		from := map[string]order.Provider{order.SandboxName: b.bank, stripe.Name: b.stripe}[b.provider]
+		from := map[string]order.Provider{sandbox.Name: b.bank, stripe.Name: b.stripe}[b.provider]
 		c, err := from.Create(b.t.Context(), order.Intent{ID: uuid.New(), Order: uuid.New(), Amount: 700, Currency: "EUR", ReturnURL: "/", PayBy: b.now().Add(time.Minute)})
 		if err != nil {
 			b.t.Fatal(err)
@@ -237,7 +238,7 @@ func TestWebhookMatrix(t *testing.T) {
 		if !bytes.Contains(docs, []byte("\n| "+name+" |")) {
 			t.Errorf("docs/payments.md has no row for %q", name)
 		}
-		for _, provider := range []string{order.SandboxName, stripe.Name} {
+		for _, provider := range []string{sandbox.Name, stripe.Name} {
 			t.Run(provider+" "+name, func(t *testing.T) {
 				t.Parallel()
 				run(&bench{world: newWorld(t), provider: provider})

@@ -24,6 +24,7 @@ import (
 	"ticketrush/stockd/chart"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 	"ticketrush/stockd/stripe"
 	"ticketrush/stockd/stripe/fake"
@@ -50,7 +51,7 @@ type world struct {
 	event   *node.Event
 	ledger  *ledger.DB
 	service *order.Service
-	bank    *order.Sandbox
+	bank    *sandbox.Provider
 	card    *card
 	stripe  *stripe.Provider
 	bankS   *fake.Stripe     // where stripe asks
@@ -93,7 +94,7 @@ func newWorldAt(t testing.TB, segments int, dsn string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.ledger.Close() })
-	if w.bank, err = order.NewSandbox(w.ledger, []byte(sandboxSecret), w.shop.URL); err != nil {
+	if w.bank, err = sandbox.New(w.ledger, []byte(sandboxSecret), w.shop.URL); err != nil {
 		t.Fatal(err)
 	}
 	w.service = w.newService()
@@ -111,7 +112,7 @@ func (w *world) newServiceWith(change func(*order.Config)) *order.Service {
 	config := order.Config{TicketKey: w.key, TicketKeyID: 1, PayFor: time.Minute, Now: w.now, Every: time.Hour, Issued: w.isIssued}
 	change(&config)
 	s, err := order.New(config, w.ledger, w.node,
-		map[string]order.Provider{order.SandboxName: w.bank, cardName: w.card, stripe.Name: w.stripe}, slog.New(slog.DiscardHandler), nil)
+		map[string]order.Provider{sandbox.Name: w.bank, cardName: w.card, stripe.Name: w.stripe}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -267,7 +268,7 @@ func (w *world) webhook(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "lost", http.StatusBadGateway)
 		return
 	}
-	err := w.service.Webhook(r.Context(), order.SandboxName, body, r.Header)
+	err := w.service.Webhook(r.Context(), sandbox.Name, body, r.Header)
 	w.mu.Lock()
 	w.log = append(w.log, fmt.Sprint(err))
 	w.mu.Unlock()
@@ -327,7 +328,7 @@ func (w *world) orderOf(hold stock.HoldView) ledger.Order {
 func (w *world) begun(quantity int32, ttl time.Duration) (ledger.Order, ledger.Payment) {
 	w.t.Helper()
 	o := w.opened(quantity, ttl)
-	p, again, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), order.SandboxName, "/tickets")
+	p, again, err := w.service.StartPayment(w.t.Context(), o.ID, uuid.New(), sandbox.Name, "/tickets")
 	if err != nil || again {
 		w.t.Fatalf("start the payment: again %v, %v", again, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"ticketrush/stockd/config"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
+	"ticketrush/stockd/sandbox"
 	"ticketrush/stockd/stock"
 	"ticketrush/stockd/stripe"
 )
@@ -37,11 +38,11 @@ func newOrders(c config.Config, s config.Secrets, log *slog.Logger, registry pro
 	o := &orders{port: &orderPort{tokens: tokens, buyers: BuyersKey(s.Tokens)}}
 	providers := map[string]order.Provider{}
 	if c.Sandbox {
-		sandbox, err := order.NewSandbox(n.Ledger(), s.Tokens.Derive("stockd/sandbox", sha256.Size), c.SandboxURL+"/v1/webhooks/sandbox")
+		bank, err := sandbox.New(n.Ledger(), s.Tokens.Derive("stockd/sandbox", sha256.Size), c.SandboxURL+"/v1/webhooks/sandbox")
 		if err != nil {
 			return nil, err
 		}
-		providers[sandbox.Name()], o.sandbox = sandbox, sandbox.Handler()
+		providers[sandbox.Name], o.sandbox = bank, bank.Handler()
 	}
 	if s.Stripe != nil {
 		providers[stripe.Name] = s.Stripe

@@ -1,4 +1,4 @@
-package order
+package sandbox
 
 import (
 	"crypto/hmac"
@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/stockd/order"
 )
 
 // signatureHeader carries `t=<unix seconds>,v1=<hex HMAC-SHA-256 over "t.body">`.
@@ -22,8 +23,8 @@ const signatureHeader = "Sandbox-Signature"
 // signatureTolerance is how old a message may be.
 const signatureTolerance = 5 * time.Minute
 
-// sandboxMessage is the body of a webhook.
-type sandboxMessage struct {
+// message is the body of a webhook.
+type message struct {
 	ID       string    `json:"id"`
 	Ref      string    `json:"payment"`
 	Kind     string    `json:"type"`
@@ -34,22 +35,22 @@ type sandboxMessage struct {
 }
 
 // Verify checks the signature and reads the message.
-func (s *Sandbox) Verify(body []byte, header http.Header, now time.Time) ([]Message, error) {
+func (s *Provider) Verify(body []byte, header http.Header, now time.Time) ([]order.Message, error) {
 	at, macs, err := parseSignature(header.Get(signatureHeader))
 	if err != nil {
 		return nil, err
 	}
 	if !s.signed(at, macs, body) {
-		return nil, fmt.Errorf("%w: it was made with another secret or over another body", ErrSignature)
+		return nil, fmt.Errorf("%w: it was made with another secret or over another body", order.ErrSignature)
 	}
 	if age := now.Sub(time.Unix(at, 0)); age > signatureTolerance || age < -signatureTolerance {
-		return nil, fmt.Errorf("%w: it is %s old", ErrSignature, age.Round(time.Second))
+		return nil, fmt.Errorf("%w: it is %s old", order.ErrSignature, age.Round(time.Second))
 	}
-	var m sandboxMessage
+	var m message
 	if err := json.Unmarshal(body, &m); err != nil || m.ID == "" || m.Ref == "" {
-		return nil, ErrMessage
+		return nil, order.ErrMessage
 	}
-	return []Message{{ID: m.ID, Ref: m.Ref, Kind: m.Kind, Refund: m.Refund, Amount: m.Amount, Currency: m.Currency, At: time.Unix(m.AtUnix, 0)}}, nil
+	return []order.Message{{ID: m.ID, Ref: m.Ref, Kind: m.Kind, Refund: m.Refund, Amount: m.Amount, Currency: m.Currency, At: time.Unix(m.AtUnix, 0)}}, nil
 }
 
 // signatureMacsMax bounds the work that a header can ask for.
@@ -67,16 +68,16 @@ func parseSignature(text string) (at int64, macs [][]byte, err error) {
 			macs = append(macs, mac)
 		}
 		if err != nil || len(macs) > signatureMacsMax {
-			return 0, nil, fmt.Errorf("%w: %s is not readable", ErrSignature, signatureHeader)
+			return 0, nil, fmt.Errorf("%w: %s is not readable", order.ErrSignature, signatureHeader)
 		}
 	}
 	if at == 0 || len(macs) == 0 {
-		return 0, nil, fmt.Errorf("%w: %s is missing or has no t and v1", ErrSignature, signatureHeader)
+		return 0, nil, fmt.Errorf("%w: %s is missing or has no t and v1", order.ErrSignature, signatureHeader)
 	}
 	return at, macs, nil
 }
 
-func (s *Sandbox) signed(at int64, macs [][]byte, body []byte) bool {
+func (s *Provider) signed(at int64, macs [][]byte, body []byte) bool {
 	for _, secret := range s.secrets {
 		want := sign(secret, at, body)
 		for _, mac := range macs {
@@ -88,8 +89,8 @@ func (s *Sandbox) signed(at int64, macs [][]byte, body []byte) bool {
 	return false
 }
 
-// SandboxSignature is the header of a message: `t=<unix seconds>,v1=<hex>`.
-func SandboxSignature(secret, body []byte, now time.Time) string {
+// Signature is the header of a message: `t=<unix seconds>,v1=<hex>`.
+func Signature(secret, body []byte, now time.Time) string {
 	return fmt.Sprintf("t=%d,v1=%x", now.Unix(), sign(secret, now.Unix(), body))
 }
 
@@ -100,7 +101,7 @@ func sign(secret []byte, at int64, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// message is the webhook for a payment's state. The id names the payment and the state: a repetition is the same message.
-func message(p ledger.SandboxPayment, kind string, now time.Time) ([]byte, error) {
-	return json.Marshal(sandboxMessage{ID: p.Ref + ":" + kind, Ref: p.Ref, Kind: kind, Amount: p.Amount, Currency: p.Currency, AtUnix: now.Unix()})
+// newMessage is the webhook for a payment's state. The id names the payment and the state: a repetition is the same message.
+func newMessage(p ledger.SandboxPayment, kind string, now time.Time) ([]byte, error) {
+	return json.Marshal(message{ID: p.Ref + ":" + kind, Ref: p.Ref, Kind: kind, Amount: p.Amount, Currency: p.Currency, AtUnix: now.Unix()})
 }

@@ -1,4 +1,5 @@
-package order
+// Package batch asks in groups: what is asked for at the same time is done in one call.
+package batch
 
 import (
 	"context"
@@ -9,12 +10,10 @@ import (
 	"ticketrush/ledger"
 )
 
-// batcher does in one call what is asked for at the same time: whatever has come while the last call was under way goes into the next. There is no
-// timer: alone, a question is asked at once. It has at most one goroutine, which ends when nothing is asked for; rest waits for that.
-type batcher[A, R any] struct {
-	// run does a batch and answers each in its place. An error is about the batch.
+// Batcher does in one call what is asked for at the same time: whatever has come while the last call was under way goes into the next. There is no
+// timer: alone, a question is asked at once. It has at most one goroutine, which ends when nothing is asked for; Rest waits for that.
+type Batcher[A, R any] struct {
 	run func(ctx context.Context, batch []A) ([]R, error)
-	// max bounds a batch.
 	max int
 
 	mu      sync.Mutex // guards what follows
@@ -33,11 +32,16 @@ type answered[R any] struct {
 	err    error
 }
 
-// batchTimeout bounds one call. It does not end with those who asked: others may wait for the same batch.
-const batchTimeout = 10 * time.Second
+// New makes one. run does a batch of at most max and answers each in its place; an error is about the batch.
+func New[A, R any](max int, run func(ctx context.Context, batch []A) ([]R, error)) *Batcher[A, R] {
+	return &Batcher[A, R]{run: run, max: max}
+}
 
-// do asks and waits for the answer. A context that ends ends the waiting, not the work.
-func (b *batcher[A, R]) do(ctx context.Context, about A) (result R, err error) {
+// timeout bounds one call. It does not end with those who asked: others may wait for the same batch.
+const timeout = 10 * time.Second
+
+// Do asks and waits for the answer. A context that ends ends the waiting, not the work.
+func (b *Batcher[A, R]) Do(ctx context.Context, about A) (result R, err error) {
 	answer := make(chan answered[R], 1)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, question[A, R]{about: about, answer: answer})
@@ -54,7 +58,7 @@ func (b *batcher[A, R]) do(ctx context.Context, about A) (result R, err error) {
 	}
 }
 
-func (b *batcher[A, R]) work() {
+func (b *Batcher[A, R]) work() {
 	for {
 		b.mu.Lock()
 		n := min(len(b.waiting), b.max)
@@ -71,8 +75,8 @@ func (b *batcher[A, R]) work() {
 	}
 }
 
-// rest waits until what was asked for is answered, so that no call to the ledger outlives its service.
-func (b *batcher[A, R]) rest() {
+// Rest waits until what was asked for is answered, so that no call to the ledger outlives its service.
+func (b *Batcher[A, R]) Rest() {
 	b.mu.Lock()
 	busy, idle := b.busy, b.idle
 	b.mu.Unlock()
@@ -83,8 +87,8 @@ func (b *batcher[A, R]) rest() {
 
 // answer does a batch. When that fails each is tried by itself, so that one that the ledger refuses does not take others with it; not when the
 // ledger is away: then all would wait for each.
-func (b *batcher[A, R]) answer(batch []question[A, R]) {
-	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+func (b *Batcher[A, R]) answer(batch []question[A, R]) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	about := make([]A, len(batch))
 	for i, q := range batch {

@@ -1,4 +1,4 @@
-package order
+package sandbox
 
 import (
 	"encoding/json"
@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/money"
 	"ticketrush/stockd/paypage"
 )
 
 // Handler serves the pay page: GET shows it, POST says what happens, by the form field or JSON member "action". A form is answered with a
 // redirect to the shop, JSON with the payment's state.
-func (s *Sandbox) Handler() http.Handler {
+func (s *Provider) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sandbox/paypage.css", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
@@ -27,7 +28,7 @@ func (s *Sandbox) Handler() http.Handler {
 	return mux
 }
 
-func (s *Sandbox) show(w http.ResponseWriter, r *http.Request) {
+func (s *Provider) show(w http.ResponseWriter, r *http.Request) {
 	p, err := s.ledger.SandboxGet(r.Context(), r.PathValue("ref"))
 	if err != nil {
 		fail(w, err, false)
@@ -37,12 +38,12 @@ func (s *Sandbox) show(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Security-Policy", paypage.CSP)
 	_ = paypage.Render(w, paypage.Data{ // the client is gone: nobody is left to tell
-		Payment: p.Ref, Order: "ord_" + p.OrderID.String(), Amount: amount(p.Amount, p.Currency), Currency: p.Currency, ReturnURL: p.ReturnUrl, State: p.State, Dispute: p.Dispute, Refunds: p.Refunds,
+		Payment: p.Ref, Order: "ord_" + p.OrderID.String(), Amount: money.Format(p.Amount, p.Currency), Currency: p.Currency, ReturnURL: p.ReturnUrl, State: p.State, Dispute: p.Dispute, Refunds: p.Refunds,
 		Refunded: refundedText(p),
 	})
 }
 
-func (s *Sandbox) act(w http.ResponseWriter, r *http.Request) {
+func (s *Provider) act(w http.ResponseWriter, r *http.Request) {
 	asJSON := strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 	action, err := readAction(r, asJSON)
 	if err != nil {
@@ -72,7 +73,7 @@ func refundedText(p ledger.SandboxPayment) string {
 	if p.Refunded == 0 {
 		return ""
 	}
-	return amount(p.Refunded, p.Currency)
+	return money.Format(p.Refunded, p.Currency)
 }
 
 // returnTo is a path of our own site; anything else would be an open redirect.
@@ -120,16 +121,4 @@ func fail(w http.ResponseWriter, err error, asJSON bool) {
 	w.Header().Set("Content-Security-Policy", paypage.CSP)
 	w.WriteHeader(status)
 	_ = paypage.RenderTrouble(w, page) // the client is gone: nobody is left to tell
-}
-
-// amount writes minor units as people do. Exponents other than 2 are those of ISO 4217.
-func amount(minor int64, currency string) string {
-	switch currency {
-	case "JPY", "KRW", "VND", "CLP", "ISK":
-		return fmt.Sprint(minor)
-	case "KWD", "BHD", "OMR", "JOD", "TND":
-		return fmt.Sprintf("%d.%03d", minor/1000, minor%1000)
-	default:
-		return fmt.Sprintf("%d.%02d", minor/100, minor%100)
-	}
 }
