@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,8 +79,13 @@ func (b *buyer) choose() (segments []int, items []map[string]any) {
 const lateRefusal = "refused, perhaps with a copy on its way"
 
 // hold asks for seats, or for places in the standing area.
-func (b *buyer) hold(ctx context.Context) (h held, ok bool) {
+func (b *buyer) hold(ctx context.Context) (held, bool) {
 	segments, items := b.choose()
+	return b.take(ctx, segments, items)
+}
+
+// take holds what is named.
+func (b *buyer) take(ctx context.Context, segments []int, items []map[string]any) (h held, ok bool) {
 	segment := segments[0]
 	if len(segments) > 1 {
 		segment = 0
@@ -153,8 +159,36 @@ func (b *buyer) touch(ctx context.Context, h held, c call, v verb) bool {
 type orderDoc struct {
 	ID    string `json:"id"`
 	Token string `json:"token"`
+	Hold  string `json:"hold"`
 	State string `json:"state"`
+	Total int64  `json:"total"`
+	Lines []struct {
+		Seat string `json:"seat"`
+		Unit int    `json:"unit"`
+	} `json:"lines"`
+	Refunds []struct {
+		State  string `json:"state"`
+		Amount int64  `json:"amount"`
+	} `json:"refunds"`
+	Offer *struct{} `json:"offer"`
 }
+
+// mine is the header that shows whose order it is.
+func (o *orderDoc) mine() map[string]string { return map[string]string{"X-Order-Token": o.Token} }
+
+// labels are the order's seats.
+func (o *orderDoc) labels() (all []string) {
+	for _, l := range o.Lines {
+		if l.Seat == "" {
+			l.Seat = unitLabel(l.Unit)
+		}
+		all = append(all, l.Seat)
+	}
+	return all
+}
+
+// ofLate is one in how many payments that succeed only when their order has expired.
+const ofLate = 16
 
 // order opens the order and then cancels it or pays.
 func (b *buyer) order(ctx context.Context, h held) {
@@ -162,80 +196,127 @@ func (b *buyer) order(ctx context.Context, h held) {
 	if !b.touch(ctx, h, call{method: http.MethodPost, path: "/v1/holds/" + h.id + "/order", body: struct{}{}, into: &o}, verbKeep) {
 		return
 	}
-	mine := map[string]string{"X-Order-Token": o.Token}
-	cancel := call{method: http.MethodPost, path: "/v1/orders/" + o.ID + "/cancel", header: mine, body: struct{}{}}
+	cancel := call{method: http.MethodPost, path: "/v1/orders/" + o.ID + "/cancel", header: o.mine(), body: struct{}{}}
 	switch b.dice.IntN(6) {
 	case 0, 1:
 		b.touch(ctx, h, cancel, verbDrop)
 	case 2:
-		if b.pay(ctx, h, o, "decline", "pending_payment") {
+		if b.decline(ctx, h, o) {
 			b.touch(ctx, h, cancel, verbDrop)
 		}
 	default:
-		b.pay(ctx, h, o, "success", "issued")
+		button := "success"
+		if b.dice.IntN(ofLate) == 0 {
+			button = "late"
+		}
+		if h, ok := b.pay(ctx, h, o, button); ok {
+			b.after(ctx, h)
+		}
 	}
 }
 
-// pay starts a payment, presses a button at the bank, and waits until the order is in the state that follows.
-func (b *buyer) pay(ctx context.Context, h held, o orderDoc, button, until string) bool {
+// begin starts a payment and gives the address of the bank's page.
+func (b *buyer) begin(ctx context.Context, h held, o orderDoc) (page string, ok bool) {
 	var p struct {
 		PayURL string `json:"pay_url"`
 	}
-	mine := map[string]string{"X-Order-Token": o.Token}
-	if !b.touch(ctx, h, call{method: http.MethodPost, path: "/v1/orders/" + o.ID + "/payments", header: mine, body: map[string]string{"provider": "sandbox"}, into: &p}, verbKeep) {
+	ok = b.touch(ctx, h, call{method: http.MethodPost, path: "/v1/orders/" + o.ID + "/payments", header: o.mine(), body: map[string]string{"provider": "sandbox"}, into: &p}, verbKeep)
+	return p.PayURL, ok
+}
+
+// decline has a payment declined: the order waits for another.
+func (b *buyer) decline(ctx context.Context, h held, o orderDoc) bool {
+	page, ok := b.begin(ctx, h, o)
+	if _, pressed := b.press(ctx, page, "decline"); !ok || !pressed {
 		return false
+	}
+	_, ok = b.follow(ctx, o, "pending_payment", "expired")
+	return ok
+}
+
+// pay starts a payment, presses a button at the bank, and waits until it is decided what the buyer has: the seats, others that they took when they
+// paid late, or their money.
+func (b *buyer) pay(ctx context.Context, h held, o orderDoc, button string) (bought, bool) {
+	page, ok := b.begin(ctx, h, o)
+	if !ok {
+		return bought{}, false
 	}
 	from := time.Now()
-	if !b.press(ctx, p.PayURL, button) {
-		return false
+	if _, ok := b.press(ctx, page, button); !ok {
+		return bought{}, false
 	}
-	state := b.follow(ctx, o, until)
-	switch {
-	case state == "expired": // the payment came too late: the order ended, and its hold with it
+	o, ok = b.decided(ctx, h, o, page)
+	now := time.Now()
+	note := func(labels []string, v verb, hold uuid.UUID, open bool) {
+		b.crowd.history.add(labels, op{verb: v, hold: hold, open: open}, from, now)
+	}
+	if !ok { // nobody knows
+		note(h.labels, verbSell, h.uuid, true)
+		return bought{}, false
+	}
+	if o.State != "issued" {
 		b.crowd.book.note("paid too late")
-		b.crowd.history.add(h.labels, op{verb: verbDrop, hold: h.uuid}, from, time.Now())
-	case until == "issued":
-		b.crowd.history.add(h.labels, op{verb: verbSell, hold: h.uuid, open: state != until}, from, time.Now())
-		for _, segment := range h.segments {
-			b.crowd.soldOut(segment, h.labels)
-		}
-		b.crowd.sales.Add(int64(len(h.labels)))
+		note(h.labels, verbDrop, h.uuid, false)
+		return bought{}, false
 	}
-	return state == until
+	if o.Hold != h.id { // its seats had been given up, and it has taken them, or others, anew
+		note(h.labels, verbDrop, h.uuid, false)
+		h.id, h.labels = o.Hold, o.labels()
+		h.uuid, _ = uuid.Parse(strings.TrimPrefix(o.Hold, "hold_")) // one that is none is found nowhere
+		note(h.labels, verbHold, h.uuid, false)
+	}
+	note(h.labels, verbSell, h.uuid, false)
+	b.crowd.sells(h.labels)
+	return bought{held: h, order: o, page: page}, true
 }
 
-// press presses a button of the bank's page.
-func (b *buyer) press(ctx context.Context, url, button string) bool {
-	a, err := b.wire.ask(ctx, call{method: http.MethodPost, path: url, body: map[string]string{"action": button}})
+// press presses a button of the bank's page, and gives what the payment is now.
+func (b *buyer) press(ctx context.Context, url, button string) (state string, ok bool) {
+	var p struct {
+		State string `json:"state"`
+	}
+	a, err := b.wire.ask(ctx, call{method: http.MethodPost, path: url, body: map[string]string{"action": button}, into: &p})
 	if err != nil || !a.ok() {
 		b.crowd.book.failed("the bank's button %s: %d %s %v", button, a.status, a.problem, err)
-		return false
+		return "", false
 	}
 	b.crowd.ops.Add(1)
-	return true
+	return p.State, true
 }
 
-// follow reads the order until it has come to a state, or to its end, and gives the last state.
-func (b *buyer) follow(ctx context.Context, o orderDoc, until string) string {
+// look reads the order.
+func (b *buyer) look(ctx context.Context, o orderDoc) (orderDoc, bool) {
+	var now orderDoc
+	a, err := b.wire.ask(ctx, call{method: http.MethodGet, path: "/v1/orders/" + o.ID, header: o.mine(), into: &now})
+	if err != nil || !a.ok() {
+		b.crowd.book.failed("order %s: %d %s %s %v", o.ID, a.status, a.problem, a.detail, err)
+		return o, false
+	}
+	b.crowd.ops.Add(1)
+	now.Token = o.Token
+	return now, true
+}
+
+// follow reads the order until it has come to one of some states.
+func (b *buyer) follow(ctx context.Context, o orderDoc, until ...string) (orderDoc, bool) {
+	return b.watch(ctx, o, func(o orderDoc) bool { return slices.Contains(until, o.State) })
+}
+
+// watch reads the order until something is so.
+func (b *buyer) watch(ctx context.Context, o orderDoc, until func(orderDoc) bool) (orderDoc, bool) {
 	begin := time.Now()
-	state := o.State
 	for wait := 20 * time.Millisecond; time.Since(begin) < payMax; wait = min(2*wait, 500*time.Millisecond) {
-		var now orderDoc
-		a, err := b.wire.ask(ctx, call{method: http.MethodGet, path: "/v1/orders/" + o.ID, header: map[string]string{"X-Order-Token": o.Token}, into: &now})
-		if err != nil || !a.ok() {
-			b.crowd.book.failed("order %s: %d %s %s %v", o.ID, a.status, a.problem, a.detail, err)
-			return ""
+		now, ok := b.look(ctx, o)
+		if !ok || until(now) {
+			return now, ok
 		}
-		b.crowd.ops.Add(1)
-		if state = now.State; state == until || state == "expired" {
-			return state
-		}
+		o = now
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return ""
+			return o, false
 		}
 	}
-	b.crowd.book.failed("order %s is still %s after %v, and not %s", o.ID, state, payMax, until)
-	return ""
+	b.crowd.book.failed("order %s is still %s after %v", o.ID, o.State, payMax)
+	return o, false
 }

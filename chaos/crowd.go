@@ -6,9 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ticketrush/stockd/stock"
 )
 
-// crowd is the load: buyers who hold, extend, release, order, cancel and pay, half of them through the edge and half straight at the nodes.
+// crowd is the load: buyers who hold, extend, release, order, cancel, pay and give back, half of them through the edge and half straight at the nodes.
 type crowd struct {
 	wires   []*wire
 	places  *places
@@ -23,6 +25,8 @@ type crowd struct {
 	sold    []map[int]bool
 	running sync.WaitGroup
 	stop    chan struct{}
+	money   *money
+	matinee *matinee
 }
 
 // hot is how many seats of a segment buyers look at, the first ones that are not sold: few enough that they often want the same.
@@ -36,7 +40,7 @@ func newCrowd(wires []*wire, p *places, h *history, b *book, buyers int, opsMax 
 	for no := range p.segments {
 		n = max(n, no)
 	}
-	c := &crowd{wires: wires, places: p, history: h, book: b, buyers: buyers, opsMax: opsMax, stop: make(chan struct{}), window: make([]sync.Mutex, n+1), sold: make([]map[int]bool, n+1)}
+	c := &crowd{wires: wires, places: p, history: h, book: b, buyers: buyers, opsMax: opsMax, stop: make(chan struct{}), money: &money{}, matinee: newMatinee(), window: make([]sync.Mutex, n+1), sold: make([]map[int]bool, n+1)}
 	for i := range c.sold {
 		c.sold[i] = map[int]bool{}
 	}
@@ -55,7 +59,9 @@ func (c *crowd) start(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				default:
-					b.visit(ctx)
+					if b.dice.IntN(ofMatinee) > 0 || !b.visitMatinee(ctx) {
+						b.visit(ctx)
+					}
 				}
 			}
 		})
@@ -91,18 +97,16 @@ func (c *crowd) pick(dice *rand.Rand) (segment int, labels []string) {
 	return segment, labels
 }
 
-// soldOut moves the window past seats that nobody can get any more.
-func (c *crowd) soldOut(segment int, labels []string) {
-	if segment >= len(c.sold) {
-		return
-	}
-	c.window[segment].Lock()
-	defer c.window[segment].Unlock()
-	for i, label := range c.places.segments[segment] {
-		for _, l := range labels {
-			if l == label {
-				c.sold[segment][i] = true
-			}
+// mark moves the window past seats that nobody can get any more, or lets those be looked at again that go on sale.
+func (c *crowd) mark(labels []string, sold bool) {
+	for _, label := range labels {
+		id, ok := c.places.at[label]
+		if !ok {
+			continue // a place of the area: another one will do
 		}
+		seat := stock.SeatID(id)
+		c.window[seat.Segment()].Lock()
+		c.sold[seat.Segment()][int(seat.Index())] = sold
+		c.window[seat.Segment()].Unlock()
 	}
 }

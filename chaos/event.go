@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,20 +14,22 @@ import (
 	"ticketrush/stockd/stock"
 )
 
-// The house: sections of one segment each, so that there are many partitions to watch, and a standing area.
+// The house: sections of one segment each, so that there are many partitions to watch, and a standing area. The matinee, which is cancelled, has fewer.
 const (
-	sections    = 64
-	rows        = 16
-	rowSeats    = 30
-	standing    = "floor"
-	standingMax = 100_000
-	eventSlug   = "chaos"
+	sections        = 64
+	matineeSections = 4
+	rows            = 16
+	rowSeats        = 30
+	standing        = "floor"
+	standingMax     = 100_000
+	eventSlug       = "chaos"
+	matineeSlug     = "matinee"
 )
 
-// house is the seat map.
-func house() *chart.Chart {
+// house is the seat map of some sections.
+func house(name string, sections int) *chart.Chart {
 	c := &chart.Chart{
-		Format: chart.Format, Name: "Chaos", Width: 2000, Height: 2000, Focal: chart.Point{X: 1000, Y: 0}, Categories: []chart.Category{{Name: "A", Color: "#336699"}},
+		Format: chart.Format, Name: name, Width: 2000, Height: 2000, Focal: chart.Point{X: 1000, Y: 0}, Categories: []chart.Category{{Name: "A", Color: "#336699"}},
 		Areas: []chart.Area{{ID: standing, Name: standing, Category: "A", Capacity: standingMax, Polygon: [][2]float64{{0, 1900}, {1000, 1900}, {1000, 1990}, {0, 1990}}}},
 	}
 	for s := range sections {
@@ -44,27 +47,33 @@ func house() *chart.Chart {
 	return c
 }
 
-// putOnSale imports the house and opens the event, as ops would. It has no room: what is hurt here is behind the room.
+// putOnSale imports the houses and opens the events, as ops would. They have no room: what is hurt here is behind the room.
 func putOnSale(ctx context.Context, place demo.Place) error {
 	w := &wire{name: "set-up", bases: []string{place.API}, http: http.DefaultClient, try: time.Minute, gaps: newGaps(), book: newBook()}
+	return errors.Join(w.opens(ctx, place, place.Event, house("Chaos", sections)), w.opens(ctx, place, matineeSlug, house("Matinee", matineeSections)))
+}
+
+// opens puts an event on sale whose buyers may give their seats back.
+func (w *wire) opens(ctx context.Context, place demo.Place, slug string, c *chart.Chart) error {
 	ops := map[string]string{"Authorization": "Bearer " + place.APIKey}
 	var imported struct {
 		ID string `json:"id"`
 	}
-	text, err := json.Marshal(house())
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
 	a, err := w.ask(ctx, call{method: http.MethodPost, path: "/v1/charts", header: ops, body: json.RawMessage(text), into: &imported})
 	if err != nil || !a.ok() {
-		return fmt.Errorf("import the chart: %d %s %s %w", a.status, a.problem, a.detail, err)
+		return fmt.Errorf("import the chart of %s: %d %s %s %w", slug, a.status, a.problem, a.detail, err)
 	}
+	begins := time.Now().UTC().AddDate(0, 1, 0).Format(time.RFC3339)
 	a, err = w.ask(ctx, call{method: http.MethodPost, path: "/v1/events", header: ops, body: map[string]any{
-		"slug": place.Event, "name": "Chaos", "chart": imported.ID, "starts_at": time.Now().UTC().AddDate(0, 1, 0).Format(time.RFC3339), "currency": "EUR",
+		"slug": slug, "name": c.Name, "chart": imported.ID, "starts_at": begins, "refunds_until": begins, "currency": "EUR",
 		"prices": []map[string]any{{"category": "A", "type": "adult", "face": 5000, "fee": 350}}, "hold_ttl_s": 3600, "max_hold_ttl_s": 7200, "open": true,
 	}})
 	if err != nil || !a.ok() {
-		return fmt.Errorf("create the event: %d %s %s %w", a.status, a.problem, a.detail, err)
+		return fmt.Errorf("create the event %s: %d %s %s %w", slug, a.status, a.problem, a.detail, err)
 	}
 	return nil
 }

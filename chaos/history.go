@@ -17,15 +17,16 @@ import (
 type verb uint8
 
 const (
-	verbHold verb = iota + 1 // took it
-	verbKeep                 // an answer that is only true while the hold has the seat: extended, read, ordered
-	verbDrop                 // gave it back: released, or the order cancelled
-	verbSell                 // its order is paid
-	verbGone                 // an answer that is only true while the hold does not have the seat: no such hold, expired
-	verbFind                 // read in the ledger at the end, when nothing was under way
+	verbHold   verb = iota + 1 // took it
+	verbKeep                   // an answer that is only true while the hold has the seat: extended, read, ordered
+	verbDrop                   // gave it back: released, or the order cancelled
+	verbSell                   // its order is paid
+	verbReturn                 // its line was refunded, or charged back: it goes on sale again
+	verbGone                   // an answer that is only true while the hold does not have the seat: no such hold, expired
+	verbFind                   // read in the ledger at the end, when nothing was under way
 )
 
-var verbNames = map[verb]string{verbHold: "hold", verbKeep: "keep", verbDrop: "drop", verbSell: "sell", verbGone: "gone", verbFind: "find"}
+var verbNames = map[verb]string{verbHold: "hold", verbKeep: "keep", verbDrop: "drop", verbSell: "sell", verbReturn: "return", verbGone: "gone", verbFind: "find"}
 
 // state of a seat.
 type state uint8
@@ -64,6 +65,8 @@ func step(now seat, o op) (bool, seat) {
 		return change(now, held, o.open, seat{})
 	case verbSell:
 		return change(now, held, o.open, seat{stateSold, o.hold})
+	case verbReturn:
+		return change(now, mine && now.state == stateSold, o.open, seat{})
 	case verbKeep:
 		return mine, now
 	case verbGone:
@@ -195,6 +198,22 @@ func tell(ops []porcupine.Operation) (text string) {
 		text += fmt.Sprintf("  %12v → %-12s %v\n", time.Duration(o.Call).Round(time.Microsecond), end, o.Input)
 	}
 	return text
+}
+
+// again counts how often a seat was sold after it had been sold.
+func (h *history) again() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ops := range h.seats {
+		sales := 0
+		for _, o := range ops {
+			if in := o.Input.(op); in.verb == verbSell && !in.open {
+				sales++
+			}
+		}
+		n += max(0, sales-1)
+	}
+	return n
 }
 
 // labels are the seats that anybody touched.

@@ -31,6 +31,7 @@ func TestWrongHistoriesAreRefused(t *testing.T) {
 	drop := func(id uuid.UUID) op { return op{verb: verbDrop, hold: id} }
 	keep := func(id uuid.UUID) op { return op{verb: verbKeep, hold: id} }
 	sell := func(id uuid.UUID) op { return op{verb: verbSell, hold: id} }
+	back := func(id uuid.UUID) op { return op{verb: verbReturn, hold: id} }
 	gone := func(id uuid.UUID) op { return op{verb: verbGone, hold: id} }
 	find := func(s state, id uuid.UUID) op { return op{verb: verbFind, find: seat{s, id}} }
 	for name, c := range map[string]struct {
@@ -45,7 +46,13 @@ func TestWrongHistoriesAreRefused(t *testing.T) {
 		"a hold without an answer":              {[]line{{1, 0, hold(a)}, {3, 4, hold(b)}, {9, 9, find(stateHeld, b)}}, true},
 		"a payment without an answer was taken": {[]line{{1, 2, hold(a)}, {3, 0, sell(a)}, {9, 9, find(stateSold, a)}}, true},
 		"gone after its release":                {[]line{{1, 2, hold(a)}, {3, 4, drop(a)}, {5, 6, gone(a)}}, true},
+		"returned and sold again":               {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 20, back(a)}, {7, 8, hold(b)}, {9, 10, sell(b)}, {21, 21, find(stateSold, b)}}, true},
+		"returned":                              {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 8, back(a)}, {9, 9, find(stateFree, uuid.Nil)}}, true},
 
+		"returned, and never on sale again":    {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 8, back(a)}, {9, 9, find(stateSold, a)}}, false},
+		"sold again before it was returned":    {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 6, hold(b)}, {7, 8, back(a)}, {9, 9, find(stateHeld, b)}}, false},
+		"returned by another":                  {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 6, back(b)}}, false},
+		"returned twice":                       {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 6, back(a)}, {7, 8, back(a)}}, false},
 		"held twice":                           {[]line{{1, 2, hold(a)}, {3, 4, hold(b)}}, false},
 		"held twice at the same time":          {[]line{{1, 5, hold(a)}, {2, 4, hold(b)}}, false},
 		"sold twice":                           {[]line{{1, 2, hold(a)}, {3, 4, sell(a)}, {5, 6, hold(b)}, {7, 8, sell(b)}}, false},
@@ -84,7 +91,7 @@ func TestHistoriesOfARealSeatAreExplained(t *testing.T) {
 			o := op{verb: verb(rapid.IntRange(int(verbHold), int(verbGone)).Draw(t, "verb")), hold: rapid.SampledFrom(holds).Draw(t, "hold")}
 			may, next := step(truth, o)
 			answered := rapid.IntRange(0, 9).Draw(t, "answered") > 0
-			change := o.verb == verbHold || o.verb == verbDrop || o.verb == verbSell
+			change := o.verb == verbHold || o.verb == verbDrop || o.verb == verbSell || o.verb == verbReturn
 			switch {
 			case may && answered:
 				truth = next

@@ -21,8 +21,11 @@ type Report struct {
 	Checked    int   // operations that porcupine saw
 	Seats      int   // seats that they were about
 	Sold       int
-	Untold     int // holds that nobody was told of: late copies of requests that were refused elsewhere
-	Checks     int // of reconcile
+	Untold     int   // holds that nobody was told of: late copies of requests that were refused elsewhere
+	Checks     int   // of reconcile
+	Accounts   int64 // that the trial balance has added up
+	Clearing   int64 // clearing accounts that were explained
+	Refunds    Refunds
 	Rooms      Rooms
 	Met        map[string]int // what clients met and waited out, by its kind
 	Errors     []string       // what they should never have met
@@ -76,6 +79,7 @@ func (r *Report) add(d *deployment) {
 	r.Operations += d.crowd.ops.Load()
 	r.Checked += d.history.operations()
 	r.Seats += d.history.seatsTouched()
+	d.crowd.money.count(r.Refunds.add)
 	d.book.mu.Lock()
 	defer d.book.mu.Unlock()
 	if r.Met == nil {
@@ -107,6 +111,9 @@ func (r *Report) Write(w io.Writer) {
 	if n := r.Rooms; n.Rooms > 0 {
 		fmt.Fprintf(w, "rooms         %d; passes %d, renewals %d; owners met %d; most inside at once %d of %d\n", n.Rooms, n.Passes, n.Renewals, n.Owners, n.Most, n.Slots)
 	}
+	n := r.Refunds
+	fmt.Fprintf(w, "refunds       asked %d, sent %d; seats back on sale %d, sold again %d; of a cancelled event %d orders, %d refunds sent\n", n.Asked, n.Sent, n.Seats, n.Again, n.Cancelled, n.CancelSent)
+	fmt.Fprintf(w, "paid late     %d: their seats %d, others %d, money back %d; disputes %d, lost %d\n", n.Late, n.LateSeats, n.LateOthers, n.Late-n.LateSeats-n.LateOthers, n.Disputes, n.Lost)
 	var met []string
 	for _, what := range slices.Sorted(maps.Keys(r.Met)) {
 		met = append(met, fmt.Sprintf("%s %d", what, r.Met[what]))
@@ -119,7 +126,7 @@ func (r *Report) Write(w io.Writer) {
 		fmt.Fprintf(w, "WRONG         %s\n", e)
 	}
 	if len(r.Wrong) == 0 {
-		fmt.Fprintf(w, "porcupine: ok\nreconcile: %d checks, no breaks\noversold 0, lost 0\n", r.Checks)
+		fmt.Fprintf(w, "porcupine: ok\nreconcile: %d checks, no breaks; trial balance 0 over %d accounts, %d clearing accounts explained\noversold 0, lost 0\n", r.Checks, r.Accounts, r.Clearing)
 	}
 	if r.OK() {
 		fmt.Fprintln(w, "everything holds")

@@ -121,7 +121,10 @@ func runGroup(ctx context.Context, o Options, r *Report, group []Fault, least ti
 	}()
 	begin := time.Now()
 	for round := 0; round == 0 || time.Since(begin) < least; round++ {
-		for _, f := range group {
+		for i, f := range group {
+			if round == 0 && i == len(group)/2 {
+				f = d.withCancellation(f)
+			}
 			line, err := d.make(ctx, o.Out, f)
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.Name, err)
@@ -211,22 +214,18 @@ func (d *deployment) verify(ctx context.Context, out io.Writer, r *Report) error
 		return err
 	}
 	defer db.Close()
+	fmt.Fprintln(out, "· waiting for money and seats that are on their way back")
+	if err := d.quiet(ctx, db, r); err != nil {
+		return err
+	}
+	d.judgeMatinee(ctx, r)
+	d.crowd.allReturned()
 	fmt.Fprintln(out, "· reading the ledger")
 	if err := d.find(ctx, db, r); err != nil {
 		return err
 	}
-	report, err := db.Reconcile(ctx, ledger.ReconcileOptions{})
-	if err != nil {
+	if err := reconcile(ctx, db, r); err != nil {
 		return err
-	}
-	for _, c := range report.Checks {
-		r.Checks++
-		for _, b := range c.Breaks {
-			r.Wrong = append(r.Wrong, fmt.Sprintf("reconcile, %s: %s: %s", c.Name, b.Row, b.Text))
-		}
-	}
-	for _, note := range report.Notes {
-		r.Wrong = append(r.Wrong, "reconcile: "+note)
 	}
 	fmt.Fprintf(out, "· checking %d operations on %d seats\n", d.history.operations(), d.history.seatsTouched())
 	if err := d.history.check(); err != nil {
@@ -234,4 +233,61 @@ func (d *deployment) verify(ctx context.Context, out io.Writer, r *Report) error
 	}
 	r.add(d)
 	return nil
+}
+
+// reconcile has the ledger checked. That nothing is wrong with the books counts only if there was something in them.
+func reconcile(ctx context.Context, db *ledger.DB, r *Report) error {
+	report, err := db.Reconcile(ctx, ledger.ReconcileOptions{})
+	if err != nil {
+		return err
+	}
+	rows := map[string]int64{}
+	for _, c := range report.Checks {
+		r.Checks++
+		rows[c.Name] = c.Rows
+		for _, b := range c.Breaks {
+			r.Wrong = append(r.Wrong, fmt.Sprintf("reconcile, %s: %s: %s", c.Name, b.Row, b.Text))
+		}
+	}
+	for _, note := range report.Notes {
+		r.Wrong = append(r.Wrong, "reconcile: "+note)
+	}
+	if rows["trial balance"] == 0 || rows["clearing"] == 0 {
+		r.Wrong = append(r.Wrong, fmt.Sprintf("nothing was sold: reconcile has seen %d accounts and %d clearing accounts", rows["trial balance"], rows["clearing"]))
+	}
+	r.Accounts += rows["trial balance"]
+	r.Clearing += rows["clearing"]
+	return nil
+}
+
+// quietMax bounds how long money, seats and messages may be under way when nobody does anything any more.
+const quietMax = 2 * time.Minute
+
+// quiet waits until nothing is under way any more: no call of the outbox, no order that was paid late, no event that is being given back.
+func (d *deployment) quiet(ctx context.Context, db *ledger.DB, r *Report) error {
+	d.crowd.matinee.called.Wait()
+	for begin := time.Now(); ; {
+		calls, dead, err := db.OutboxCount(ctx)
+		if err != nil {
+			return err
+		}
+		late, err := db.LateOpen(ctx, time.Now().Add(time.Hour), 1)
+		if err != nil {
+			return err
+		}
+		mass, err := db.MassRefundsOpen(ctx)
+		if err != nil {
+			return err
+		}
+		if dead > 0 || time.Since(begin) > quietMax {
+			r.Wrong = append(r.Wrong, fmt.Sprintf("%d calls were given up, %d are still to be made, after %v; orders paid late: %v; events that are given back: %v", dead, calls, time.Since(begin), late, mass))
+			return nil
+		}
+		if calls == 0 && len(late) == 0 && len(mass) == 0 {
+			return nil
+		}
+		if err := wait(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }

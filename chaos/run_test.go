@@ -39,6 +39,10 @@ func TestPromisesAreKeptThroughAKillAndAHandOff(t *testing.T) {
 	if n := r.Rooms; n.Rooms != nodes || n.Passes < 50 || n.Renewals == 0 || n.Owners < nodes+2 || n.Most < n.Slots/2 {
 		t.Errorf("too little happened in the rooms: %+v", n)
 	}
+	t.Logf("refunds: %+v", r.Refunds)
+	if n := r.Refunds; n.Asked < 20 || n.Sent != n.Asked || n.Seats < 5 || n.Cancelled == 0 || n.CancelSent == 0 || r.Clearing == 0 {
+		t.Errorf("too little went back: %+v", n)
+	}
 	if kill := r.Lines[0]; kill.Edge < kill.Calm || kill.Edge == 0 {
 		t.Errorf("a killed node was not missed: %s", &report)
 	}
