@@ -104,13 +104,10 @@ func (w *world) elsewhere(o ledger.Order) {
 	for _, l := range o.Lines {
 		id := stock.SeatID(l.Seat)
 		req := request()
-		a, err := w.node.Do(w.t.Context(), stock.Command{
+		w.do(stock.Command{
 			Kind: stock.KindHold, Event: w.event.Number, Segment: id.Segment(), Hold: stock.NewCoordinatedID(stock.PartitionOf(w.event.Number, id.Segment()), req.Scope, req.Key, "hold"), Request: req,
 			Ask: stock.Ask{Seats: []stock.SeatAsk{{Seat: id}}}, TTL: 3_600_000,
 		})
-		if err != nil || a.Code != stock.CodeOK {
-			w.t.Fatalf("hold: %+v %v", a, err)
-		}
 	}
 }
 
@@ -269,10 +266,7 @@ func TestLateAfterACrash(t *testing.T) {
 			}
 		}
 		if step > 2 {
-			a, err := w.node.Do(ctx, stock.Command{Kind: stock.KindPin, Event: w.event.Number, Segment: 1, Hold: hold, Order: o.ID, Attempt: 2})
-			if err != nil || a.Code != stock.CodeOK {
-				t.Fatalf("step %d: pin %+v, %v", step, a, err)
-			}
+			w.do(stock.Command{Kind: stock.KindPin, Event: w.event.Number, Segment: 1, Hold: hold, Order: o.ID, Attempt: 2})
 		}
 		w.reconciles()
 		w.settled(o, order.Issued)
@@ -291,11 +285,8 @@ func (w *world) takenFor(o ledger.Order, step int) (hold uuid.UUID, seats []int6
 	if step == 0 {
 		return hold, seats
 	}
-	a, err := w.node.Do(w.t.Context(), stock.Command{
+	w.do(stock.Command{
 		Kind: stock.KindHold, Event: w.event.Number, Segment: 1, Hold: hold, Request: stock.Request{Scope: o.ID, Key: hold, Fingerprint: hold}, Ask: ask, TTL: 600_000, MaxTTL: 600_000,
 	})
-	if err != nil || a.Code != stock.CodeOK {
-		w.t.Fatalf("hold: %+v %v", a, err)
-	}
 	return hold, seats
 }

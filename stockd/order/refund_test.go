@@ -207,10 +207,7 @@ func TestRefundInTheMiddleOfTheSale(t *testing.T) {
 	w := newWorldOf(t, 2)
 	o, p := w.paying(2)
 	w.pay(p)
-	cmd := stock.Command{Kind: stock.KindSell, Event: w.event.Number, Segment: 1, Hold: o.Hold, Order: o.ID, Attempt: o.Attempt}
-	if a, err := w.node.Do(t.Context(), cmd); err != nil || a.Code != stock.CodeOK {
-		t.Fatalf("sell: %+v %v", a, err)
-	}
+	w.do(stock.Command{Kind: stock.KindSell, Event: w.event.Number, Segment: 1, Hold: o.Hold, Order: o.ID, Attempt: o.Attempt})
 	w.refund(wish(o))
 	w.reconciles()
 	w.settled(o, order.Refunded)
