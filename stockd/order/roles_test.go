@@ -60,6 +60,9 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 	if _, err := w.ledger.EraseTicket(t.Context(), tickets[0].ID, "ops", true, w.now()); err != nil {
 		t.Errorf("erase a ticket: %v", err)
 	}
+	if made, err := w.service.MakeInvoices(t.Context()); err != nil || made == 0 {
+		t.Errorf("make invoices: %d, %v", made, err)
+	}
 	w.set(0, false)
 	auditor, err := ledger.Open(t.Context(), loginWith(t, d, "ledger_audit"), ledger.Options{AllowNoFsync: true})
 	if err != nil {

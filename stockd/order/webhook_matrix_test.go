@@ -167,7 +167,10 @@ var matrix = map[string]func(b *bench){
 	},
 	"too old": func(b *bench) {
 		_, p := b.begins()
-		b.refused(b.says(b.pays(p.ProviderRef), authorized, p.Amount, p.Currency, b.now().Add(-301*time.Second)), p)
+		name := b.pays(p.ProviderRef)
+		for _, off := range []time.Duration{-302 * time.Second, 302 * time.Second} {
+			b.refused(b.says(name, authorized, p.Amount, p.Currency, b.now().Add(off)), p)
+		}
 	},
 	"unknown order": func(b *bench) {
 		from := map[string]order.Provider{sandbox.Name: b.bank, stripe.Name: b.stripe}[b.provider]
@@ -271,4 +274,25 @@ func TestForeignPaymentsAtStripe(t *testing.T) {
 	if err := w.ledger.SQL().QueryRowContext(t.Context(), `SELECT count(*) FROM ledger.payment_events`).Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d facts were kept of it (%v)", n, err)
 	}
+}
+
+// A failure that is told after the success that came after it changes nothing, also before the money was taken.
+func TestAFailureToldLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, p := w.byCard(1)
+	w.card.pays(p.ProviderRef, order.PaymentAuthorized, p.Amount)
+	if v := w.told(fact("ok", authorized, p)); v.Code != ledger.FactPaid {
+		t.Fatalf("a success gives %+v", v)
+	}
+	if v := w.told(fact("no", failed, p)); v.Code != ledger.FactNothing {
+		t.Errorf("a failure told late gives %+v", v)
+	}
+	after, err := w.service.Get(t.Context(), o.ID)
+	if err != nil || order.State(after.State) != order.Paid || after.Payments[0].State != authorized {
+		t.Errorf("the order is %s, its payment %+v, %v", order.State(after.State), after.Payments, err)
+	}
+	w.follow(after)
+	w.becomes(o.ID, order.Issued)
+	w.reconciles()
 }
