@@ -20,9 +20,10 @@ import (
 
 // place is where the demo listens, as its last line says.
 type place struct {
-	Ready  bool   `json:"ready"`
-	Site   string `json:"site"`
-	APIKey string `json:"api_key"`
+	Ready    bool   `json:"ready"`
+	Site     string `json:"site"`
+	APIKey   string `json:"api_key"`
+	Postgres string `json:"postgres"`
 }
 
 // readyMax is how long a demo may take to be ready on a machine that does other things too.

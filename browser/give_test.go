@@ -23,7 +23,12 @@ func TestTickets(t *testing.T) {
 	ada := newFan(t, chromium, "Ada gives", 0)
 	ada.buys(demo, 3)
 	t.Run("giving one away", func(t *testing.T) { givesAway(t, demo, chromium, ada.of(t)) })
+	t.Run("another device", func(t *testing.T) { elsewhere(t, demo, chromium, ada.of(t)) })
+	t.Run("on paper", func(t *testing.T) { paper(t, demo, ada.of(t)) })
+	ada.do("come back", chromedp.Navigate(demo.Site+"/tickets"), seen(".ticket img"))
 	t.Run("what cannot be given away", func(t *testing.T) { keeps(t, demo, chromium, ada.of(t)) })
+	t.Run("giving one back", func(t *testing.T) { givesBack(t, demo, chromium) })
+	t.Run("at the gate", func(t *testing.T) { atTheGate(t, demo, chromium) })
 }
 
 // of is the same fan in a part of the test.

@@ -246,7 +246,7 @@ func told(v gate.Verdict, found CheckinVerdict) gate.Verdict {
 	case !found.Known:
 		v.Result, v.Text = gate.Revoked, "The ledger does not know this ticket for this event."
 	case found.VoidReason != "":
-		v.Result, v.Text = gate.Revoked, "Void: "+strings.ReplaceAll(found.VoidReason, "_", " ")+"."
+		v.Result, v.Text = gate.Revoked, gate.RevokedText(found.VoidReason)
 	case found.Again:
 		v.Result, v.Text, v.First = gate.Again, gate.AgainText(found.First), &found.First
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ticketrush/stockd/paper"
+	"ticketrush/stockd/stock"
 )
 
 // kinds of codes that a client may ask for.
@@ -175,6 +176,16 @@ func printed(ev *Event, rules TicketRules, t *Ticket, zone *time.Location) paper
 		out.Code, out.Note = "", "Give the name of whoever comes with this ticket. It has no code before that."
 	}
 	return out
+}
+
+// place says a seat in one line: its section, too, for a row and a number are not enough in a large house.
+func (ev *Event) place(id stock.SeatID) string {
+	label := ev.label(id)
+	words := seatWords(label)
+	if seg := ev.segment(id.Segment()); seg != nil && words != label {
+		return "Section " + seg.Section + ", r" + strings.TrimPrefix(words, "R")
+	}
+	return words
 }
 
 // seatWords says a seat as people do: N-12-7 is seat 7 in row 12. Other labels stay as they are.

@@ -123,7 +123,7 @@ func receiptPaper(o *Order, ev *Event, invoices []Invoice, zone *time.Location) 
 	var net, tax, back int64
 	for _, l := range o.Lines {
 		net, tax = net+l.Face+l.Fee, tax+l.Tax
-		line := paper.ReceiptLine{Place: seatWords(ev.label(l.Seat)), Type: nameAt(ev.Types, l.Type), Face: amount(l.Face), Fee: amount(l.Fee), Tax: amount(l.Tax), Total: amount(l.Face + l.Fee + l.Tax)}
+		line := paper.ReceiptLine{Place: ev.place(l.Seat), Type: nameAt(ev.Types, l.Type), Face: amount(l.Face), Fee: amount(l.Fee), Tax: amount(l.Tax), Total: amount(l.Face + l.Fee + l.Tax)}
 		line.Note = strings.ReplaceAll(o.Ended[l.Seat], "_", " ")
 		doc.Lines = append(doc.Lines, line)
 	}
@@ -132,7 +132,11 @@ func receiptPaper(o *Order, ev *Event, invoices []Invoice, zone *time.Location) 
 		one := paper.Document{Title: "Invoice", Number: n.number(), At: n.At.In(zone).Format("2 January 2006"), Issuer: n.Issuer, Net: amount(n.Net), Tax: amount(n.Tax), Total: amount(n.Net + n.Tax)}
 		if n.Kind == kindCreditNote {
 			one.Title, back = "Credit note", back+n.Net+n.Tax
-			one.For = "For " + strings.Join(ev.labels(n.Seats), ", ")
+			places := make([]string, 0, len(n.Seats))
+			for _, seat := range n.Seats {
+				places = append(places, ev.place(seat))
+			}
+			one.For = "For: " + strings.Join(places, "; ")
 		}
 		doc.Documents = append(doc.Documents, one)
 	}

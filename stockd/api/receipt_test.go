@@ -28,7 +28,7 @@ func TestReceipt(t *testing.T) {
 		t.Errorf("%s", r.text)
 	}
 	page := w.do("GET", path+".html?tz=Asia/Tokyo", "", orderToken(o)).want(t, 200, "")
-	for _, want := range []string{"Invoice HOUSE-000007", "Credit note HOUSE-000009", "88.50 EUR", "Row 1, seat 1", "VAT &lt;1&gt;", "For N-1-1", "1 December 2026", "Given back"} {
+	for _, want := range []string{"Invoice HOUSE-000007", "Credit note HOUSE-000009", "88.50 EUR", "Section N, row 1, seat 1", "VAT &lt;1&gt;", "For: Section N, row 1, seat 1", "1 December 2026", "Given back"} {
 		if !strings.Contains(string(page.text), want) {
 			t.Errorf("the page lacks %q: %s", want, page.text)
 		}

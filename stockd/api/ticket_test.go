@@ -146,3 +146,26 @@ func TestTransfer(t *testing.T) {
 	theirs.State = ticketVoid
 	w.do("GET", path+".png", "", header("X-Ticket-Token", r.string("token"))).want(t, 409, "ticket-refused")
 }
+
+// Where the site has accounts a ticket goes from one account to another, and whoever looks at an offer is told so.
+func TestTransferToAnAccount(t *testing.T) {
+	t.Parallel()
+	w := limited(t, 0, 0, 0)
+	o, ticket := w.ticketed(1, "N-1-1")
+	id, _ := parseID(ticket["id"].(string), prefixTicket)
+	mine, _, _ := w.orders.Ticket(t.Context(), id)
+	w.orders.offer = Offer{ID: uuid.New(), State: "open", Event: 1, Seat: mine.Seat}
+	if r := w.do("POST", "/v1/ticket-offers", `{"code":"ABCDE"}`).want(t, 200, ""); r.body["needs_account"] != true {
+		t.Errorf("%s", r.text)
+	}
+	order, _ := parseID(o.string("id"), prefixOrder)
+	w.orders.answer = Ticket{ID: uuid.New(), Order: order, Event: 1, State: ticketValid, Transferred: true}
+	if r := w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDE"}`).want(t, 401, "account-token"); r.string("reason") != "missing" || w.orders.account != "" {
+		t.Errorf("%s", r.text)
+	}
+	w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDE"}`, header(accountHeader, "x")).want(t, 401, "account-token")
+	w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDE"}`, w.logged("grace")).want(t, 201, "")
+	if w.orders.account != "grace" {
+		t.Errorf("the ticket went to %q", w.orders.account)
+	}
+}

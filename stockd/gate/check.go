@@ -96,7 +96,7 @@ func (b *Bundle) Judge(text string, now time.Time, rehearse bool) Verdict {
 		v.Seat, v.Type, v.Holder = "", "", ""
 		return say(WrongEvent, "This ticket is for another event, not for "+b.Name+".")
 	case revoked:
-		return say(Revoked, revokedText(reason))
+		return say(Revoked, RevokedText(reason))
 	case now.Add(clockSlack).Before(code.ValidFrom):
 		return say(Clock, fmt.Sprintf("This device says %s, but the ticket was made at %s. Set the clock and scan again.", stamp(now), stamp(code.ValidFrom)))
 	case !rehearse && now.Before(b.ValidFrom):
@@ -111,7 +111,8 @@ func (b *Bundle) Judge(text string, now time.Time, rehearse bool) Verdict {
 	return say(OK, "Let them in.")
 }
 
-func revokedText(reason string) string {
+// RevokedText says why a ticket is void, to the people at the gate.
+func RevokedText(reason string) string {
 	switch reason {
 	case "transferred":
 		return "Void: it was passed on to somebody else, who has another code."

@@ -66,6 +66,7 @@ func (r *Receipt) PDF(made time.Time) ([]byte, error) {
 	line("", 10, r.Venue)
 	pdf.Ln(4)
 	table(pdf, "B", "Place", "Price", "Fee", "Tax", "Total")
+	rule(pdf)
 	for _, l := range r.Lines {
 		place := l.Place
 		if l.Type != "" {
@@ -76,6 +77,7 @@ func (r *Receipt) PDF(made time.Time) ([]byte, error) {
 		}
 		table(pdf, "", place, l.Face, l.Fee, l.Tax, l.Total)
 	}
+	rule(pdf)
 	table(pdf, "", "Without tax", "", "", "", r.Net)
 	table(pdf, "", "Tax", "", "", "", r.Tax)
 	table(pdf, "B", "Total", "", "", "", r.Total)
@@ -93,6 +95,14 @@ func (r *Receipt) PDF(made time.Time) ([]byte, error) {
 		line("", 10, "Without tax "+d.Net+", tax "+d.Tax+", total "+d.Total)
 	}
 	return finished(pdf)
+}
+
+// rule is a thin line over the whole width, between the parts of a table.
+func rule(pdf *fpdf.Fpdf) {
+	y := pdf.GetY() + 1
+	pdf.SetDrawColor(160, 160, 160)
+	pdf.Line(margin, y, sheetWidth-margin, y)
+	pdf.SetY(y + 1)
 }
 
 // table is a row of a place and four amounts.

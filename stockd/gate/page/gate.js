@@ -13,6 +13,9 @@ function show(colour, mark, text, facts = []) {
     Object.assign(document.createElement('dt'), {textContent: name}), Object.assign(document.createElement('dd'), {textContent: value})]));
 }
 
+/** A text without the words that stand over it already in large letters. */
+const without = (text, mark) => (text.startsWith(`${mark}: `) ? text.charAt(mark.length + 2).toUpperCase() + text.slice(mark.length + 3) : text);
+
 /** Asks the gate about a code, and shows the answer unless another code came meanwhile. */
 async function check(code) {
   const turn = ++asked;
@@ -22,7 +25,8 @@ async function check(code) {
     const v = await answer.json();
     if (turn !== asked) return;
     if (!answer.ok) throw new Error(v.error);
-    show(v.colour, names[v.result] ?? marks[v.colour], v.text, [['Place', v.seat], ['Type', v.type], ['Name', v.holder]]);
+    const mark = names[v.result] ?? marks[v.colour];
+    show(v.colour, mark, without(v.text, mark), [['Place', v.seat], ['Type', v.type], ['Name', v.holder]]);
     $('count').textContent = v.inside;
     navigator.vibrate?.(v.colour === 'green' ? 80 : [200, 80, 200]);
   } catch (problem) {

@@ -1,9 +1,12 @@
 // Opens an order on this device by its link. The secret stands behind the #, so that no server saw it on the way here; it leaves the address at once.
 import {keepToken, newKey, post} from './api.js';
 import {rememberOrder} from './checkout.js';
+import {eventOf} from './page.js';
 
 const link = location.hash.slice(1);
 history.replaceState(null, '', location.pathname);
+
+eventOf(document.body.dataset.event); // its name, for the head of the page
 
 function fail(heading, lead) {
   document.getElementById('heading').textContent = heading;
