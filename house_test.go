@@ -34,10 +34,12 @@ var allowed = map[string][]string{
 	"caddymodule/botfilter": {},
 	"charts":                {},
 	"charts/arena":          {"stockd/chart"},
-	"ledger":                {"ledger/db", "ledger/pgdev", "room/merkle"},
+	"ledger":                {"ledger/db", "ledger/journal", "ledger/pgdev"},
+	"ledger/journal":        {},
+	"ledger/reconcile":      {"ledger", "ledger/db", "ledger/journal", "room/merkle"},
 	"ledger/db":             {},
 	"ledger/money":          {},
-	"ledger/finance":        {"ledger", "ledger/db", "ledger/money", "room/merkle"},
+	"ledger/finance":        {"ledger", "ledger/reconcile", "ledger/db", "ledger/money", "room/merkle"},
 	"ledger/pgdev":          {},
 	"stockd/account":        {},
 	"stockd/stock":          {},
@@ -61,7 +63,7 @@ var allowed = map[string][]string{
 	"stockd/api":            {"stockd/node", "stockd/order", "stockd/stock", "stockd/chart", "stockd/admin", "stockd/account", "stockd/shed", "stockd/paper", "stockd/gate", "ledger/money", "pass"},
 	"stockd/rush":           {"client", "pass"},
 	"stockd/demo":           {"ledger", "ledger/pgdev", "charts", "stockd/rush", "stockd/site", "pass", "client"},
-	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "client", "room", "room/host"},
+	"chaos":                 {"stockd/demo", "stockd/stock", "stockd/chart", "ledger", "ledger/reconcile", "client", "room", "room/host"},
 	"chaos/cmd":             {"chaos"},
 	"stockd/failure":        {},
 	"stockd/config":         {"stockd/failure", "stockd/account", "stockd/stripe", "ledger", "pass"},
@@ -78,7 +80,7 @@ var allowed = map[string][]string{
 }
 
 // pure packages decide; they reach no network, no database and no clock, so that tests, recovery and the simulator run them as they are.
-var pure = []string{"pass", "room", "room/merkle", "room/draw", "room/openlog", "caddymodule/botfilter", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
+var pure = []string{"pass", "room", "room/merkle", "room/draw", "room/openlog", "caddymodule/botfilter", "ledger/journal", "stockd/stock", "stockd/chart", "stockd/owner", "stockd/shed"}
 
 // forbidden is what a pure package may not import; prefixes.
 var forbidden = []string{"net", "database/sql", "os/exec", "github.com/caddyserver", "github.com/lib/pq", "ticketrush/ledger"}

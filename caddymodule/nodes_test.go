@@ -16,6 +16,7 @@ import (
 	"ticketrush/client"
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/pass"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/rooms"
@@ -135,7 +136,7 @@ func (c *nodes) reconcile() (breaks int, err error) {
 		if n == nil || n.dead {
 			continue
 		}
-		report, err := n.Ledger().Reconcile(context.Background(), ledger.ReconcileOptions{})
+		report, err := reconcile.Run(context.Background(), n.Ledger(), reconcile.Options{})
 		if err != nil {
 			return 0, err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 )
 
 // Options says what is run.
@@ -224,7 +225,7 @@ func (d *deployment) verify(ctx context.Context, out io.Writer, r *Report) error
 	if err := d.find(ctx, db, r); err != nil {
 		return err
 	}
-	if err := reconcile(ctx, db, r); err != nil {
+	if err := books(ctx, db, r); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "· checking %d operations on %d seats\n", d.history.operations(), d.history.seatsTouched())
@@ -235,9 +236,9 @@ func (d *deployment) verify(ctx context.Context, out io.Writer, r *Report) error
 	return nil
 }
 
-// reconcile has the ledger checked. That nothing is wrong with the books counts only if there was something in them.
-func reconcile(ctx context.Context, db *ledger.DB, r *Report) error {
-	report, err := db.Reconcile(ctx, ledger.ReconcileOptions{})
+// books has the ledger checked. That nothing is wrong with the books counts only if there was something in them.
+func books(ctx context.Context, db *ledger.DB, r *Report) error {
+	report, err := reconcile.Run(ctx, db, reconcile.Options{})
 	if err != nil {
 		return err
 	}

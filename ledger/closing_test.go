@@ -19,6 +19,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/finance"
+	"ticketrush/ledger/reconcile"
 )
 
 // closer closes days of a trade, a day after each other.
@@ -55,7 +56,7 @@ func newCloserAt(t *testing.T, dsn string) *closer {
 }
 
 // close closes the open day as the clock says, and lets a day pass.
-func (c *closer) close(accept string) ([]finance.Closed, *ledger.Report, error) {
+func (c *closer) close(accept string) ([]finance.Closed, *reconcile.Report, error) {
 	today := c.clock.UTC().Truncate(24 * time.Hour)
 	done, report, err := c.desk.Close(c.t.Context(), finance.CloseOptions{Day: today, Key: c.key, By: "tester", Accept: accept, Now: c.clock})
 	if err == nil {
@@ -126,7 +127,7 @@ func TestCloseAndProve(t *testing.T) {
 	if n, err := c.desk.CheckPublished(t.Context(), c.published(), c.public); err != nil || n != 3 {
 		t.Errorf("published: %d, %v", n, err)
 	}
-	if r := c.reconcile(ledger.ReconcileOptions{}); !r.OK {
+	if r := c.reconcile(reconcile.Options{}); !r.OK {
 		t.Errorf("%d breaks", r.Breaks())
 	}
 	n := c.number("SELECT count(*) FROM ledger.transfers")
@@ -294,7 +295,7 @@ func TestClosingUnderLoad(t *testing.T) {
 			t.Errorf("nothing was posted on day %d: %v", i, sizes)
 		}
 	}
-	if r := c.reconcile(ledger.ReconcileOptions{}); len(brokenBy(r, "closed days", "balances")) > 0 {
+	if r := c.reconcile(reconcile.Options{}); len(brokenBy(r, "closed days", "balances")) > 0 {
 		t.Errorf("after the closings: %v", brokenBy(r, "closed days", "balances"))
 	}
 	yesterday := c.clock.AddDate(0, 0, -1).UTC().Truncate(24 * time.Hour)
@@ -309,7 +310,7 @@ func TestClosingUnderLoad(t *testing.T) {
 	}
 }
 
-func brokenBy(r *ledger.Report, names ...string) (found []ledger.Break) {
+func brokenBy(r *reconcile.Report, names ...string) (found []reconcile.Break) {
 	for _, c := range r.Checks {
 		for _, n := range names {
 			if c.Name == n {
@@ -340,7 +341,7 @@ func TestTamperingIsSeen(t *testing.T) {
 		"deleted": {"CREATE TABLE kept AS SELECT * FROM ledger.transfers WHERE id = 2; DELETE FROM ledger.transfers WHERE id = 2", "INSERT INTO ledger.transfers OVERRIDING SYSTEM VALUE SELECT * FROM kept; DROP TABLE kept", "transfers 3"},
 	} {
 		tamper(s.do)
-		found := brokenBy(c.reconcile(ledger.ReconcileOptions{}), "closed days")
+		found := brokenBy(c.reconcile(reconcile.Options{}), "closed days")
 		if len(found) < 2 || found[1].Row != s.row {
 			t.Errorf("%s: reconcile found %v, want %s", name, found, s.row)
 		}
@@ -348,12 +349,12 @@ func TestTamperingIsSeen(t *testing.T) {
 			t.Errorf("%s: compared with what was published: %v", name, err)
 		}
 		tamper(s.undo)
-		if found := brokenBy(c.reconcile(ledger.ReconcileOptions{}), "closed days", "balances", "signed stock"); len(found) > 0 {
+		if found := brokenBy(c.reconcile(reconcile.Options{}), "closed days", "balances", "signed stock"); len(found) > 0 {
 			t.Fatalf("%s: not undone: %v", name, found)
 		}
 	}
 	tamper("UPDATE ledger.flush_batches SET hash = sha256('x') WHERE (part, seq) = (SELECT part, applied_seq FROM ledger.part WHERE applied_seq > 0 LIMIT 1)")
-	if found := brokenBy(c.reconcile(ledger.ReconcileOptions{}), "signed stock"); len(found) != 1 {
+	if found := brokenBy(c.reconcile(reconcile.Options{}), "signed stock"); len(found) != 1 {
 		t.Errorf("a changed chain of stock: %v", found)
 	}
 	// Even who makes everything in the database fit again, with the closer's own key, cannot change what was published.
@@ -361,7 +362,7 @@ func TestTamperingIsSeen(t *testing.T) {
 	if _, _, err := c.close("nothing to see"); err != nil {
 		t.Fatal(err)
 	}
-	if found := brokenBy(c.reconcile(ledger.ReconcileOptions{}), "closed days", "balances"); len(found) > 0 {
+	if found := brokenBy(c.reconcile(reconcile.Options{}), "closed days", "balances"); len(found) > 0 {
 		t.Errorf("it does not fit: %v", found)
 	}
 	if _, err := c.desk.CheckPublished(t.Context(), c.published(), c.public); !errors.Is(err, finance.ErrPublished) {

@@ -5,25 +5,13 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/google/uuid"
+	"ticketrush/ledger/journal"
 )
 
-// The digest of a work is what its partition was asked for, made before it is sent: 32 bytes of the whole, then moveSumBytes for the moves of
-// each operation. The second part is what lets reconcile prove that the journal's rows are the ones that were asked for: the moves of every
-// operation that was applied are in seat_movements, and can be summed again. All integers are fixed-width and big-endian.
+// workDomain begins what the digest of a work is made of, so that no sum can be taken for another one.
+const workDomain = "ticketrush/work/v1"
 
-// wholeSumBytes is the length of the first part of a digest.
-const wholeSumBytes = sha256.Size
-
-// moveSumBytes is the length of the sum of one operation's moves: a truncated SHA-256. It is zero for an operation without moves.
-const moveSumBytes = 16
-
-const (
-	workDomain = "ticketrush/work/v1"
-	moveDomain = "ticketrush/moves/v1"
-)
-
-// digest is the digest of w.
+// digest is the digest of w, as package journal has it: made before the work is sent, of all that was asked for. All integers are fixed-width and big-endian.
 func digest(f *Flush, w *Work) []byte {
 	b := make([]byte, 0, 256*(1+len(w.Ops)))
 	b = append(b, workDomain...)
@@ -37,11 +25,11 @@ func digest(f *Flush, w *Work) []byte {
 		b = appendOp(b, &w.Ops[i])
 	}
 	whole := sha256.Sum256(b)
-	out := make([]byte, wholeSumBytes+moveSumBytes*len(w.Ops))
+	out := make([]byte, journal.WholeSumBytes+journal.MoveSumBytes*len(w.Ops))
 	copy(out, whole[:])
 	for i := range w.Ops {
 		if sum, some := opMoveSum(b[:0], &w.Ops[i], f.Now); some {
-			copy(out[wholeSumBytes+moveSumBytes*i:], sum[:])
+			copy(out[journal.WholeSumBytes+journal.MoveSumBytes*i:], sum[:])
 		}
 	}
 	return out
@@ -99,53 +87,19 @@ func flag(v bool) byte {
 	return 0
 }
 
-// movement is a row of the journal, as far as it is decided by who asks.
-type movement struct {
-	event    int32
-	seat     int64
-	ver      int32
-	kind     int16
-	from, to int16
-	hold     uuid.UUID
-	order    uuid.UUID // zero but for pin, unpin, sell and refund
-	attempt  int32     // likewise
-	at       int64     // when it occurred, in Unix microseconds
-}
-
-func (m *movement) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(m.event))
-	b = binary.BigEndian.AppendUint64(b, uint64(m.seat))
-	b = binary.BigEndian.AppendUint32(b, uint32(m.ver))
-	b = binary.BigEndian.AppendUint16(b, uint16(m.kind))
-	b = append(b, byte(m.from), byte(m.to))
-	b = append(b, m.hold[:]...)
-	b = append(b, m.order[:]...)
-	b = binary.BigEndian.AppendUint32(b, uint32(m.attempt))
-	return binary.BigEndian.AppendUint64(b, uint64(m.at))
-}
-
-// namesOrder says that a movement of the kind names an order and its attempt.
-func namesOrder(kind int16) bool { return kind == 3 || kind == 4 || kind == 7 || kind == 8 }
-
 // opMoveSum sums the moves of an operation, in a buffer that may be written to; false when it has none.
-func opMoveSum(buffer []byte, op *Op, now time.Time) ([moveSumBytes]byte, bool) {
+func opMoveSum(buffer []byte, op *Op, now time.Time) ([journal.MoveSumBytes]byte, bool) {
 	if len(op.Moves) == 0 {
-		return [moveSumBytes]byte{}, false
+		return [journal.MoveSumBytes]byte{}, false
 	}
-	b := append(buffer, moveDomain...)
-	m := movement{event: op.Event, kind: op.Kind, hold: op.Hold, at: now.UnixMicro()}
-	if namesOrder(op.Kind) {
-		m.order, m.attempt = op.Order, op.Attempt
+	b := journal.BeginMoves(buffer)
+	m := journal.Movement{Event: op.Event, Kind: op.Kind, Hold: op.Hold, At: now.UnixMicro()}
+	if journal.NamesOrder(op.Kind) {
+		m.Order, m.Attempt = op.Order, op.Attempt
 	}
 	for _, move := range op.Moves {
-		m.seat, m.ver, m.from, m.to = move.Seat, move.Ver, move.From, move.To
-		b = m.append(b)
+		m.Seat, m.Ver, m.From, m.To = move.Seat, move.Ver, move.From, move.To
+		b = m.Append(b)
 	}
-	return moveSum(b), true
-}
-
-func moveSum(b []byte) (sum [moveSumBytes]byte) {
-	whole := sha256.Sum256(b)
-	copy(sum[:], whole[:])
-	return sum
+	return journal.SumMoves(b), true
 }

@@ -39,6 +39,9 @@ func (e *ConstraintError) Error() string {
 }
 
 // explain turns what the driver says into this package's errors.
+// Explain wraps what Postgres said into the errors of this package, for those who ask it by DB.SQL.
+func Explain(err error) error { return explain(err) }
+
 func explain(err error) error {
 	if err == nil {
 		return nil

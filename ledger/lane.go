@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"github.com/lib/pq"
 
 	"ticketrush/ledger/db"
+	"ticketrush/ledger/journal"
 )
 
 // Limits of one flush.
@@ -134,7 +134,7 @@ func decode(f *Flush, answer []byte) ([]WorkResult, error) {
 	if len(answer) != 2*(len(f.Works)+ops) {
 		return nil, fmt.Errorf("%w: the flush of %d works and %d operations was answered with %d bytes", ErrUnknown, len(f.Works), ops, len(answer))
 	}
-	codes := decodeInt16s(answer)
+	codes := journal.Outcomes(answer)
 	statuses, outcomes := codes[:len(f.Works)], codes[len(f.Works):]
 	results := make([]WorkResult, len(f.Works))
 	for i := range f.Works {
@@ -148,12 +148,4 @@ func decode(f *Flush, answer []byte) ([]WorkResult, error) {
 		outcomes = outcomes[n:]
 	}
 	return results, nil
-}
-
-func decodeInt16s(b []byte) []int16 {
-	out := make([]int16, len(b)/2)
-	for i := range out {
-		out[i] = int16(binary.BigEndian.Uint16(b[2*i:]))
-	}
-	return out
 }

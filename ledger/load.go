@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger/db"
+	"ticketrush/ledger/journal"
 )
 
 // Loaded is the stock of some segments as the ledger has it.
@@ -259,7 +260,7 @@ func (l *DB) Replayed(ctx context.Context, scope, key uuid.UUID) (Replay, error)
 	if err != nil {
 		return Replay{}, explain(err)
 	}
-	outcomes := decodeInt16s(r.Outcomes)
+	outcomes := journal.Outcomes(r.Outcomes)
 	if int(r.RowNo) >= len(outcomes) {
 		return Replay{}, errors.New("the ledger's idempotency row points behind the outcomes of its batch")
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 )
 
 // Each way in which a ledger cannot be opened has one message, which says what to do, and leaves no connection behind.
@@ -94,7 +95,7 @@ func TestUnavailable(t *testing.T) {
 	if _, err := b.db.OpenLane(ctx); !errors.Is(err, ledger.ErrUnavailable) {
 		t.Errorf("open a lane: %v", err)
 	}
-	if _, err := b.db.Reconcile(ctx, ledger.ReconcileOptions{}); !errors.Is(err, ledger.ErrUnavailable) {
+	if _, err := reconcile.Run(ctx, b.db, reconcile.Options{}); !errors.Is(err, ledger.ErrUnavailable) {
 		t.Errorf("reconcile: %v", err)
 	}
 	if err := server.Resume(t.Context()); err != nil {

@@ -286,3 +286,14 @@ func (l *DB) Transitions(ctx context.Context) ([]Transition, error) {
 	}
 	return out, nil
 }
+
+// orderStateNames are the names of an order's states.
+var orderStateNames = [...]string{"none", "pending_payment", "paying", "paid", "issued", "expired", "cancelled", "refunding", "refunded", "disputed", "stuck"}
+
+// OrderStateName is what people call a state of an order.
+func OrderStateName(s int16) string {
+	if s < 0 || int(s) >= len(orderStateNames) {
+		return "unknown"
+	}
+	return orderStateNames[s]
+}

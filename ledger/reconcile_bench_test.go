@@ -16,6 +16,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 )
 
 // What a reconciliation of a million movements may take, in time and in this process's memory.
@@ -50,11 +51,11 @@ func BenchmarkReconcile(b *testing.B) {
 	}
 	g := reopened(b, dsn)
 	g.exec(`VACUUM ANALYZE`)
-	var report *ledger.Report
+	var report *reconcile.Report
 	peak := watched(filepath.Join(server.Dir(), "data", "postmaster.pid"), func() {
 		b.ResetTimer()
 		for range b.N {
-			report = g.reconcile(ledger.ReconcileOptions{})
+			report = g.reconcile(reconcile.Options{})
 			if !report.OK {
 				b.Fatalf("it does not reconcile: %+v", brokenStock(report))
 			}

@@ -13,6 +13,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 )
 
 // busy is a bench with seats in every state, and a history of releases, a refund and refusals.
@@ -65,9 +66,9 @@ func busyCopy(t *testing.T) *bench {
 	return &bench{t: t, db: db, dsn: copied.DSN}
 }
 
-func (b *bench) reconcile(options ledger.ReconcileOptions) *ledger.Report {
+func (b *bench) reconcile(options reconcile.Options) *reconcile.Report {
 	b.t.Helper()
-	r, err := b.db.Reconcile(b.t.Context(), options)
+	r, err := reconcile.Run(b.t.Context(), b.db, options)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -77,8 +78,8 @@ func (b *bench) reconcile(options ledger.ReconcileOptions) *ledger.Report {
 // stockChecks are the checks of stock; those of money have tests of their own.
 var stockChecks = []string{"segments", "seats", "movements", "sequences", "epochs", "chain", "sales", "holds", "limits", "grants"}
 
-func brokenStock(r *ledger.Report) map[string][]ledger.Break {
-	found := map[string][]ledger.Break{}
+func brokenStock(r *reconcile.Report) map[string][]reconcile.Break {
+	found := map[string][]reconcile.Break{}
 	for _, c := range r.Checks {
 		for _, name := range stockChecks {
 			if c.Name == name && len(c.Breaks) > 0 {
@@ -91,7 +92,7 @@ func brokenStock(r *ledger.Report) map[string][]ledger.Break {
 
 func (b *bench) wantClean() {
 	b.t.Helper()
-	if broken := brokenStock(b.reconcile(ledger.ReconcileOptions{})); len(broken) > 0 {
+	if broken := brokenStock(b.reconcile(reconcile.Options{})); len(broken) > 0 {
 		b.t.Fatalf("the ledger does not reconcile: %+v", broken)
 	}
 }
@@ -99,11 +100,11 @@ func (b *bench) wantClean() {
 func TestReconcileClean(t *testing.T) {
 	t.Parallel()
 	b := busy(t, database(t).DSN)
-	r := b.reconcile(ledger.ReconcileOptions{})
+	r := b.reconcile(reconcile.Options{})
 	if broken := brokenStock(r); len(broken) > 0 {
 		t.Fatalf("breaks: %+v", broken)
 	}
-	want := ledger.Totals{Capacity: testSeats + areaPlaces + sharePlaces, Available: testSeats + areaPlaces + sharePlaces - 7, Held: 2, Paying: 2, Sold: 3}
+	want := reconcile.Totals{Capacity: testSeats + areaPlaces + sharePlaces, Available: testSeats + areaPlaces + sharePlaces - 7, Held: 2, Paying: 2, Sold: 3}
 	if r.Totals != want {
 		t.Errorf("totals are %+v, want %+v", r.Totals, want)
 	}
@@ -116,7 +117,7 @@ func TestReconcileClean(t *testing.T) {
 	_, h := b.hold(seatID(9))
 	b.want(b.flush(h), applied)
 	b.wantClean()
-	if other := b.reconcile(ledger.ReconcileOptions{Event: b.event + 1}); other.Totals.Capacity != 0 || len(brokenStock(other)) > 0 {
+	if other := b.reconcile(reconcile.Options{Event: b.event + 1}); other.Totals.Capacity != 0 || len(brokenStock(other)) > 0 {
 		t.Errorf("an event that is not there has %+v", other)
 	}
 }
@@ -176,7 +177,7 @@ func TestReconcileFindsTampering(t *testing.T) {
 			t.Parallel()
 			b := busyCopy(t)
 			b.exec(`SET session_replication_role = replica; ` + c.sql + `; SET session_replication_role = origin`) // no triggers, no foreign keys
-			r := b.reconcile(ledger.ReconcileOptions{})
+			r := b.reconcile(reconcile.Options{})
 			if r.OK {
 				t.Fatal("the report says that everything adds up")
 			}
@@ -194,7 +195,7 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	b := busyCopy(t)
 	b.exec(`UPDATE ledger.segments SET capacity = capacity + 1`)
-	r := b.reconcile(ledger.ReconcileOptions{MaxBreaks: 1})
+	r := b.reconcile(reconcile.Options{MaxBreaks: 1})
 	var text, jsonText bytes.Buffer
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
@@ -207,12 +208,12 @@ func TestReport(t *testing.T) {
 	if err := r.WriteJSON(&jsonText); err != nil {
 		t.Fatal(err)
 	}
-	var back ledger.Report
+	var back reconcile.Report
 	if err := json.Unmarshal(jsonText.Bytes(), &back); err != nil || back.OK || len(back.Checks) != len(r.Checks) {
 		t.Errorf("the JSON reads back as %+v, %v", back, err)
 	}
 	b.exec(`UPDATE ledger.holds SET state = 3 WHERE state = 1`)
-	if r = b.reconcile(ledger.ReconcileOptions{MaxBreaks: 1}); !r.Checks[7].More || len(r.Checks[7].Breaks) != 1 {
+	if r = b.reconcile(reconcile.Options{MaxBreaks: 1}); !r.Checks[7].More || len(r.Checks[7].Breaks) != 1 {
 		t.Errorf("two breaks, one asked for: %+v", r.Checks[7])
 	}
 }
@@ -242,7 +243,7 @@ func TestReconcileOnOneConnection(t *testing.T) {
 	all.db = one
 	all.wantClean()
 	b.exec(`SET session_replication_role = replica; UPDATE ledger.seat_movements SET occurred_at = occurred_at - interval '1 day'; SET session_replication_role = origin`)
-	r, want := all.reconcile(ledger.ReconcileOptions{}), b.reconcile(ledger.ReconcileOptions{})
+	r, want := all.reconcile(reconcile.Options{}), b.reconcile(reconcile.Options{})
 	if broken := brokenStock(r); len(broken["chain"]) == 0 || fmt.Sprint(broken) != fmt.Sprint(brokenStock(want)) {
 		t.Errorf("with one connection %+v, with several %+v", broken, brokenStock(want))
 	}

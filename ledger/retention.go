@@ -102,7 +102,7 @@ func (l *DB) Erase(ctx context.Context, order uuid.UUID, who string, force bool,
 		case len(rows) == 0:
 			return ErrNotFound
 		case !force && lives(rows[0].State, rows[0].StartsAt, now):
-			return fmt.Errorf("%w: it is %s, and its event begins %s", ErrOrderLives, orderState(rows[0].State), rows[0].StartsAt.UTC().Format(time.RFC3339))
+			return fmt.Errorf("%w: it is %s, and its event begins %s", ErrOrderLives, OrderStateName(rows[0].State), rows[0].StartsAt.UTC().Format(time.RFC3339))
 		}
 		return l.eraseKinds(ctx, tx, erased, who, "order "+order.String(), []erasure{
 			{"ticket_holders", func() (int64, error) {

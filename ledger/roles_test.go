@@ -14,6 +14,7 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/finance"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 )
 
 // as opens the ledger with a login that has one role and nothing else.
@@ -90,7 +91,7 @@ func TestRolesOfTheBooks(t *testing.T) {
 
 	db = c.as(d, "ledger_audit")
 	desk = finance.New(db)
-	if r, err := db.Reconcile(t.Context(), ledger.ReconcileOptions{}); err != nil || !r.OK {
+	if r, err := reconcile.Run(t.Context(), db, reconcile.Options{}); err != nil || !r.OK {
 		t.Errorf("audit reconciles: %v, %v", r, err)
 	}
 	for _, kind := range finance.ExportKinds() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 )
 
 // roomBench is a ledger with a room in the partition that its node owns.
@@ -236,8 +237,8 @@ func TestReconcileRooms(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.exec(`SET session_replication_role = replica; ` + sql + `; SET session_replication_role = origin`)
-			var broken []ledger.Break
-			for _, c := range b.reconcile(ledger.ReconcileOptions{}).Checks {
+			var broken []reconcile.Break
+			for _, c := range b.reconcile(reconcile.Options{}).Checks {
 				if c.Name == "rooms" {
 					if c.Rows == 0 {
 						t.Error("no row was looked at")

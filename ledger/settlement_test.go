@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"ticketrush/ledger"
 	"ticketrush/ledger/finance"
+	"ticketrush/ledger/reconcile"
 )
 
 var plain = shape{comma: ",", point: ".", newline: "\n"}
@@ -313,7 +313,7 @@ func TestFileThatContradictsAnother(t *testing.T) {
 	if n := x.number("SELECT count(*) FROM ledger.settlement_lines"); n != 1 {
 		t.Errorf("%d lines are left of a file that was refused", n-1)
 	}
-	if r := x.reconcile(ledger.ReconcileOptions{}); !r.OK && x.money()["clearing"] != nil {
+	if r := x.reconcile(reconcile.Options{}); !r.OK && x.money()["clearing"] != nil {
 		t.Errorf("the refused file left something: %v", x.money())
 	}
 }

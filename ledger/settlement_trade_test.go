@@ -13,6 +13,7 @@ import (
 	"ticketrush/ledger"
 	"ticketrush/ledger/finance"
 	"ticketrush/ledger/money"
+	"ticketrush/ledger/reconcile"
 )
 
 const bank = "sandbox"
@@ -263,10 +264,10 @@ func (x *trade) verdicts() map[string]string {
 }
 
 // money are the breaks of the checks of money, by check.
-func (x *trade) money() map[string][]ledger.Break {
+func (x *trade) money() map[string][]reconcile.Break {
 	x.t.Helper()
-	found := map[string][]ledger.Break{}
-	r := x.reconcile(ledger.ReconcileOptions{})
+	found := map[string][]reconcile.Break{}
+	r := x.reconcile(reconcile.Options{})
 	for _, c := range r.Checks {
 		if len(c.Breaks) > 0 && slices.Contains([]string{"totals", "postings", "loose money", "suspense", "trial balance", "settlement", "payouts", "clearing"}, c.Name) {
 			found[c.Name] = c.Breaks

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -145,25 +144,4 @@ func (l *DB) WideFollow(ctx context.Context, ids []uuid.UUID, now time.Time) ([]
 		out = append(out, WideRow{ID: r.ID, State: r.State, Try: r.Try})
 	}
 	return out, nil
-}
-
-// checkWide compares the rows of holds over several segments with their seats.
-func checkWide(ctx context.Context, r *reconciler) error {
-	rows, err := r.q.ReconcileWide(ctx, r.tx, db.ReconcileWideParams{Event: r.event, MaxRows: r.limit()})
-	for _, h := range rows {
-		row := fmt.Sprintf("holds %s (event %d, over several segments)", h.ID, h.Event)
-		switch {
-		case h.Elsewhere > 0:
-			r.broken(row, "%d of its seats are in segments that are not its", h.Elsewhere)
-		case h.Former > 0:
-			r.broken(row, "it was decided at try %d a while ago, but %d seats are still kept for earlier tries", h.Try, h.Former)
-		case h.State == HoldTrying:
-			r.broken(row, "it is being tried (try %d) for longer than it may, or with more than its %d seats: %d held, %d sold", h.Try, h.Quantity, h.Kept, h.Sold)
-		case h.State == HoldHeld:
-			r.broken(row, "it is held with %d seats, but %d are held or paid for it, and %d sold", h.Quantity, h.Kept, h.Sold)
-		default:
-			r.broken(row, "it was dropped or has ended a while ago, but %d seats are still held or paid for it, and %d sold", h.Kept, h.Sold)
-		}
-	}
-	return err
 }

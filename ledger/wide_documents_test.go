@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 )
 
 // byName are the limits of a hold over both segments: of a visitor, and a document for each of its seats.
@@ -169,7 +170,7 @@ func TestReconcileFindsNamelessSeats(t *testing.T) {
 	one, other := strconv.FormatInt(seatID(0), 10), strconv.FormatInt(seatID(1), 10)
 	for _, wrong := range []string{strings.Replace(right, other, "0", 1), strings.Replace(right, other, one, 1)} {
 		b.exec(`UPDATE ledger.holds SET quota_seats = string_to_array($2, ' ')::bigint[] WHERE id = $1`, id, wrong)
-		found := brokenStock(b.reconcile(ledger.ReconcileOptions{}))["limits"]
+		found := brokenStock(b.reconcile(reconcile.Options{}))["limits"]
 		if len(found) == 0 || !strings.Contains(found[0].Row, id.String()) || !strings.Contains(found[0].Text, "documents stand for its seat") {
 			t.Errorf("%s instead of %s: %+v", wrong, right, found)
 		}

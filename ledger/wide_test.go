@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 )
 
 const (
@@ -214,7 +215,7 @@ func TestReconcileFindsBrokenWideHolds(t *testing.T) {
 	} {
 		b.exec(`UPDATE ledger.holds SET `+c.sql+` WHERE id = $1`, id)
 		found := ""
-		for _, broken := range brokenStock(b.reconcile(ledger.ReconcileOptions{}))["holds"] {
+		for _, broken := range brokenStock(b.reconcile(reconcile.Options{}))["holds"] {
 			found += broken.Row + ": " + broken.Text + "\n"
 		}
 		if !strings.Contains(found, c.want) || (found == "") != (c.want == "") {

@@ -124,7 +124,7 @@ SELECT e.part, e.epoch, e.start_seq FROM ledger.part_epochs e WHERE e.part BETWE
 SELECT b.part, b.seq, b.epoch, b.batch, b.digest, b.outcomes, b.prev_hash, b.hash FROM ledger.flush_batches b
  WHERE (b.part, b.seq) > (@part::int, @after::bigint) AND b.part <= @last_part::int ORDER BY b.part, b.seq LIMIT @max_rows;
 
--- Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile_record.go; small numbers that are never negative
+-- Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile/record.go; small numbers that are never negative
 -- share one, because each call of a function for each row counts.
 -- name: MovementPage :one
 SELECT coalesce(string_agg(int8send(m.part::bigint << 32 | m.row_no) || int8send(m.seq) || int8send(m.epoch) || int8send(m.event::bigint << 32 | m.seat_ver) || int8send(m.seat)

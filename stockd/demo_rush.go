@@ -29,7 +29,7 @@ func (c *demoCommand) rush(ctx context.Context, con console, d *demo.Demo, crowd
 		return cause
 	}
 	fmt.Fprintln(con.out, "\nreconciling the ledger")
-	ok, err := reconcile(ctx, con, d.DSN(), reconcileOptions{event: crowd.Event})
+	ok, err := addsUp(ctx, con, d.DSN(), reconcileOptions{event: crowd.Event})
 	if err != nil {
 		return err
 	}

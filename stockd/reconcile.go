@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/config"
 	"ticketrush/stockd/failure"
 	"ticketrush/stockd/order"
@@ -28,8 +29,8 @@ type reconcileCommand struct {
 type reconcileOptions struct {
 	event   string
 	json    bool
-	outside []ledger.OutsideTicket
-	bad     []ledger.Break // lines that are no tickets
+	outside []reconcile.OutsideTicket
+	bad     []reconcile.Break // lines that are no tickets
 	tickets bool
 }
 
@@ -45,7 +46,7 @@ func (r *reconcileCommand) Run(ctx context.Context, con console) error {
 			return err
 		}
 	}
-	ok, err := reconcile(ctx, con, dsn, o)
+	ok, err := addsUp(ctx, con, dsn, o)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (r *reconcileCommand) Run(ctx context.Context, con console) error {
 }
 
 // readTickets reads and verifies the codes of the file. What is no ticket of this system is a break of its own.
-func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []ledger.Break, err error) {
+func (r *reconcileCommand) readTickets() (tickets []reconcile.OutsideTicket, bad []reconcile.Break, err error) {
 	c, err := config.Read(r.Config, os.Environ())
 	if err != nil {
 		return nil, nil, failure.ByMisuse(err)
@@ -85,10 +86,10 @@ func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []
 		where := fmt.Sprintf("line %d", n)
 		code, err := order.ParseTicketCode(line, key)
 		if err != nil {
-			bad = append(bad, ledger.Break{Row: where, Text: err.Error()})
+			bad = append(bad, reconcile.Break{Row: where, Text: err.Error()})
 			continue
 		}
-		tickets = append(tickets, ledger.OutsideTicket{Where: where, Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
+		tickets = append(tickets, reconcile.OutsideTicket{Where: where, Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, nil, failure.ByMisuse(fmt.Errorf("--tickets %s: %w", r.Tickets, err))
@@ -96,25 +97,25 @@ func (r *reconcileCommand) readTickets() (tickets []ledger.OutsideTicket, bad []
 	return tickets, bad, nil
 }
 
-// reconcile prints the ledger's report and says whether everything adds up.
-func reconcile(ctx context.Context, con console, dsn string, o reconcileOptions) (bool, error) {
+// addsUp prints the ledger's report and says whether everything adds up.
+func addsUp(ctx context.Context, con console, dsn string, o reconcileOptions) (bool, error) {
 	db, err := openLedger(ctx, dsn)
 	if err != nil {
 		return false, err
 	}
 	defer db.Close()
-	var options ledger.ReconcileOptions
+	var options reconcile.Options
 	if o.event != "" {
 		if options.Event, err = eventNumber(ctx, db, o.event); err != nil {
 			return false, err
 		}
 	}
-	report, err := db.Reconcile(ctx, options)
+	report, err := reconcile.Run(ctx, db, options)
 	if err != nil {
 		return false, err
 	}
 	if o.tickets {
-		outside, err := db.ReconcileTickets(ctx, o.outside)
+		outside, err := reconcile.Tickets(ctx, db, o.outside)
 		if err != nil {
 			return false, err
 		}

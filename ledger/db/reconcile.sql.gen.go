@@ -99,7 +99,7 @@ type MovementPageParams struct {
 	LastSeq  int64
 }
 
-// Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile_record.go; small numbers that are never negative
+// Movements after one batch, up to another, in their order. The columns are those of ledger/reconcile/record.go; small numbers that are never negative
 // share one, because each call of a function for each row counts.
 func (q *Queries) MovementPage(ctx context.Context, db DBTX, arg MovementPageParams) ([]byte, error) {
 	row := db.QueryRowContext(ctx, MovementPage,

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"ticketrush/ledger"
 	"ticketrush/ledger/db"
+	"ticketrush/ledger/reconcile"
 )
 
 // Why a day is not closed.
@@ -42,12 +42,12 @@ type Closed struct {
 	Transfers  int64
 	Size       int64 // of the tree
 	Checkpoint string
-	Report     *ledger.Report // nil: it had been signed before
+	Report     *reconcile.Report // nil: it had been signed before
 }
 
 // Close closes the open business day, signs what was posted to it, and goes on where an earlier call ended: each step may be repeated. Signing is in order
 // of days. With ErrBreaks comes the report that says which.
-func (d *Desk) Close(ctx context.Context, o CloseOptions) ([]Closed, *ledger.Report, error) {
+func (d *Desk) Close(ctx context.Context, o CloseOptions) ([]Closed, *reconcile.Report, error) {
 	if strings.ContainsFunc(o.Accept, unicode.IsControl) {
 		return nil, nil, fmt.Errorf("%w: the reason has to be one line of text", ErrDay)
 	}
@@ -75,7 +75,7 @@ func (d *Desk) Close(ctx context.Context, o CloseOptions) ([]Closed, *ledger.Rep
 				return done, nil, err
 			}
 		}
-		report, err := d.ledger.Reconcile(ctx, ledger.ReconcileOptions{})
+		report, err := reconcile.Run(ctx, d.ledger, reconcile.Options{})
 		if err != nil {
 			return done, nil, err
 		}
@@ -146,7 +146,7 @@ func (d *Desk) closeDay(ctx context.Context, of, now time.Time) error {
 }
 
 // sign writes the balances, the tree and the checkpoint of a closed day, in one transaction. The day is final: no lock is held that a writer waits for.
-func (d *Desk) sign(ctx context.Context, of time.Time, report *ledger.Report, o CloseOptions) (*Closed, error) {
+func (d *Desk) sign(ctx context.Context, of time.Time, report *reconcile.Report, o CloseOptions) (*Closed, error) {
 	done := &Closed{Day: of.Format(day), Report: report}
 	err := d.inTx(ctx, nil, func(tx *sql.Tx) error {
 		if err := d.q.ClosingLock(ctx, tx); err != nil {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"ticketrush/ledger/reconcile"
+
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -103,7 +105,7 @@ func (d *Desk) CheckPublished(ctx context.Context, text []byte, key note.Verifie
 	if err != nil {
 		return 0, err
 	}
-	roots, err := d.ledger.ClosedRoots(ctx)
+	roots, err := reconcile.ClosedRoots(ctx, d.ledger)
 	if err != nil {
 		return 0, err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/pass"
 
 	"github.com/google/uuid"
@@ -257,14 +258,14 @@ func (c *cluster) pay(node int, order result) result {
 }
 
 // reconcile wants the books to add up.
-func (c *cluster) reconcile() *ledger.Report {
+func (c *cluster) reconcile() *reconcile.Report {
 	c.t.Helper()
 	db, err := ledger.Open(c.t.Context(), c.dsn, ledger.Options{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer db.Close()
-	report, err := db.Reconcile(c.t.Context(), ledger.ReconcileOptions{})
+	report, err := reconcile.Run(c.t.Context(), db, reconcile.Options{})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -32,9 +32,9 @@ type answered[R any] struct {
 	err    error
 }
 
-// New makes one. run does a batch of at most max and answers each in its place; an error is about the batch.
-func New[A, R any](max int, run func(ctx context.Context, batch []A) ([]R, error)) *Batcher[A, R] {
-	return &Batcher[A, R]{run: run, max: max}
+// New makes one. run does a batch, of at most so many, and answers each in its place; an error is about the batch.
+func New[A, R any](most int, run func(ctx context.Context, batch []A) ([]R, error)) *Batcher[A, R] {
+	return &Batcher[A, R]{run: run, max: most}
 }
 
 // timeout bounds one call. It does not end with those who asked: others may wait for the same batch.

@@ -18,6 +18,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/chart"
 	"ticketrush/stockd/stock"
 )
@@ -286,7 +287,7 @@ func (g *gang) reconcile() {
 		g.t.Fatal(err)
 	}
 	defer db.Close()
-	report, err := db.Reconcile(g.t.Context(), ledger.ReconcileOptions{})
+	report, err := reconcile.Run(g.t.Context(), db, reconcile.Options{})
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/chart"
 	"ticketrush/stockd/stock"
 )
@@ -127,7 +127,7 @@ func (g *gang) orderTo(id uuid.UUID, event string, state int) {
 // areasHold wants the ledger's checks of segments and grants to pass.
 func (g *gang) areasHold() {
 	g.t.Helper()
-	report, err := g.alive()[0].Ledger().Reconcile(g.t.Context(), ledger.ReconcileOptions{})
+	report, err := reconcile.Run(g.t.Context(), g.alive()[0].Ledger(), reconcile.Options{})
 	if err != nil {
 		g.t.Fatal(err)
 	}

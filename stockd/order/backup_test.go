@@ -16,6 +16,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 )
 
@@ -93,7 +94,7 @@ func (w *world) traded() []ledger.Ticket {
 }
 
 // restored puts a dump into a new database, brings it up to date, reconciles, and has a node sell from it.
-func (w *world) restored(dump []byte, tickets []ledger.OutsideTicket) {
+func (w *world) restored(dump []byte, tickets []reconcile.OutsideTicket) {
 	t := w.t
 	t.Helper()
 	ctx := t.Context()
@@ -116,7 +117,7 @@ func (w *world) restored(dump []byte, tickets []ledger.OutsideTicket) {
 		return err == nil
 	})
 	check.reconciles()
-	if outside, err := db.ReconcileTickets(ctx, tickets); err != nil || len(outside.Breaks) > 0 {
+	if outside, err := reconcile.Tickets(ctx, db, tickets); err != nil || len(outside.Breaks) > 0 {
 		t.Errorf("the tickets that people hold: %+v, %v", outside, err)
 	}
 	again := newWorldAt(t, 1, dsn)

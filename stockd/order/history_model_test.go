@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/sandbox"
 )
@@ -261,7 +262,7 @@ func (h *history) judge(seen map[string]int) {
 	if got := h.accounts(); !maps.Equal(got, nonzero(want)) {
 		h.rt.Fatalf("the accounts are %v, want %v:%s", got, nonzero(want), h)
 	}
-	r, err := h.ledger.Reconcile(h.t.Context(), ledger.ReconcileOptions{})
+	r, err := reconcile.Run(h.t.Context(), h.ledger, reconcile.Options{})
 	if err != nil {
 		h.rt.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 )
 
@@ -211,7 +212,7 @@ func TestReconcileInvoices(t *testing.T) {
 		"for another refund":    {"UPDATE ledger.invoices SET kind = 'credit_note', refund = gen_random_uuid() WHERE number = 4", "invoice house 4: it says 5300 and 20 tax in EUR, what it is for is 0 and 0 tax"},
 	} {
 		w.unguarded(c.damage)
-		r, err := w.ledger.Reconcile(t.Context(), ledger.ReconcileOptions{})
+		r, err := reconcile.Run(t.Context(), w.ledger, reconcile.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 )
 
@@ -77,7 +78,7 @@ func (w *world) unguarded(sql string, args ...any) {
 // broken says whether a check of reconciling finds a break.
 func (w *world) broken(name string) bool {
 	w.t.Helper()
-	r, err := w.ledger.Reconcile(w.t.Context(), ledger.ReconcileOptions{})
+	r, err := reconcile.Run(w.t.Context(), w.ledger, reconcile.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

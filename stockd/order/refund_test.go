@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"ticketrush/ledger"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/stock"
 )
@@ -361,7 +362,7 @@ func TestRefundsThatWeDidNotDecide(t *testing.T) {
 	if v := w.told(f); v.Code != ledger.FactRefundUnknown {
 		t.Errorf("a part gives %+v", v)
 	}
-	r, err := w.ledger.Reconcile(t.Context(), ledger.ReconcileOptions{})
+	r, err := reconcile.Run(t.Context(), w.ledger, reconcile.Options{})
 	if err != nil || r.OK {
 		t.Errorf("money that nobody can explain is no break: %v", err)
 	}

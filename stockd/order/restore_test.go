@@ -14,6 +14,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
 	"ticketrush/stockd/sandbox"
@@ -73,7 +74,7 @@ func TestALedgerThatIsRestoredToAnEarlierTime(t *testing.T) {
 	if _, is, err := db.Clock(ctx); err != nil || is == identity {
 		t.Errorf("the restored server is %s, as before, %v", is, err)
 	}
-	check, err := db.ReconcileTickets(ctx, append(kept, lost...))
+	check, err := reconcile.Tickets(ctx, db, append(kept, lost...))
 	if err != nil || len(check.Breaks) != 1 || check.Rows != 3 || !strings.Contains(check.Breaks[0].Text, "is free") || !strings.Contains(check.Breaks[0].Row, lost[0].Ticket.String()) {
 		t.Errorf("%+v, %v", check, err)
 	}
@@ -82,7 +83,7 @@ func TestALedgerThatIsRestoredToAnEarlierTime(t *testing.T) {
 		return err == nil && parts == stock.Partitions
 	})
 	w.servesAgain(server.DSN("postgres"), before.Epoch)
-	if r, err := db.Reconcile(ctx, ledger.ReconcileOptions{}); err != nil || !r.OK {
+	if r, err := reconcile.Run(ctx, db, reconcile.Options{}); err != nil || !r.OK {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -150,7 +151,7 @@ func TestBaseBackup(t *testing.T) {
 }
 
 // soldDuring sells one ticket after the other until something is done, a hundred at most.
-func (w *world) soldDuring(do func() error) (list []ledger.OutsideTicket) {
+func (w *world) soldDuring(do func() error) (list []reconcile.OutsideTicket) {
 	w.t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -187,7 +188,7 @@ func (w *world) archived(server *pgdev.Server) bool {
 
 // backFrom starts a restored copy, asks it for the tickets that people hold, makes it fit for nodes, reconciles it, and sells from it. It gives what is said
 // about the tickets.
-func (w *world) backFrom(options pgdev.Options, tickets []ledger.OutsideTicket, epoch int64) []ledger.Break {
+func (w *world) backFrom(options pgdev.Options, tickets []reconcile.OutsideTicket, epoch int64) []reconcile.Break {
 	t, ctx := w.t.(*testing.T), w.t.Context()
 	t.Helper()
 	server := startPostgres(t, options)
@@ -199,7 +200,7 @@ func (w *world) backFrom(options pgdev.Options, tickets []ledger.OutsideTicket, 
 		return err == nil
 	})
 	defer db.Close()
-	check, err := db.ReconcileTickets(ctx, tickets)
+	check, err := reconcile.Tickets(ctx, db, tickets)
 	if err != nil || check.Rows != int64(len(tickets)) {
 		t.Fatalf("%+v, %v", check, err)
 	}
@@ -256,14 +257,14 @@ func (w *world) issued(quantity int32) []ledger.Ticket {
 }
 
 // outside are tickets as their codes tell them.
-func (w *world) outside(tickets []ledger.Ticket) (list []ledger.OutsideTicket) {
+func (w *world) outside(tickets []ledger.Ticket) (list []reconcile.OutsideTicket) {
 	w.t.Helper()
 	for _, ticket := range tickets {
 		code, err := w.service.TicketKeys().Verify(ticket.Code, w.now())
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		list = append(list, ledger.OutsideTicket{Where: "line 1", Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
+		list = append(list, reconcile.OutsideTicket{Where: "line 1", Ticket: code.Ticket, Event: code.Event, Seat: code.Seat})
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/order"
 )
 
@@ -69,7 +70,7 @@ func TestNodeSellsWithItsRolesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer auditor.Close()
-	if r, err := auditor.Reconcile(t.Context(), ledger.ReconcileOptions{}); err != nil || !r.OK {
+	if r, err := reconcile.Run(t.Context(), auditor, reconcile.Options{}); err != nil || !r.OK {
 		t.Errorf("reconcile: %+v, %v", r, err)
 	}
 	for _, statement := range []string{

@@ -1,7 +1,6 @@
 package order_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,25 +112,32 @@ func (w *world) rows() string {
 		`SELECT format('account %s %s %s', account, currency, name) FROM ledger.accounts`,
 		`SELECT format('call %s', topic) FROM ledger.outbox`,
 	} {
-		found, err := w.ledger.SQL().QueryContext(w.t.Context(), query)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		var lines []string
-		for found.Next() {
-			var line string
-			if err := found.Scan(&line); err != nil {
-				w.t.Fatal(err)
-			}
-			lines = append(lines, line)
-		}
-		if err := errors.Join(found.Err(), found.Close()); err != nil {
-			w.t.Fatal(err)
-		}
+		lines := w.lines(query)
 		slices.Sort(lines)
 		all = append(all, lines...)
 	}
 	return strings.Join(all, "\n")
+}
+
+// lines are the rows of a query with one column.
+func (w *world) lines(query string) (lines []string) {
+	w.t.Helper()
+	found, err := w.ledger.SQL().QueryContext(w.t.Context(), query)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var line string
+		if err := found.Scan(&line); err != nil {
+			w.t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	if err := found.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	return lines
 }
 
 // Orders that are issued in one call are decided each by itself.

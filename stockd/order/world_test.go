@@ -21,6 +21,7 @@ import (
 
 	"ticketrush/ledger"
 	"ticketrush/ledger/pgdev"
+	"ticketrush/ledger/reconcile"
 	"ticketrush/stockd/chart"
 	"ticketrush/stockd/node"
 	"ticketrush/stockd/order"
@@ -431,7 +432,7 @@ func (w *world) tidy(s *order.Service) {
 // reconciles checks the whole ledger.
 func (w *world) reconciles() {
 	w.t.Helper()
-	r, err := w.ledger.Reconcile(w.t.Context(), ledger.ReconcileOptions{})
+	r, err := reconcile.Run(w.t.Context(), w.ledger, reconcile.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

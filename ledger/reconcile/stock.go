@@ -1,9 +1,10 @@
-package ledger
+package reconcile
 
 import (
 	"context"
 	"fmt"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 )
 
@@ -35,7 +36,7 @@ func segmentRow(event, segment int32) string {
 }
 
 func seatRow(event int32, seat int64) string {
-	return fmt.Sprintf("seats event %d seat %d (segment %d, index %d)", event, seat, seat>>24, seat&unitMask)
+	return fmt.Sprintf("seats event %d seat %d (segment %d, index %d)", event, seat, seat>>24, seat&(1<<24-1))
 }
 
 func movementRow(m *journalRow) string {
@@ -126,6 +127,55 @@ func checkQuota(ctx context.Context, r *reconciler) error {
 	seats, err := r.q.ReconcileDocuments(ctx, r.tx, db.ReconcileDocumentsParams{Event: r.event, MaxRows: r.limit()})
 	for _, s := range seats {
 		r.broken(fmt.Sprintf("holds %s (event %d)", s.ID, s.Event), "%d of its documents stand for its seat %d: what that gives back is not known", s.Documents, s.Seat)
+	}
+	return err
+}
+
+// checkWide compares the rows of holds over several segments with their seats.
+func checkWide(ctx context.Context, r *reconciler) error {
+	rows, err := r.q.ReconcileWide(ctx, r.tx, db.ReconcileWideParams{Event: r.event, MaxRows: r.limit()})
+	for _, h := range rows {
+		row := fmt.Sprintf("holds %s (event %d, over several segments)", h.ID, h.Event)
+		switch {
+		case h.Elsewhere > 0:
+			r.broken(row, "%d of its seats are in segments that are not its", h.Elsewhere)
+		case h.Former > 0:
+			r.broken(row, "it was decided at try %d a while ago, but %d seats are still kept for earlier tries", h.Try, h.Former)
+		case h.State == ledger.HoldTrying:
+			r.broken(row, "it is being tried (try %d) for longer than it may, or with more than its %d seats: %d held, %d sold", h.Try, h.Quantity, h.Kept, h.Sold)
+		case h.State == ledger.HoldHeld:
+			r.broken(row, "it is held with %d seats, but %d are held or paid for it, and %d sold", h.Quantity, h.Kept, h.Sold)
+		default:
+			r.broken(row, "it was dropped or has ended a while ago, but %d seats are still held or paid for it, and %d sold", h.Kept, h.Sold)
+		}
+	}
+	return err
+}
+
+func checkGrants(ctx context.Context, r *reconciler) error {
+	n, err := r.q.ReconcileGrantsRows(ctx, r.tx, r.event)
+	if err != nil {
+		return err
+	}
+	r.rows(n)
+	segments, err := r.q.ReconcileGrants(ctx, r.tx, db.ReconcileGrantsParams{Event: r.event, MaxRows: r.limit()})
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
+		r.broken(segmentRow(s.Event, s.Segment), "it opened with %d and its grants make %+d, but its capacity is %d", s.Opened, s.Moved, s.Capacity)
+	}
+	areas, err := r.q.ReconcileAreas(ctx, r.tx, db.ReconcileAreasParams{Event: r.event, MaxRows: r.limit()})
+	if err != nil {
+		return err
+	}
+	for _, a := range areas {
+		r.broken(fmt.Sprintf("segments event %d of home %d", a.Event, a.Home), "they opened with %d, but have %d and %d are under way", a.Opened, a.Capacity, a.UnderWay)
+	}
+	grants, err := r.q.ReconcileGrantBatches(ctx, r.tx, db.ReconcileGrantBatchesParams{Event: r.event, MaxRows: r.limit()})
+	for _, g := range grants {
+		r.broken(fmt.Sprintf("grants %s", g.ID), "event %d, %d places from segment %d to %d: the segments are not of one area, or there is no batch that gave or took it",
+			g.Event, g.N, g.FromSeg, g.ToSeg)
 	}
 	return err
 }

@@ -1,9 +1,12 @@
-package ledger
+package reconcile
 
 import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"time"
+
+	"ticketrush/ledger/journal"
 
 	"github.com/google/uuid"
 )
@@ -15,6 +18,9 @@ const (
 	seatBytes     = 4 + 8 + 2 + 4 + 4 + 16 + 16
 	saleBytes     = 4 + 8 + 4 + 4 + 8 + 8 + 8 + 16 + 16
 )
+
+// postgresEpoch is what Postgres counts microseconds from, in Unix microseconds.
+var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // errRecord is a database that packs records in another way than it says.
 var errRecord = errors.New("the database sent records that cannot be read")
@@ -77,22 +83,22 @@ type journalRow struct {
 	no    int32
 	epoch int64
 	price int64
-	movement
+	journal.Movement
 }
 
-func (m *journalRow) key() seatKey { return seatKey{m.event, m.seat} }
+func (m *journalRow) key() seatKey { return seatKey{m.Event, m.Seat} }
 
 func readMovements(packed []byte, rows []journalRow) ([]journalRow, error) {
 	err := readRecords(packed, movementBytes, func(r record) {
 		var m journalRow
 		m.part, m.no = r.pair()
 		m.seq, m.epoch = r.int64(), r.int64()
-		m.event, m.ver = r.pair()
-		m.seat = r.int64()
+		m.Event, m.Ver = r.pair()
+		m.Seat = r.int64()
 		kind := r.int64()
-		m.kind, m.from, m.to = int16(kind>>32), int16(kind>>16), int16(kind)
-		m.attempt, m.price, m.at = r.int32(), r.int64(), r.int64()+postgresEpoch
-		m.hold, m.order = r.uuid(), r.uuid()
+		m.Kind, m.From, m.To = int16(kind>>32), int16(kind>>16), int16(kind)
+		m.Attempt, m.price, m.At = r.int32(), r.int64(), r.int64()+postgresEpoch
+		m.Hold, m.Order = r.uuid(), r.uuid()
 		rows = append(rows, m)
 	})
 	return rows, err

@@ -1,4 +1,4 @@
-package ledger
+package reconcile
 
 import (
 	"cmp"
@@ -12,6 +12,9 @@ const (
 	moveSell   = 7
 	moveRefund = 8
 )
+
+// stateSold is the state of a sold seat.
+const stateSold = 3
 
 // replay is what the movements of some partitions have made.
 type replay struct {
@@ -47,19 +50,19 @@ func (y *replay) reset() {
 func (y *replay) take(found *tally, m *journalRow) {
 	was := y.seats[m.key()]
 	switch {
-	case m.ver != was.ver+1:
-		found.broken(movementRow(m), "event %d seat %d goes from version %d to %d: movements are missing", m.event, m.seat, was.ver, m.ver)
-	case m.from != was.state:
-		found.broken(movementRow(m), "event %d seat %d version %d starts %s, but the one before ended %s", m.event, m.seat, m.ver, stateName(m.from), stateName(was.state))
-	case m.from > 0 && m.hold != was.hold:
-		found.broken(movementRow(m), "event %d seat %d version %d is moved for hold %s, but belonged to hold %s", m.event, m.seat, m.ver, m.hold, was.hold)
+	case m.Ver != was.ver+1:
+		found.broken(movementRow(m), "event %d seat %d goes from version %d to %d: movements are missing", m.Event, m.Seat, was.ver, m.Ver)
+	case m.From != was.state:
+		found.broken(movementRow(m), "event %d seat %d version %d starts %s, but the one before ended %s", m.Event, m.Seat, m.Ver, stateName(m.From), stateName(was.state))
+	case m.From > 0 && m.Hold != was.hold:
+		found.broken(movementRow(m), "event %d seat %d version %d is moved for hold %s, but belonged to hold %s", m.Event, m.Seat, m.Ver, m.Hold, was.hold)
 	}
-	y.seats[m.key()] = seatNow{state: m.to, ver: m.ver, attempt: m.attempt, hold: m.hold, order: m.order}
-	switch m.kind {
+	y.seats[m.key()] = seatNow{state: m.To, ver: m.Ver, attempt: m.Attempt, hold: m.Hold, order: m.Order}
+	switch m.Kind {
 	case moveSell:
-		y.sales[saleKey{m.key(), m.ver}] = &saleRecord{seatKey: m.key(), ver: m.ver, part: m.part, sold: m.seq, price: m.price, order: m.order, hold: m.hold}
+		y.sales[saleKey{m.key(), m.Ver}] = &saleRecord{seatKey: m.key(), ver: m.Ver, part: m.part, sold: m.seq, price: m.price, order: m.Order, hold: m.Hold}
 	case moveRefund:
-		if s := y.sales[saleKey{m.key(), m.ver - 1}]; s != nil {
+		if s := y.sales[saleKey{m.key(), m.Ver - 1}]; s != nil {
 			s.ended = m.seq
 		}
 	}

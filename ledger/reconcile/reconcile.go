@@ -1,4 +1,6 @@
-package ledger
+// Package reconcile compares all that the ledger has: the journal with the seats, the sales with the orders, the orders with the money, the money with what
+// providers settled. It writes nothing, and shares with those who write only the bytes of package journal.
+package reconcile
 
 import (
 	"context"
@@ -7,11 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 )
 
-// ReconcileOptions says what Reconcile looks at. The zero value looks at everything.
-type ReconcileOptions struct {
+// Options says what Run looks at. The zero value looks at everything.
+type Options struct {
 	// Event limits the checks to one event; 0 means all. Sequence numbers, epochs and chains belong to partitions, which events share: those
 	// that the event uses are checked as a whole.
 	Event int32
@@ -19,7 +22,7 @@ type ReconcileOptions struct {
 	MaxBreaks int32
 }
 
-// Report is what Reconcile found. It is OK only when no check found a break.
+// Report is what Run found. It is OK only when no check found a break.
 type Report struct {
 	At     time.Time     `json:"at"` // the database's clock when the snapshot was taken
 	Event  int32         `json:"event,omitempty"`
@@ -56,12 +59,15 @@ type Break struct {
 	Text string `json:"text"`
 }
 
-// check is one check of Reconcile.
+// check is one check of Run.
 type check struct {
 	name  string
 	about string
 	run   func(ctx context.Context, r *reconciler) error // nil: shares of several checks find what is wrong, see shares
 }
+
+// queries are stateless.
+var queries = db.New()
 
 // checks are all checks, in the order in which they are reported.
 var checks = slices.Concat(stockChecks, moneyChecks, invoiceChecks, settlementChecks, closingChecks, roomChecks)
@@ -104,35 +110,35 @@ func (t *tally) broken(row, format string, args ...any) {
 	t.Breaks = append(t.Breaks, Break{Row: row, Text: fmt.Sprintf(format, args...)})
 }
 
-// Reconcile checks that everything in the ledger adds up, on one snapshot: it may run while the ledger is written to, and holds no lock that
+// Run checks that everything in the ledger adds up, on one snapshot: it may run while the ledger is written to, and holds no lock that
 // a writer waits for. Some connections share the work.
-func (l *DB) Reconcile(ctx context.Context, options ReconcileOptions) (*Report, error) {
+func Run(ctx context.Context, l *ledger.DB, options Options) (*Report, error) {
 	start := time.Now()
 	if options.MaxBreaks <= 0 {
 		options.MaxBreaks = 100
 	}
-	tx, err := l.readAll(ctx, "")
+	tx, err := readAll(ctx, l.SQL(), "")
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: %w", err)
 	}
 	defer tx.Rollback()
-	t, err := l.q.ReconcileTotals(ctx, tx, options.Event)
+	t, err := queries.ReconcileTotals(ctx, tx, options.Event)
 	if err != nil {
-		return nil, fmt.Errorf("reconcile: %w", explain(err))
+		return nil, fmt.Errorf("reconcile: %w", ledger.Explain(err))
 	}
 	report := &Report{
 		At: t.At, Event: options.Event, OK: true,
 		Totals: Totals{Capacity: t.Capacity, Available: t.Capacity - t.Held - t.Paying - t.Sold, Held: t.Held, Paying: t.Paying, Sold: t.Sold},
 	}
-	if report.Checks, err = l.runChecks(ctx, tx, reconciler{q: l.q, at: t.At, event: options.Event, tally: &tally{most: options.MaxBreaks}}); err != nil {
+	if report.Checks, err = runChecks(ctx, l.SQL(), tx, reconciler{q: queries, at: t.At, event: options.Event, tally: &tally{most: options.MaxBreaks}}); err != nil {
 		return nil, fmt.Errorf("reconcile %w", err)
 	}
 	for i := range report.Checks {
 		report.OK = report.OK && len(report.Checks[i].Breaks) == 0
 	}
-	conflicts, err := l.q.FlushConflictCount(ctx, tx)
+	conflicts, err := queries.FlushConflictCount(ctx, tx)
 	if err != nil {
-		return nil, fmt.Errorf("reconcile: %w", explain(err))
+		return nil, fmt.Errorf("reconcile: %w", ledger.Explain(err))
 	}
 	if conflicts > 0 {
 		report.Notes = append(report.Notes, fmt.Sprintf("flush_conflicts has %d batches that a constraint refused: nothing of them was acknowledged, but each is a bug to look at", conflicts))

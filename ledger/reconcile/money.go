@@ -1,9 +1,10 @@
-package ledger
+package reconcile
 
 import (
 	"context"
 	"time"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 )
 
@@ -22,16 +23,6 @@ var moneyChecks = []check{
 // followGrace is how long a paid order's seats may stay pinned, and a pin outlive its order, before it is a break.
 const followGrace = 30 * time.Second
 
-// orderStateNames are the names of an order's states.
-var orderStateNames = [...]string{"none", "pending_payment", "paying", "paid", "issued", "expired", "cancelled", "refunding", "refunded", "disputed", "stuck"}
-
-func orderState(s int16) string {
-	if s < 0 || int(s) >= len(orderStateNames) {
-		return "unknown"
-	}
-	return orderStateNames[s]
-}
-
 func checkOrders(ctx context.Context, r *reconciler) error {
 	totals, err := r.totals()
 	if err != nil {
@@ -43,7 +34,7 @@ func checkOrders(ctx context.Context, r *reconciler) error {
 		return err
 	}
 	for _, s := range sold {
-		r.broken(seatRow(s.Event, s.Seat), "it is sold to order %s, which is %s or has no line for it", s.OrderID, orderState(s.State))
+		r.broken(seatRow(s.Event, s.Seat), "it is sold to order %s, which is %s or has no line for it", s.OrderID, ledger.OrderStateName(s.State))
 	}
 	before := r.at.Add(-followGrace)
 	paid, err := r.q.BreaksOfPaidOrders(ctx, r.tx, db.BreaksOfPaidOrdersParams{Event: r.event, Before: before})
@@ -51,11 +42,11 @@ func checkOrders(ctx context.Context, r *reconciler) error {
 		return err
 	}
 	for _, p := range paid {
-		r.broken("orders "+p.ID.String(), "it is %s, but its seat %d is %s for it", orderState(p.State), p.Seat, stateName(p.SeatState))
+		r.broken("orders "+p.ID.String(), "it is %s, but its seat %d is %s for it", ledger.OrderStateName(p.State), p.Seat, stateName(p.SeatState))
 	}
 	pins, err := r.q.BreaksOfPins(ctx, r.tx, db.BreaksOfPinsParams{Event: r.event, Before: before})
 	for _, p := range pins {
-		r.broken(seatRow(p.Event, p.Seat), "it is pinned by order %s, which is %s", p.OrderID.UUID, orderState(p.State))
+		r.broken(seatRow(p.Event, p.Seat), "it is pinned by order %s, which is %s", p.OrderID.UUID, ledger.OrderStateName(p.State))
 	}
 	return err
 }
@@ -85,7 +76,7 @@ func checkTotals(ctx context.Context, r *reconciler) error {
 	r.rows(totals.PaidOrders)
 	rows, err := r.q.BreaksOfTotals(ctx, r.tx, r.event)
 	for _, o := range rows {
-		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; its lines are %d, %d was paid and %d captured", orderState(o.State), o.Total, o.Lines, o.Paid, o.Captured)
+		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; its lines are %d, %d was paid and %d captured", ledger.OrderStateName(o.State), o.Total, o.Lines, o.Paid, o.Captured)
 	}
 	return err
 }
@@ -99,7 +90,7 @@ func checkPostings(ctx context.Context, r *reconciler) error {
 	rows, err := r.q.BreaksOfPostings(ctx, r.tx, r.event)
 	for _, o := range rows {
 		r.broken("orders "+o.ID.String(), "it is %s with a total of %d; %d was posted as owed and %d as settled, %d was captured; %d was posted as owed back, its refunded lines are %d",
-			orderState(o.State), o.Total, o.Recognised, o.Settled, o.Captured, o.Returned, o.Refunded)
+			ledger.OrderStateName(o.State), o.Total, o.Recognised, o.Settled, o.Captured, o.Returned, o.Refunded)
 	}
 	return err
 }
@@ -107,7 +98,7 @@ func checkPostings(ctx context.Context, r *reconciler) error {
 func checkRefunds(ctx context.Context, r *reconciler) error {
 	rows, err := r.q.BreaksOfRefunds(ctx, r.tx, r.event)
 	for _, x := range rows {
-		r.broken("refunds "+x.ID.String(), "it is %s with %d; its lines are %d, its order %s is %s, and a call must be under way for what is not sent", x.State, x.Amount, x.Lines, x.OrderID, orderState(x.OrderState))
+		r.broken("refunds "+x.ID.String(), "it is %s with %d; its lines are %d, its order %s is %s, and a call must be under way for what is not sent", x.State, x.Amount, x.Lines, x.OrderID, ledger.OrderStateName(x.OrderState))
 	}
 	return err
 }

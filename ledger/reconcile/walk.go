@@ -1,4 +1,4 @@
-package ledger
+package reconcile
 
 import (
 	"context"
@@ -155,7 +155,7 @@ func (w *walk) orphans(rows []journalRow) {
 // take replays movements.
 func (w *walk) take(rows []journalRow) {
 	for i := range rows {
-		if m := &rows[i]; w.r.event == 0 || m.event == w.r.event {
+		if m := &rows[i]; w.r.event == 0 || m.Event == w.r.event {
 			w.movements.rows(1)
 			w.replay.take(w.movements, m)
 		}

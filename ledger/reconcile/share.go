@@ -1,4 +1,4 @@
-package ledger
+package reconcile
 
 import (
 	"context"
@@ -11,25 +11,26 @@ import (
 
 	"github.com/lib/pq"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 )
 
 // readAll begins a transaction for reading whole tables, on the snapshot of another one or on its own. Such a read may scan a table, join as it likes, and
 // wait for others that share its snapshot.
-func (l *DB) readAll(ctx context.Context, snapshot string) (*sql.Tx, error) {
-	tx, err := l.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+func readAll(ctx context.Context, pool *sql.DB, snapshot string) (*sql.Tx, error) {
+	tx, err := pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
-		return nil, explain(err)
+		return nil, ledger.Explain(err)
 	}
 	if snapshot != "" { // before anything is read
 		if _, err := tx.ExecContext(ctx, "SET TRANSACTION SNAPSHOT "+pq.QuoteLiteral(snapshot)); err != nil {
 			_ = tx.Rollback()
-			return nil, explain(err)
+			return nil, ledger.Explain(err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "SET LOCAL plan_cache_mode = auto; SET LOCAL work_mem = '64MB'; SET LOCAL idle_in_transaction_session_timeout = 0; "+anyPlan); err != nil {
 		_ = tx.Rollback()
-		return nil, explain(err)
+		return nil, ledger.Explain(err)
 	}
 	return tx, nil
 }
@@ -65,22 +66,22 @@ func shares() (all []*share) {
 
 // runChecks runs all shares on as many connections as there are processors, and one more, because each waits for the other end at times. The
 // transaction has the snapshot that they share. like is what each works with, but for its transaction.
-func (l *DB) runChecks(ctx context.Context, tx *sql.Tx, like reconciler) ([]Check, error) {
+func runChecks(ctx context.Context, pool *sql.DB, tx *sql.Tx, like reconciler) ([]Check, error) {
 	var rows db.StockRowsRow
 	all := append(shares(), &share{of: []string{"chain"}, plans: anyPlan, run: func(ctx context.Context, r *reconciler) (err error) {
 		rows, err = r.q.StockRows(ctx, r.tx, r.event)
 		return err
 	}})
 	connections := min(runtime.GOMAXPROCS(0)+1, len(all))
-	if most := l.pool.Stats().MaxOpenConnections; most > 0 {
+	if most := pool.Stats().MaxOpenConnections; most > 0 {
 		connections = min(connections, most-1)
 	}
-	like.totals = sync.OnceValues(func() (db.OrderTotalsRow, error) { return l.q.OrderTotals(ctx, tx, like.event) })
+	like.totals = sync.OnceValues(func() (db.OrderTotalsRow, error) { return like.q.OrderTotals(ctx, tx, like.event) })
 	if connections < 2 {
 		for _, s := range all {
 			s.work(ctx, tx, like)
 		}
-	} else if err := l.beside(ctx, tx, connections, all, like); err != nil {
+	} else if err := beside(ctx, pool, tx, connections, all, like); err != nil {
 		return nil, err
 	}
 	found, err := merged(all, like.most)
@@ -92,10 +93,10 @@ func (l *DB) runChecks(ctx context.Context, tx *sql.Tx, like reconciler) ([]Chec
 }
 
 // beside runs shares on connections of their own.
-func (l *DB) beside(ctx context.Context, tx *sql.Tx, connections int, all []*share, like reconciler) error {
-	snapshot, err := l.q.SnapshotExport(ctx, tx)
+func beside(ctx context.Context, pool *sql.DB, tx *sql.Tx, connections int, all []*share, like reconciler) error {
+	snapshot, err := like.q.SnapshotExport(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("its snapshot: %w", explain(err))
+		return fmt.Errorf("its snapshot: %w", ledger.Explain(err))
 	}
 	next := make(chan *share, len(all))
 	for _, s := range all {
@@ -106,7 +107,7 @@ func (l *DB) beside(ctx context.Context, tx *sql.Tx, connections int, all []*sha
 	failed := make(chan error, connections)
 	for range connections {
 		group.Go(func() {
-			own, err := l.readAll(ctx, snapshot)
+			own, err := readAll(ctx, pool, snapshot)
 			if err != nil {
 				failed <- fmt.Errorf("another connection: %w", err)
 				return
@@ -147,7 +148,7 @@ func merged(all []*share, most int32) ([]Check, error) {
 	}
 	for _, s := range all {
 		if s.err != nil {
-			return nil, fmt.Errorf("%s: %w", s.of[0], explain(s.err))
+			return nil, fmt.Errorf("%s: %w", s.of[0], ledger.Explain(s.err))
 		}
 		for _, found := range s.found {
 			c := &out[slices.IndexFunc(out, func(c Check) bool { return c.Name == found.Name })]

@@ -1,4 +1,4 @@
-package ledger
+package reconcile
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 	"ticketrush/room/merkle"
 )
@@ -53,19 +54,19 @@ func closedRoots(ctx context.Context, q *db.Queries, tx db.DBTX, days []db.Closi
 }
 
 // ClosedRoots computes, from the transfers that the ledger has now, the tree at the end of each signed day; by day, as 2006-01-02.
-func (l *DB) ClosedRoots(ctx context.Context) (map[string]ClosedRoot, error) {
-	tx, err := l.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+func ClosedRoots(ctx context.Context, l *ledger.DB) (map[string]ClosedRoot, error) {
+	tx, err := l.SQL().BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
-		return nil, explain(err)
+		return nil, ledger.Explain(err)
 	}
 	defer tx.Rollback()
-	days, err := l.q.Closings(ctx, tx)
+	days, err := queries.Closings(ctx, tx)
 	if err != nil {
-		return nil, explain(err)
+		return nil, ledger.Explain(err)
 	}
-	roots, err := closedRoots(ctx, l.q, tx, days)
+	roots, err := closedRoots(ctx, queries, tx, days)
 	if err != nil {
-		return nil, explain(err)
+		return nil, ledger.Explain(err)
 	}
 	by := map[string]ClosedRoot{}
 	for i, d := range days {

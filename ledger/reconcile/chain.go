@@ -1,16 +1,13 @@
-package ledger
+package reconcile
 
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 
 	"ticketrush/ledger/db"
+	"ticketrush/ledger/journal"
 )
-
-// batchDomain begins what the hash of a batch is made of. The same bytes are in ledger.flush.
-const batchDomain = "ticketrush/batch/v1"
 
 // chain recomputes the hashes of partitions' batches, in their order, and proves that the journal has the movements that the batches asked for.
 type chain struct {
@@ -55,36 +52,24 @@ func (c *chain) batch(b *db.BatchPageRow) {
 	} else if !bytes.Equal(b.PrevHash, c.prev) {
 		broken("it follows hash %x…, but the batch before it has %x…", b.PrevHash[:4], c.prev[:4])
 	}
-	if sum := batchHash(b); !bytes.Equal(sum[:], b.Hash) {
+	of := journal.Batch{Part: b.Part, Seq: b.Seq, Epoch: b.Epoch, ID: b.Batch, PrevHash: b.PrevHash, Digest: b.Digest, Outcomes: b.Outcomes}
+	if sum := of.Hash(); !bytes.Equal(sum[:], b.Hash) {
 		broken("its hash is %x…, but its content makes %x…: it was changed", b.Hash[:4], sum[:4])
 	}
 	c.seq, c.prev = b.Seq, b.Hash
 }
 
-func batchHash(b *db.BatchPageRow) [sha256.Size]byte {
-	m := make([]byte, 0, 256)
-	m = append(m, batchDomain...)
-	m = binary.BigEndian.AppendUint32(m, uint32(b.Part))
-	m = binary.BigEndian.AppendUint64(m, uint64(b.Seq))
-	m = binary.BigEndian.AppendUint64(m, uint64(b.Epoch))
-	m = append(m, b.Batch[:]...)
-	m = append(m, b.PrevHash...)
-	m = append(m, b.Digest...)
-	m = append(m, b.Outcomes...)
-	return sha256.Sum256(m)
-}
-
 // movements checks that the rows of a batch are the moves of its operations that were applied, no more and no less. An operation's rows have
 // one hold and one kind, and no two operations of a batch have both in common.
 func (c *chain) movements(b *db.BatchPageRow, rows []journalRow) {
-	outcomes := decodeInt16s(b.Outcomes)
-	if len(b.Digest) != wholeSumBytes+moveSumBytes*len(outcomes) {
+	outcomes := journal.Outcomes(b.Outcomes)
+	if len(b.Digest) != journal.WholeSumBytes+journal.MoveSumBytes*len(outcomes) {
 		c.broken(batchRow(b.Part, b.Seq), "it has %d outcomes and a digest of %d bytes, which do not fit", len(outcomes), len(b.Digest))
 		return
 	}
-	var none [moveSumBytes]byte
+	var none [journal.MoveSumBytes]byte
 	for i, outcome := range outcomes {
-		want := b.Digest[wholeSumBytes+moveSumBytes*i:][:moveSumBytes]
+		want := b.Digest[journal.WholeSumBytes+journal.MoveSumBytes*i:][:journal.MoveSumBytes]
 		if outcome != 0 || bytes.Equal(want, none[:]) {
 			continue
 		}
@@ -95,7 +80,7 @@ func (c *chain) movements(b *db.BatchPageRow, rows []journalRow) {
 		}
 		if sum := movementsSum(rows[:n]); !bytes.Equal(sum[:], want) {
 			c.broken(movementRow(&rows[0]), "this row or one of the %d of its operation is not what batch %s asked for (hold %s, event %d, seat %d): the journal was changed",
-				n, b.Batch, rows[0].hold, rows[0].event, rows[0].seat)
+				n, b.Batch, rows[0].Hold, rows[0].Event, rows[0].Seat)
 		}
 		rows = rows[n:]
 	}
@@ -107,16 +92,16 @@ func (c *chain) movements(b *db.BatchPageRow, rows []journalRow) {
 // operation is how many of the first rows are of one operation.
 func operation(rows []journalRow) int {
 	n := 0
-	for n < len(rows) && rows[n].hold == rows[0].hold && rows[n].kind == rows[0].kind {
+	for n < len(rows) && rows[n].Hold == rows[0].Hold && rows[n].Kind == rows[0].Kind {
 		n++
 	}
 	return n
 }
 
-func movementsSum(rows []journalRow) [moveSumBytes]byte {
-	b := append(make([]byte, 0, 512), moveDomain...)
+func movementsSum(rows []journalRow) [journal.MoveSumBytes]byte {
+	b := journal.BeginMoves(make([]byte, 0, 512))
 	for i := range rows {
-		b = rows[i].append(b)
+		b = rows[i].Append(b)
 	}
-	return moveSum(b)
+	return journal.SumMoves(b)
 }

@@ -1,4 +1,4 @@
-package ledger
+package reconcile
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ticketrush/ledger"
 	"ticketrush/ledger/db"
 )
 
@@ -21,9 +22,9 @@ type OutsideTicket struct {
 // outsideChunk is how many tickets are looked up at a time.
 const outsideChunk = 1000
 
-// ReconcileTickets compares tickets that people hold with the ledger: what was sold after the time to which a ledger was restored is in their
+// Tickets compares tickets that people hold with the ledger: what was sold after the time to which a ledger was restored is in their
 // hands only. Each ticket that the ledger does not have, has voided, or has for another seat, is a break, which says what has become of its seat.
-func (l *DB) ReconcileTickets(ctx context.Context, outside []OutsideTicket) (*Check, error) {
+func Tickets(ctx context.Context, l *ledger.DB, outside []OutsideTicket) (*Check, error) {
 	begin := time.Now()
 	check := &Check{Name: "outside", About: "the tickets that people hold are those of the ledger", Breaks: []Break{}}
 	for len(outside) > 0 {
@@ -33,9 +34,9 @@ func (l *DB) ReconcileTickets(ctx context.Context, outside []OutsideTicket) (*Ch
 		for _, t := range chunk {
 			p.Tickets, p.Events, p.Seats = append(p.Tickets, t.Ticket), append(p.Events, t.Event), append(p.Seats, t.Seat)
 		}
-		rows, err := l.q.TicketsOutside(ctx, l.short, p)
+		rows, err := queries.TicketsOutside(ctx, l.SQL(), p)
 		if err != nil {
-			return nil, fmt.Errorf("compare tickets: %w", explain(err))
+			return nil, fmt.Errorf("compare tickets: %w", ledger.Explain(err))
 		}
 		check.Rows += int64(len(chunk))
 		for _, r := range rows {
