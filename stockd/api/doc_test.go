@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -67,27 +68,42 @@ type example struct {
 	header [][2]string
 	body   string
 	status int
-	answer string // JSON, or empty
+	answer string   // JSON, or empty
+	text   []string // lines that are in an answer that is not JSON
+	events string   // of a stream: of the one that this opens, or of the one that is open
 }
 
-var fence = regexp.MustCompile("(?ms)^```(http|json \\d+)\\n(.*?)^```$")
+var fence = regexp.MustCompile("(?ms)^```(http|json \\d+|text \\d+|events)\\n(.*?)^```$")
 
 // examples reads the blocks: a request in the form that editors and httpie's friends run, then what comes back.
 func examples(t *testing.T, text string) (list []example) {
 	t.Helper()
 	for _, at := range fence.FindAllStringSubmatchIndex(text, -1) {
 		kind, block := text[at[2]:at[3]], text[at[4]:at[5]]
-		if status, ok := strings.CutPrefix(kind, "json "); ok {
-			if len(list) == 0 || list[len(list)-1].status != 0 {
-				t.Fatalf("docs/api.md has an answer without a request: %s", block)
+		line := 1 + strings.Count(text[:at[0]], "\n")
+		asked := len(list) > 0 && list[len(list)-1].status == 0
+		kind, status, _ := strings.Cut(kind, " ")
+		switch {
+		case kind == "events" && !asked:
+			list = append(list, example{line: line, status: http.StatusOK, events: block})
+			continue
+		case kind != "http" && !asked:
+			t.Fatalf("docs/api.md has an answer without a request: %s", block)
+		case kind != "http":
+			e := &list[len(list)-1]
+			switch e.status, _ = strconv.Atoi(status); kind {
+			case "json":
+				e.answer = strings.TrimSpace(block)
+			case "text":
+				e.text = strings.Split(strings.TrimSpace(block), "\n")
+			case "events":
+				e.status, e.events = http.StatusOK, block
 			}
-			list[len(list)-1].status, _ = strconv.Atoi(status)
-			list[len(list)-1].answer = strings.TrimSpace(block)
 			continue
 		}
 		head, body, _ := strings.Cut(block, "\n\n")
 		lines := strings.Split(strings.TrimSpace(head), "\n")
-		e := example{line: 1 + strings.Count(text[:at[0]], "\n"), body: strings.TrimSpace(body)}
+		e := example{line: line, body: strings.TrimSpace(body)}
 		e.method, e.path, _ = strings.Cut(lines[0], " ")
 		e.path = strings.TrimPrefix(e.path, "{{api}}")
 		for _, line := range lines[1:] {
@@ -115,8 +131,18 @@ func TestAPIDocExamplesRun(t *testing.T) {
 	r, _ := http.NewRequest(http.MethodGet, "/", http.NoBody)
 	c.visitor(1)(r)
 	values["pass"] = strings.TrimPrefix(r.Header.Get("Authorization"), "WaitingRoom ")
+	var stream *docStream
 	for _, e := range list {
 		var problem error
+		if e.events != "" {
+			if e.method != "" {
+				stream = c.stream(t, e, values)
+			}
+			if err := stream.expect(e.events, values); err != nil {
+				t.Errorf("docs/api.md line %d: %v", e.line, err)
+			}
+			continue
+		}
 		tries := 0
 		c.until(fmt.Sprintf("the example of line %d is answered as shown", e.line), func() bool {
 			problem = e.compare(c.run(e, values), values)
@@ -129,13 +155,18 @@ func TestAPIDocExamplesRun(t *testing.T) {
 	}
 }
 
-var variable = regexp.MustCompile(`\{\{(\$?\w+)\}\}`)
+// variable is a value that was shown in an answer, or one of the editors' own: {{$guid}}, {{$datetime iso8601 -9 m}}.
+var variable = regexp.MustCompile(`\{\{(\$?\w+)(?: iso8601 (-?\d+) ([hm]))?\}\}`)
 
 // filled puts values in.
 func filled(text string, values map[string]string) string {
 	return variable.ReplaceAllStringFunc(text, func(name string) string {
-		if name == "{{$guid}}" {
+		switch m := variable.FindStringSubmatch(name); m[1] {
+		case "$guid":
 			return uuid.NewString()
+		case "$datetime":
+			offset, _ := time.ParseDuration(m[2] + m[3]) // the expression lets through what this can read
+			return time.Now().Add(offset).UTC().Format(time.RFC3339)
 		}
 		return values[strings.Trim(name, "{}")]
 	})
@@ -154,6 +185,11 @@ func (e *example) compare(got result, values map[string]string) error {
 	if got.status != e.status {
 		return fmt.Errorf("status %d, it shows %d: %s", got.status, e.status, got.text)
 	}
+	for _, line := range e.text {
+		if !strings.Contains(string(got.text), line) {
+			return fmt.Errorf("it shows %q; it answers %s", line, got.text)
+		}
+	}
 	if e.answer == "" {
 		return nil
 	}
@@ -168,7 +204,7 @@ func (e *example) compare(got result, values map[string]string) error {
 }
 
 // exact are the fields whose words are compared, not only their kind.
-var exact = []string{"state", "type", "title", "currency", "total"}
+var exact = []string{"state", "type", "title", "currency", "total", "result", "colour", "kind", "number", "void_reason", "names", "seat", "format"}
 
 func sameShape(at string, shown, got any, values map[string]string) error {
 	switch s := shown.(type) {
@@ -204,8 +240,12 @@ func sameShape(at string, shown, got any, values map[string]string) error {
 		if !ok {
 			return fmt.Errorf("%s is shown as text and is %v", at, got)
 		}
-		if name := variable.FindString(s); name != "" && name == s {
-			values[strings.Trim(name, "{}")] = g
+		if name := variable.FindString(s); name != "" {
+			before, after, _ := strings.Cut(s, name)
+			if !strings.HasPrefix(g, before) || !strings.HasSuffix(g, after) {
+				return fmt.Errorf("%s is shown as %s and is %s", at, s, g)
+			}
+			values[strings.Trim(name, "{}")] = g[len(before) : len(g)-len(after)]
 		}
 	default:
 		if fmt.Sprintf("%T", shown) != fmt.Sprintf("%T", got) {
