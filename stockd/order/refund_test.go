@@ -315,6 +315,14 @@ func TestRefundFails(t *testing.T) {
 		return w.told(f)
 	}
 	w.settled(o, order.Refunded)
+	calls := func() (waiting []ledger.OutboxCall) {
+		list, err := w.ledger.OutboxList(t.Context(), false, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	w.until("all calls are made", func() bool { return len(calls()) == 0 })
 	if v := told("sent", order.RefundSent); v.Code != ledger.FactNothing {
 		t.Errorf("what is known gives %+v", v)
 	}
@@ -328,11 +336,32 @@ func TestRefundFails(t *testing.T) {
 		t.Errorf("what is owed again is %s", got)
 	}
 	w.reconciles()
-	w.set(time.Minute, false)
-	w.until("it was sent again", func() bool {
+	again := func(pause time.Duration, sent int64) {
+		t.Helper()
+		list := calls()
+		if len(list) != 1 || list[0].Topic != "refund" {
+			t.Fatalf("the calls are %+v, want one refund", list)
+		}
+		if in := list[0].Due.Sub(w.now()); in > pause || in < pause-20*time.Second {
+			t.Errorf("it is sent again in %v, want %v", in, pause)
+		}
 		_ = w.service.Tidy(t.Context())
-		return w.card.sentBack() == 2*p.Amount // under two keys
-	})
+		if w.card.sentBack() != sent-p.Amount {
+			t.Errorf("it was sent at once")
+		}
+		w.mu.Lock()
+		w.clock += pause + time.Second
+		w.mu.Unlock()
+		w.until("it was sent again", func() bool {
+			_ = w.service.Tidy(t.Context())
+			return w.card.sentBack() == sent && len(calls()) == 0 // each time under another key
+		})
+	}
+	again(30*time.Second, 2*p.Amount)
+	if v := told("failed once more", order.RefundFailed); v.Code != ledger.FactRefundFailed {
+		t.Errorf("a failure of the second try gives %+v", v)
+	}
+	again(time.Minute, 3*p.Amount)
 	w.until("nothing is left", func() bool { return w.balances() == "" })
 	if s := w.state(o.ID); s != order.Refunded {
 		t.Errorf("the order is %s", s)
