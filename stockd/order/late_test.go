@@ -68,6 +68,9 @@ func TestPaidLate(t *testing.T) {
 		if w.valid(o) != len(o.Lines) || w.card.is(p.ProviderRef) != order.PaymentCaptured {
 			t.Errorf("%d valid tickets; the payment is %s", w.valid(o), w.card.is(p.ProviderRef))
 		}
+		if n := w.count(`SELECT coalesce(sum(n), 0) FROM ledger.quota`); n != len(o.Lines) {
+			t.Errorf("the limits count %d, the order has %d seats", n, len(o.Lines))
+		}
 		w.reconciles()
 		w.refund(wish(after)) // the limits are the new hold's
 		w.settled(o, order.Refunded)
@@ -169,6 +172,9 @@ func TestAnOfferIsNotTaken(t *testing.T) {
 			}
 		} else {
 			w.later(20 * time.Minute)
+			if _, err := w.service.AnswerOffer(t.Context(), o.ID, true); !errors.Is(err, order.ErrNoOffer) {
+				t.Errorf("yes when its time is over, and nobody has ended it yet, gives %v", err)
+			}
 		}
 		w.settled(o, order.Refunded)
 		if _, err := w.service.AnswerOffer(t.Context(), o.ID, true); !errors.Is(err, order.ErrNoOffer) {
@@ -197,6 +203,32 @@ func TestPaidLateWithoutSeats(t *testing.T) {
 			t.Errorf("the payment is %s; what is left is %s", w.card.is(p.ProviderRef), w.balances())
 		}
 		w.tidy(w.service)
+		w.reconciles()
+	}
+}
+
+// What was captured late and goes back is owed from the moment on at which that is decided; what was only authorised never is.
+func TestPaidLateIsOwed(t *testing.T) {
+	t.Parallel()
+	for kind, owed := range map[string]bool{order.PaymentAuthorized: false, order.PaymentCaptured: true} {
+		w := newWorld(t)
+		o, p := w.expired(1)
+		w.late(o, p, kind)
+		if returned, err := w.ledger.LateReturn(t.Context(), o.ID, 2, "a test", w.now()); err != nil || !returned {
+			t.Fatalf("%v, %v", returned, err)
+		}
+		want := ""
+		if owed {
+			want = fmt.Sprintf("1100:card EUR %d, 2500 EUR -%d", p.Amount, p.Amount)
+		}
+		if got := w.balances(); got != want {
+			t.Errorf("%s: what is owed is %q, want %q", kind, got, want)
+		}
+		w.reconciles()
+		w.settled(o, order.Refunded)
+		if w.balances() != "" {
+			t.Errorf("what is left is %s", w.balances())
+		}
 		w.reconciles()
 	}
 }
