@@ -19,7 +19,7 @@ import (
 )
 
 // What is personal in the trade of these tests: the client's address, the pseudonym, a holder's name, where the bank sends the buyer back to.
-var personal = []string{"192.0.2.1", "b-1", "Ada Lovelace", "/tickets/of-ada"}
+var personal = []string{"192.0.2.1", "b_of_ada", "Ada Lovelace", "/tickets/of-ada"}
 
 // named is an issued order of two seats with a holder's name.
 func (w *world) named() uuid.UUID {
@@ -80,7 +80,7 @@ func TestErase(t *testing.T) {
 	if _, err := w.ledger.Erase(t.Context(), uuid.New(), "ops", false, w.now()); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("an order that is not there: %v", err)
 	}
-	if got, err := w.ledger.OrdersOfBuyer(t.Context(), "b-1"); err != nil || !slices.Equal(got, []uuid.UUID{id}) {
+	if got, err := w.ledger.OrdersOfBuyer(t.Context(), "b_of_ada"); err != nil || !slices.Equal(got, []uuid.UUID{id}) {
 		t.Errorf("the buyer's orders: %v, %v", got, err)
 	}
 	erased, err := w.ledger.Erase(t.Context(), id, "ops", false, w.now().Add(48*time.Hour)) // the day after the event

@@ -346,7 +346,7 @@ func (w *world) orderOf(hold stock.HoldView) ledger.Order {
 		lines = append(lines, stock.OrderLine{Seat: s.Seat, Face: testFace, Fee: testFee, Tax: testTax})
 	}
 	o, a, err := w.service.Open(w.t.Context(), order.OpenRequest{
-		ID: stock.NewCoordinatedID(stock.CoordinatorOf(hold.ID), req.Scope, req.Key, "order"), Request: req, Hold: hold, Lines: lines, Currency: "EUR", Buyer: "b-1", ClientIP: "192.0.2.1",
+		ID: stock.NewCoordinatedID(stock.CoordinatorOf(hold.ID), req.Scope, req.Key, "order"), Request: req, Hold: hold, Lines: lines, Currency: "EUR", Buyer: "b_of_ada", ClientIP: "192.0.2.1",
 	})
 	if err != nil || a.Code != stock.CodeOK && a.Code != stock.CodeReplay {
 		w.t.Fatalf("open: %+v %v", a, err)
