@@ -1,4 +1,4 @@
--- How an event ends. Functions are in ledger/migrations/00012_events.sql.
+-- How an event ends. Functions are in ledger/migrations/00011_events.sql.
 
 -- name: EventCancel :one
 SELECT ledger.event_cancel(sqlc.arg(event)::int, sqlc.arg(mass)::uuid, sqlc.arg(reason)::text, sqlc.arg(actor)::text, sqlc.arg(now)::timestamptz)::int;

@@ -25,14 +25,14 @@ func TestMigrateAtTheCommandLine(t *testing.T) {
 	dsn := server.DSN("postgres")
 	t.Setenv("STOCKD_POSTGRES", dsn)
 	for range 2 {
-		says(t, failure.Failed, []string{"migrate", "--dry-run"}, "would apply 00001_core.sql\n", "would apply 00020_roles.sql\n", "nothing was touched")
+		says(t, failure.Failed, []string{"migrate", "--dry-run"}, "would apply 00001_core.sql\n", "would apply 00013_roles.sql\n", "nothing was touched")
 	}
 	exec("CREATE ROLE nobody_much LOGIN")
 	t.Setenv("STOCKD_POSTGRES", strings.Replace(dsn, "user=postgres", "user=nobody_much", 1))
 	says(t, failure.Missing, []string{"migrate"}, "may not migrate the ledger", "connect as the owner of the database")
 	t.Setenv("STOCKD_POSTGRES", dsn)
 	says(t, failure.Missing, []string{"reconcile"}, "stockd migrate")
-	says(t, failure.Done, []string{"migrate"}, "applied 00001_core.sql\n", "applied 00020_roles.sql\n")
+	says(t, failure.Done, []string{"migrate"}, "applied 00001_core.sql\n", "applied 00013_roles.sql\n")
 	for _, args := range [][]string{{"migrate"}, {"migrate", "--dry-run"}} {
 		says(t, failure.Done, args, "the schema is up to date")
 	}

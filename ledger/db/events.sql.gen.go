@@ -51,7 +51,7 @@ type EventCancelParams struct {
 	Now    time.Time
 }
 
-// How an event ends. Functions are in ledger/migrations/00012_events.sql.
+// How an event ends. Functions are in ledger/migrations/00011_events.sql.
 func (q *Queries) EventCancel(ctx context.Context, db DBTX, arg EventCancelParams) (int32, error) {
 	row := db.QueryRowContext(ctx, EventCancel,
 		arg.Event,
