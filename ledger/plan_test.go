@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -55,6 +56,39 @@ func TestRefusalReadsWhatIsTried(t *testing.T) {
 	}
 	if n := b.number(`SELECT ledger.trying($1, 1, $2)`, b.event, uuidOf("buyer")); n != 40 {
 		t.Errorf("20 holds of two seats are being tried, it says %d", n)
+	}
+}
+
+// TestInvoicesAreFoundByKey: an order's documents are found, and one that is missing is made, without a look at all others.
+func TestInvoicesAreFoundByKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, database(t).DSN)
+	b.exec(fmt.Sprintf(`DO $$ BEGIN
+		PERFORM set_config('session_replication_role', 'replica', true); -- these rows have no sale behind them
+		INSERT INTO ledger.orders(id, event, hold, state, ver, buyer_ref, total, currency, hold_until)
+			SELECT ('00000000-0000-8000-8000-' || lpad(i::text, 12, '0'))::uuid, %[1]d, gen_random_uuid(), 4, 4, '', 5320, 'EUR', now() FROM generate_series(1, 20000) i;
+		INSERT INTO ledger.order_lines(order_id, seat, type, face, fee, tax) SELECT id, row_number() OVER (), 0, 5000, 300, 20 FROM ledger.orders;
+		INSERT INTO ledger.tickets(id, order_id, event, seat, sold_ver, type, code) SELECT gen_random_uuid(), order_id, %[1]d, seat, 1, 0, 'code' FROM ledger.order_lines;
+		INSERT INTO ledger.invoice_series(series, last) VALUES ('house', 19999);
+		INSERT INTO ledger.invoices(series, number, kind, order_id, currency, net, tax, issuer, at) SELECT 'house', seat, 'invoice', order_id, 'EUR', 5300, 20, '', now() FROM ledger.order_lines WHERE seat < 20000;
+	END $$`, b.event))
+	const most = 100 // blocks; the documents have several hundred
+	had, after := "00000000-0000-8000-8000-000000000007", "00000000-0000-8000-8000-000000019990"
+	for name, q := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"the documents of an order":   {db.InvoicesOfOrder, []any{had}},
+		"making those that are there": {db.InvoicesMake, []any{had, b.now}},
+		"making what lacks":           {db.InvoicesDue, []any{after, 100, true, b.now}},
+	} {
+		b.blocks(q.sql, q.args...) // a connection reads the catalog once
+		if blocks := b.blocks(q.sql, q.args...); blocks > most {
+			t.Errorf("%s reads %d blocks, at most %d are expected", name, blocks, most)
+		}
+	}
+	if n := b.number("SELECT count(*) FROM ledger.invoices"); n != 20000 {
+		t.Errorf("there are %d documents, want 20000", n)
 	}
 }
 

@@ -275,6 +275,7 @@ CREATE TABLE ledger.invoices (
     CHECK ((kind = 'credit_note') = (refund IS NOT NULL))
 );
 CREATE UNIQUE INDEX invoices_one_per_order ON ledger.invoices (order_id) WHERE refund IS NULL;
+CREATE INDEX invoices_order ON ledger.invoices (order_id); -- the other two find only those that they are about
 CREATE UNIQUE INDEX invoices_one_per_refund ON ledger.invoices (order_id, refund) WHERE refund IS NOT NULL;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.invoices FOR EACH STATEMENT EXECUTE FUNCTION ledger.forbid_mutation();
 
@@ -329,11 +330,12 @@ BEGIN
         RETURN;
     END IF;
     v_ids := ARRAY(
-        SELECT x.order_id FROM (
-            SELECT t.order_id FROM ledger.tickets t WHERE t.order_id > p_after AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL)
+        SELECT x.order_id FROM ( -- each part in order of an index, as far as is asked for; OFFSET 0 keeps plans made on an empty table from becoming joins
+            (SELECT DISTINCT t.order_id FROM ledger.tickets t WHERE t.order_id > p_after AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = t.order_id AND i.refund IS NULL OFFSET 0)
+              ORDER BY 1 LIMIT p_count)
             UNION
-            SELECT f.order_id FROM ledger.refunds f WHERE f.order_id > p_after AND f.lines AND EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.order_id = f.order_id)
-               AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id)) x
+            (SELECT DISTINCT f.order_id FROM ledger.refunds f WHERE f.order_id > p_after AND f.lines AND EXISTS (SELECT 1 FROM ledger.tickets t WHERE t.order_id = f.order_id OFFSET 0)
+                AND NOT EXISTS (SELECT 1 FROM ledger.invoices i WHERE i.order_id = f.order_id AND i.refund = f.id OFFSET 0) ORDER BY 1 LIMIT p_count)) x
          ORDER BY 1 LIMIT p_count);
     FOR v_id IN SELECT o.id FROM ledger.orders o WHERE o.id = ANY (v_ids) ORDER BY o.id FOR NO KEY UPDATE SKIP LOCKED LOOP
         made := made + ledger.invoices_make(v_id, p_now);
