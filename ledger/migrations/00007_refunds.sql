@@ -304,7 +304,7 @@ CREATE TABLE ledger.late_payments (
 CREATE INDEX late_payments_open ON ledger.late_payments (until) WHERE state IN ('looking', 'offered', 'accepted');
 
 -- The order of a payment that comes late waits for it once more: expired or cancelled → paying, next attempt, without seats. False: it may not, because
--- its event has begun or does not take place, the payment came late before, or the hold's seats are another order's by now.
+-- its event has begun or does not take place, the payment came late before, the hold's seats are another order's by now, or it still has sold ones.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.late_begin(p_order uuid, p_payment uuid, p_captured boolean, p_now timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -314,7 +314,8 @@ BEGIN
     SELECT x.* INTO o FROM ledger.orders x WHERE x.id = p_order;
     IF o.state NOT IN (5, 6) OR EXISTS (SELECT 1 FROM ledger.late_payments l WHERE l.payment = p_payment) OR EXISTS (SELECT 1 FROM ledger.refunds r WHERE r.payment = p_payment)
         OR NOT EXISTS (SELECT 1 FROM ledger.events e WHERE e.id = o.event AND e.cancelled_at IS NULL AND e.starts_at > p_now)
-        OR EXISTS (SELECT 1 FROM ledger.orders x WHERE x.hold = o.hold AND x.state NOT IN (5, 6)) THEN
+        OR EXISTS (SELECT 1 FROM ledger.orders x WHERE x.hold = o.hold AND x.state NOT IN (5, 6))
+        OR EXISTS (SELECT 1 FROM ledger.sales s WHERE s.order_id = p_order AND s.ended_seq IS NULL) THEN -- its capture was refused, and its seats come back
         RETURN false;
     END IF;
     PERFORM ledger.order_move(p_order, o.state, 2::smallint, 'pay_ok', o.attempt + 1, 'it was paid late', p_now + interval '2 minutes', p_now);
@@ -410,13 +411,14 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Decides an order that was paid late and has its seats pinned, as decide.
+-- Decides an order that was paid late and has its seats pinned, as decide. The pins of a hold that has ended are no pins: they are being freed.
 -- +goose StatementBegin
 CREATE FUNCTION ledger.late_decide(p_order uuid, p_attempt int, p_payment uuid, p_now timestamptz) RETURNS smallint LANGUAGE plpgsql AS $$
 DECLARE
     v smallint;
 BEGIN
     PERFORM 1 FROM ledger.orders x WHERE x.id = p_order FOR NO KEY UPDATE;
+    IF NOT EXISTS (SELECT 1 FROM ledger.orders x JOIN ledger.holds h ON h.id = x.hold WHERE x.id = p_order AND (h.state = 1 OR x.state <> 2)) THEN RETURN 2; END IF;
     v := ledger.decide(p_order, p_attempt, p_payment, ledger.open_day(), p_now);
     IF v <= 1 THEN UPDATE ledger.late_payments SET state = 'placed' WHERE order_id = p_order AND attempt = p_attempt; END IF;
     RETURN v;

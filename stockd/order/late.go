@@ -94,8 +94,16 @@ func (s *Service) lateGone(ctx context.Context, o *ledger.Order, l *ledger.Late)
 	return true, err
 }
 
-// latePin pins the seats that the order has, and decides it. errNoSeats: it has them no more.
+// latePin pins the seats that the order has, and decides it. errNoSeats: it has them no more. Those of a hold that has ended are being freed, leg by
+// leg; one that lives cannot end while its order is paying.
 func (s *Service) latePin(ctx context.Context, o *ledger.Order, l *ledger.Late) error {
+	row, _, err := s.ledger.HoldByID(ctx, o.Hold)
+	if err != nil {
+		return err
+	}
+	if row.State != ledger.HoldHeld {
+		return errNoSeats
+	}
 	answer, err := s.doAll(ctx, stock.KindPin, o, o.Attempt, true)
 	switch {
 	case err != nil:

@@ -101,6 +101,52 @@ func TestPaidLateWithThePinsStillThere(t *testing.T) {
 	w.reconciles()
 }
 
+// Found by the simulator: the payment comes when the hold over several segments has ended and its legs are not freed yet. Pins of such a hold are no pins:
+// their owners take them away from an order that is paid.
+func TestPaidLateWhileLegsAreFreed(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, 2)
+	o, p := w.paying(2)
+	if moved, err := w.ledger.OrderExpire(t.Context(), o.ID, ledger.OrderPaying, 1, "not paid in time", w.now()); err != nil || !moved {
+		t.Fatal(moved, err)
+	}
+	if code, err := w.ledger.WideEnd(t.Context(), o.Hold, o.ID, false, ledger.Request{}, w.now()); err != nil || code != ledger.WideDone {
+		t.Fatal(code, err)
+	}
+	w.late(o, p, order.PaymentAuthorized)
+	w.until("the order has the same seats, or others", func() bool {
+		_ = w.service.Tidy(t.Context())
+		_, _ = w.service.AnswerOffer(t.Context(), o.ID, true)
+		return w.state(o.ID) == order.Issued
+	})
+	if after, err := w.service.Get(t.Context(), o.ID); err != nil || after.Hold == o.Hold {
+		t.Errorf("the order is paid with the hold %s, which has ended, %v", after.Hold, err)
+	}
+	w.reconciles()
+}
+
+// Found by the simulator: the bank refuses to capture, and tells its success once more while the sold seats come back. The order looks for no others, and
+// forgets none of those.
+func TestToldAgainWhileSeatsComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, p := w.byCard(2)
+	w.pay(p)
+	w.card.set(false, true)
+	if err := w.newService().Follow(t.Context(), o.ID); err != nil || w.state(o.ID) != order.Cancelled || w.seats(stock.Sold) != 2 {
+		t.Fatalf("the order is %s with %d seats sold, %v", w.state(o.ID), w.seats(stock.Sold), err)
+	}
+	if v := w.told(fact("again", order.PaymentAuthorized, p)); v.Code != ledger.FactNotPaying {
+		t.Errorf("a success after a refused capture gives %+v", v)
+	}
+	w.tidy(w.service)
+	w.until("the seats are free and the money is back", func() bool { return w.seats(stock.Sold) == 0 && w.card.is(p.ProviderRef) == order.PaymentVoided })
+	if w.state(o.ID) != order.Cancelled {
+		t.Errorf("the order is %s", w.state(o.ID))
+	}
+	w.reconciles()
+}
+
 // elsewhere takes the seats of an order for somebody else.
 func (w *world) elsewhere(o ledger.Order) {
 	w.t.Helper()
