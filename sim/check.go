@@ -24,13 +24,19 @@ type checker struct {
 	fates    map[requestKey]*fate     // what requests were answered
 	counted  map[quotaKey][]uuid.UUID // the holds that ever counted against a limit
 	sales    map[uuid.UUID]bool       // orders that somebody was told are paid
-	ended    map[uuid.UUID]bool       // paid orders that ended by a refund
+	ended    map[uuid.UUID]bool       // paid orders that ended by a refund, or of which a part did
+	back     map[orderSeat]bool       // seats whose money goes back
 	batches  map[uuid.UUID]uint64     // what was sent
 	granted  map[*process]map[segmentKey][]grant
 	waited   map[waited]uint64          // holds that were told to try again: the last request that had come by then
 	served   map[stock.PartitionID]bool // since the faults ended
 	strict   bool                       // what was promised by time has to be held
 	lease    bool                       // a session's end by the database is its end by true time
+}
+
+type orderSeat struct {
+	order uuid.UUID
+	seat  stock.SeatID
 }
 
 type seatKey struct {
@@ -70,7 +76,7 @@ func newChecker(w *World) *checker {
 	c := &checker{
 		w: w, epochs: map[stock.PartitionID]int64{}, seqs: map[stock.PartitionID]int64{},
 		promises: map[uuid.UUID]*promise{}, onSeat: map[seatKey]*promise{}, fates: map[requestKey]*fate{}, counted: map[quotaKey][]uuid.UUID{},
-		sales: map[uuid.UUID]bool{}, ended: map[uuid.UUID]bool{}, waited: map[waited]uint64{}, batches: map[uuid.UUID]uint64{}, granted: map[*process]map[segmentKey][]grant{},
+		sales: map[uuid.UUID]bool{}, ended: map[uuid.UUID]bool{}, back: map[orderSeat]bool{}, waited: map[waited]uint64{}, batches: map[uuid.UUID]uint64{}, granted: map[*process]map[segmentKey][]grant{},
 		strict: !w.plan.clockJumps, lease: true,
 	}
 	for _, f := range w.plan.faults {

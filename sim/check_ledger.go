@@ -104,6 +104,9 @@ func (c *checker) operation(op *stock.Op) {
 		if o == nil || o.State != order.Paying || o.Attempt != op.Attempt {
 			c.w.fail("I6: seats are pinned to attempt %d of an order that is not being paid by it: %+v", op.Attempt, o)
 		}
+		if h := c.w.ledger.holds[op.Hold]; h.state != holdHeld {
+			c.w.fail("M2: seats of hold %.8v, which has ended and is being freed, are pinned for order %.8v", op.Hold, op.Order)
+		}
 	case stock.KindSell:
 		if h := c.w.ledger.holds[op.Hold]; h.wide() && h.state == holdEnded {
 			c.w.some[SawWideSold]++
@@ -116,8 +119,10 @@ func (c *checker) operation(op *stock.Op) {
 			c.w.fail("I6: seats are taken from attempt %d of an order that counts on them: %+v", op.Attempt, o)
 		}
 	case stock.KindRefund:
-		if !c.ended[op.Order] {
-			c.w.fail("I2: seats of order %.8v come back without a refund", op.Order)
+		for _, m := range op.Moves {
+			if !c.back[orderSeat{op.Order, m.Seat}] {
+				c.w.fail("I2: seat %d of order %.8v comes back without a refund", m.Seat, op.Order)
+			}
 		}
 	case stock.KindNote:
 		c.soldOut(op)
@@ -237,20 +242,23 @@ type pinTruth struct{ known, pinned, waits bool }
 
 func (c *checker) pins(ref string) pinTruth {
 	l := c.w.ledger
-	p := l.payments[l.byRef[ref]]
-	if p == nil {
-		return pinTruth{}
+	if p := l.payments[l.byRef[ref]]; p != nil {
+		return c.pinsOf(p.Order, p.Attempt)
 	}
-	o := l.orders[p.Order]
+	return pinTruth{}
+}
+
+func (c *checker) pinsOf(id uuid.UUID, attempt int32) pinTruth {
+	o := c.w.ledger.orders[id]
 	n := 0
 	for _, no := range segmentsOf(o) {
-		for _, seat := range l.segments[segmentKey{o.Event, no}].seats {
-			if seat.Order == o.ID && seat.State == stock.Paying && seat.Attempt == p.Attempt {
+		for _, seat := range c.w.ledger.segments[segmentKey{o.Event, no}].seats {
+			if seat.Order == id && seat.State == stock.Paying && seat.Attempt == attempt {
 				n++
 			}
 		}
 	}
-	return pinTruth{true, n == len(o.Lines), (o.State == order.Paying || o.State == order.Stuck) && o.Attempt == p.Attempt}
+	return pinTruth{true, n == len(o.Lines), (o.State == order.Paying || o.State == order.Stuck) && o.Attempt == attempt}
 }
 
 // decided checks the commit point of a sale.
@@ -285,15 +293,6 @@ func (c *checker) pinRefused(o *Order, t told) {
 func (c *checker) paid(id uuid.UUID) {
 	c.sales[id] = true
 	c.stillPaid(id)
-}
-
-func (c *checker) unsold(id uuid.UUID) { c.ended[id] = true }
-
-func (c *checker) stillPaid(id uuid.UUID) {
-	o := c.w.ledger.orders[id]
-	if !c.ended[id] && o.State != order.Paid && o.State != order.Issued {
-		c.w.fail("I2: order %.8v was told paid and is %v", id, o.State)
-	}
 }
 
 // owners notes which partitions have an owner since the faults ended.
@@ -337,12 +336,8 @@ func (c *checker) quiet() string {
 	if len(l.GrantsUntaken()) > 0 {
 		return "a grant is on its way"
 	}
-	for _, ref := range c.w.provider.order {
-		if p := c.w.provider.payments[ref]; p.state == order.PaymentAuthorized && l.byRef[ref] != noID {
-			return "payment " + ref[:8] + " is authorized"
-		} else if p.state == order.PaymentCaptured && l.byRef[ref] != noID && l.orders[p.Order].State != order.Issued {
-			return "payment " + ref[:8] + " is captured and pays nothing"
-		}
+	if why := c.moneyUnder(); why != "" {
+		return why
 	}
 	for _, p := range c.w.alive() {
 		if len(p.waiters) > 0 {
@@ -414,14 +409,7 @@ func (c *checker) settled() {
 			}
 		}
 	}
-	for _, id := range l.sortedOrders(func(o *Order) bool { return o.State == order.Issued }) {
-		o := l.orders[id]
-		for _, line := range o.Lines {
-			if seat := l.segments[segmentKey{o.Event, line.Seat.Segment()}].seats[line.Seat.Index()]; seat.sold == nil || seat.sold.order != id {
-				c.w.fail("I6: order %.8v is issued and seat %d is not sold to it", id, line.Seat)
-			}
-		}
-	}
+	c.goods()
 }
 
 func seatsOf(op *stock.Op) []int32 {

@@ -184,7 +184,7 @@ func (c *checker) leg(op *stock.Op) {
 	if h.state == holdHeld && h.try == op.Generation {
 		c.w.fail("all or none: wide hold %.8v is held and loses a leg", op.Hold)
 	}
-	if o := c.w.ledger.orders[h.Order]; o != nil && (o.State == order.Paying || o.State == order.Paid || o.State == order.Issued || o.State == order.Stuck) {
+	if o := c.w.ledger.orders[h.Order]; o != nil && (o.State == order.Paying && !c.looks(o) || o.State == order.Paid || o.State == order.Issued || o.State == order.Stuck) {
 		c.w.fail("I6: seats are taken from an order that counts on them: %+v", o)
 	}
 }

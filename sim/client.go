@@ -254,6 +254,11 @@ func (c *client) look(id uuid.UUID, try, looks int) {
 				switch {
 				case o.State == order.Paid || o.State == order.Issued:
 					w.check.paid(id)
+					if o.State == order.Paid && w.chance(2) {
+						c.look(id, try, looks-1)
+					} else if w.chance(3) {
+						c.giveBack(&o)
+					}
 				case o.State == order.PendingPayment && o.Attempt > 0 && try < 3 && !w.calm:
 					w.some[SawSecondAttempt]++
 					c.pay(id, try+1)

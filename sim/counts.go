@@ -107,6 +107,17 @@ const (
 	SawLegFollowed
 	SawTakeOverWithLegs
 	SawTakeOverWhileTrying
+	SawReturned
+	SawReturnedInPart
+	SawRefundVoided
+	SawCancelled
+	SawMassRefund
+	SawPaidLate
+	SawLateSame
+	SawLateOffered
+	SawLateAccepted
+	SawLatePlaced
+	SawLateReturned
 	sights
 )
 
@@ -128,6 +139,8 @@ var sightNames = [sights]string{
 	"wide hold expired", "wide hold released", "order of a wide hold", "wide hold sold to the last seat", "limit reached by a wide hold", "document used up by a wide hold", "documents of a wide hold named", "documents of a wide sale given back", "wide hold asked for while it is tried",
 	"coordinator killed on the way", "leg refused: its hold is not being tried", "leg that its hold keeps asked to go", "leg freed by its owner alone",
 	"take-over with legs", "take-over while a hold is being tried",
+	"order given back", "order given back in part", "refund of what was only authorised", "event cancelled", "order refunded with its event", "order paid late", "late order has its seats again",
+	"other seats offered", "other seats accepted", "late order paid", "late order sent its money back",
 }
 
 func (s Sight) String() string { return sightNames[s] }

@@ -7,8 +7,8 @@
 //
 // What each file does: world.go has time and the schedule, process.go and driver.go what stockd/node does for a core, route.go how a command
 // finds its owner, share.go what it does for areas with several segments, wide.go for holds over several, sale.go and tidy.go what stockd/order does for
-// an order, provider.go the bank, client.go the buyers, fault.go what goes wrong, plan.go what a seed is about, check*.go the invariants, counts.go what
-// has to be seen now and then.
+// an order, late.go for one that is paid when it has ended, refund.go for what goes back, provider.go the bank, client.go the buyers, fault.go what goes
+// wrong, plan.go what a seed is about, check*.go the invariants, counts.go what has to be seen now and then.
 //
 // The simulated ledger (ledger*.go) is one transaction per method, in memory. A test runs random sequences at Postgres and at it and compares each
 // answer and all rows. What Postgres does between two transactions (locks, snapshots, lost connections) is in driver.go and process.go: a flush
@@ -21,6 +21,6 @@
 // Mutants are wrong on purpose, and each has to be noticed: those of the simulated parts are in mutant.go, those of the product's code in
 // package mutants, which changes the code while it is built.
 //
-// What is not simulated: the money journal; HTTP. That concurrent transactions of Postgres are worth the same as some order of them is tested in
+// What is not simulated: the money journal (what the bank has is compared with what was sold and given back), disputes; HTTP. That concurrent transactions of Postgres are worth the same as some order of them is tested in
 // package ledger, on a real server.
 package sim

@@ -34,6 +34,8 @@ func (p *pair) sale() {
 		}
 	}
 	switch what := rapid.IntRange(0, 19).Draw(p.T, "step"); {
+	case what < 2 || what > 2 && what < 6 && o.State != order.PendingPayment && o.State != order.Paid:
+		p.after(o, now)
 	case what == 19:
 		p.move(o, now)
 	case what == 18:
@@ -56,7 +58,7 @@ func (p *pair) sale() {
 func (p *pair) beginPayment(o *Order, now int64) {
 	until := now + hour
 	theirs, err := p.db.PaymentBegin(p.ctx, o.ID, 3, time.UnixMilli(until), time.UnixMilli(now))
-	for code, known := range map[int32]error{-1: ledger.ErrNotFound, -2: ledger.ErrOrderState, -3: ledger.ErrTooManyAttempts, -4: ledger.ErrHoldOver} {
+	for code, known := range map[int32]error{-1: ledger.ErrNotFound, -2: ledger.ErrOrderState, -3: ledger.ErrTooManyAttempts, -4: ledger.ErrHoldOver, -5: ledger.ErrEventCancelled} {
 		if errors.Is(err, known) {
 			theirs, err = code, nil
 		}
@@ -89,6 +91,11 @@ func (p *pair) fact(pay Payment) {
 	if _, told := p.sim.facts[f.ID]; told { // the same message has the same words
 		f.Amount = pay.Amount
 	}
+	p.tell(f, now)
+}
+
+// tell tells both a fact.
+func (p *pair) tell(f Fact, now int64) {
 	amount := max(f.Amount, 1)
 	verdicts, err := p.db.PaymentTake(p.ctx, []ledger.PaymentFact{{
 		Provider: bank, ID: f.ID, Ref: f.Ref, Kind: f.Kind, Amount: amount, Currency: "EUR", At: time.UnixMilli(now),
@@ -227,6 +234,7 @@ func (p *pair) compareRows() {
 			fmt.Sprint(row.fingerprint, int16(row.kind), row.hold, row.order, int16(outcome), int16(row.refused)))
 	}
 	p.compareOutbox()
+	p.compareRefunds()
 	p.compareGrants()
 }
 
@@ -261,7 +269,7 @@ func (p *pair) compareGrants() {
 
 func (p *pair) compareOutbox() {
 	var jobs []string
-	p.rows(`SELECT topic, coalesce(payload->>'ref', payload->>'order') FROM ledger.outbox WHERE topic <> 'refund' ORDER BY 1, 2`, func(r *sql.Rows) error {
+	p.rows(`SELECT topic, coalesce(payload->>'ref', payload->>'order') FROM ledger.outbox ORDER BY 1, 2`, func(r *sql.Rows) error {
 		var topic, about string
 		if err := r.Scan(&topic, &about); err != nil {
 			return err
@@ -273,7 +281,7 @@ func (p *pair) compareOutbox() {
 	})
 	var simulated []string
 	for _, j := range p.sim.outbox {
-		if j.Topic != topicRefund && j.Topic != topicUnsell {
+		if j.Topic != topicUnsell {
 			simulated = append(simulated, j.Topic+" "+j.Ref)
 		} else if j.Topic == topicUnsell {
 			simulated = append(simulated, j.Topic+" "+j.Order.String())
@@ -351,10 +359,19 @@ func (p *pair) dump() (text string) {
 		if !o.PayingUntil.IsZero() {
 			until = o.PayingUntil.UnixMilli()
 		}
-		line("order %v hold %v state %v ver %d attempt %d total %d lines %d until %d\n", id, o.Hold, order.State(o.State), o.Ver, o.Attempt, o.Total, len(o.Lines), until)
+		var lines []string
+		for _, l := range o.Lines {
+			text := fmt.Sprintf("%012d", l.Seat)
+			if l.Refund != noID {
+				text += "x"
+			}
+			lines = append(lines, text)
+		}
+		slices.Sort(lines)
+		line("order %v hold %v state %v ver %d attempt %d total %d lines %v until %d\n", id, o.Hold, order.State(o.State), o.Ver, o.Attempt, o.Total, strings.Join(lines, " "), until)
 		slices.SortFunc(o.Payments, func(a, b ledger.Payment) int { return cmp.Compare(a.Attempt, b.Attempt) })
 		for _, pay := range o.Payments {
-			line("payment %d %s amount %d placed %v\n", pay.Attempt, pay.State, pay.Amount, pay.Placed)
+			line("payment %d %s amount %d placed %v captured %d refunded %d\n", pay.Attempt, pay.State, pay.Amount, pay.Placed, pay.Captured, pay.Refunded)
 		}
 	}
 	return text

@@ -27,7 +27,7 @@ type pair struct {
 	sim  *Ledger
 
 	ctx      context.Context
-	mostly   bool // holds over several segments
+	mostly   sort
 	run      int
 	event    stock.EventID
 	segments []owner.SegmentRef
@@ -48,6 +48,15 @@ type heldBy struct {
 	segment stock.SegmentNo
 }
 
+// sort is what a sequence has most of.
+type sort int
+
+const (
+	allSorts    sort = iota
+	mostlyWide       // holds over several segments
+	mostlyAfter      // refunds, payments that come late, an event that is cancelled
+)
+
 // hour is far from any boundary: the two clocks are read one after the other.
 const hour = int64(3600_000)
 
@@ -57,7 +66,7 @@ func nowMs() int64 { return time.Now().UnixMilli() }
 // releases, loads, flushes made by real engines, resends, fenced batches, and the life of orders. All answers and, in the end, all rows are equal.
 func TestLedgerEqualsPostgres(t *testing.T) {
 	t.Parallel()
-	equal(t, false, []string{
+	equal(t, allSorts, []string{
 		"outcome 0", "outcome 10", "outcome 11", "outcome 20", "outcome 21", "outcome 30", "limit 1", "limit 2", "limit 3", "outcome 41", "outcome 50", "outcome 51", "granted", "taken", "fenced", "resent", "claimed", "not claimed",
 		"verdict 0", "verdict 1", "verdict 2", "verdict 3", "verdict 5", "verdict 7", "verdict 8", "issued 0", "loaded",
 	})
@@ -66,10 +75,20 @@ func TestLedgerEqualsPostgres(t *testing.T) {
 // TestWideHoldsEqualPostgres is the same with mostly holds over several segments.
 func TestWideHoldsEqualPostgres(t *testing.T) {
 	t.Parallel()
-	equal(t, true, []string{
+	equal(t, mostlyWide, []string{
 		"outcome 60", "outcome 61", "wide begin 1", "wide begin 2", "wide begin 0", "wide begin -10", "wide begin -11", "wide begin -20", "wide begin -41", "wide begin -100", "wide begin limit 1", "wide begin limit 3", "named", "given back",
 		"wide commit 0", "wide commit 60", "wide commit 62", "wide extend 0", "wide extend 10", "wide extend 20", "wide extend 30",
 		"wide end 0", "wide end 10", "wide end 20", "wide end 21", "wide end 30", "wide order 0", "wide order 10", "wide order 20", "wide order 32", "wide order 62", "wide sold",
+	})
+}
+
+// TestRefundsEqualPostgres is the same with mostly what comes after a sale: refunds, payments that come late, an event that is cancelled.
+func TestRefundsEqualPostgres(t *testing.T) {
+	t.Parallel()
+	equal(t, mostlyAfter, []string{
+		"refund 0", "refund 1", "refund 2", "refund 3", "refund 4", "refund 5", "refund 6", "sent true", "sent false", "voided true", "voided false", "to unsell", "verdict 15", "adopted 0", "adopted 1", "adopted 2",
+		"adopted 3", "offered true", "offered false", "accepted 0", "accepted 1", "accepted 2", "accepted 3", "late decided 0", "late decided 1", "late decided 3", "late returned true", "late returned false", "cancelled",
+		"mass refunded", "mass refund finished",
 	})
 }
 
@@ -86,7 +105,7 @@ var fewer = sync.OnceFunc(func() {
 const roundsMax = 6
 
 // equal runs random sequences at both and wants that something was seen.
-func equal(t *testing.T, wide bool, musts []string) {
+func equal(t *testing.T, mostly sort, musts []string) {
 	database := pgdev.Test(t, "ledger", func(ctx context.Context, dsn string) error {
 		_, err := ledger.Migrate(ctx, dsn)
 		return err
@@ -105,8 +124,13 @@ func equal(t *testing.T, wide bool, musts []string) {
 	run, seen := 0, map[string]int{}
 	check := func(rt *rapid.T) {
 		run++
-		p := &pair{T: rt, db: db, lane: lane, ctx: t.Context(), mostly: wide, run: run, seen: seen, engines: map[stock.SegmentNo]*stock.Segment{}, sessions: map[string]int64{}}
+		p := &pair{T: rt, db: db, lane: lane, ctx: t.Context(), mostly: mostly, run: run, seen: seen, engines: map[stock.SegmentNo]*stock.Segment{}, sessions: map[string]int64{}}
 		p.begin()
+		if mostly == mostlyAfter {
+			for range rapid.IntRange(1, 3).Draw(rt, "orders") {
+				p.bought(rapid.Bool().Draw(rt, "late"))
+			}
+		}
 		for range rapid.IntRange(30, 160).Draw(rt, "steps") {
 			p.step()
 		}
@@ -151,8 +175,12 @@ func (p *pair) begin() {
 	chart, err := p.db.ChartInsert(p.ctx, ledger.Chart{UID: uuid.New(), Name: "hall", Body: []byte("{}")})
 	p.must(err)
 	p.must(p.db.SQL().QueryRowContext(p.ctx, `SELECT coalesce(max(id), 0) + 1 FROM ledger.events`).Scan(&p.event))
+	begins := 24 * time.Hour
+	if rapid.IntRange(0, 5).Draw(p.T, "has begun") == 5 { // what is paid late then goes back
+		begins = -time.Hour
+	}
 	e := ledger.Event{
-		UID: uuid.New(), Slug: fmt.Sprintf("run-%d", p.run), Name: "An event", Chart: chart, State: "on_sale", StartsAt: time.Now().Add(-time.Hour), Currency: "EUR",
+		UID: uuid.New(), Slug: fmt.Sprintf("run-%d", p.run), Name: "An event", Chart: chart, State: "on_sale", StartsAt: time.Now().Add(begins), Currency: "EUR",
 		HoldTTL: time.Hour, MaxHoldTTL: time.Hour, SectionName: map[string]string{"A": "Hall"}, Tiers: []ledger.Tier{{CategoryName: "A", TypeName: "adult", Face: 1}},
 	}
 	var seats []ledger.SeatInfo
@@ -174,6 +202,7 @@ func (p *pair) begin() {
 		}
 		p.past(ref.Part)
 	}
+	p.sim.shows[p.event].begins = time.Now().Add(begins).UnixMilli()
 	id, err := p.db.EventInsert(p.ctx, e, seats)
 	p.must(err)
 	p.same("event", id, p.event)
@@ -219,9 +248,11 @@ func (p *pair) node() string { return rapid.SampledFrom([]string{"n1", "n2"}).Dr
 // step is one of them; rapid draws low numbers more often than high ones.
 func (p *pair) step() {
 	switch what := rapid.IntRange(0, 30).Draw(p.T, "what"); {
-	case p.mostly && what < 12:
+	case p.mostly == mostlyWide && what < 12:
 		p.wide()
-	case what < 10 || p.mostly && what < 16:
+	case p.mostly == mostlyAfter && what < 20:
+		p.afterAny()
+	case what < 10 || p.mostly == mostlyWide && what < 16:
 		p.flush()
 	case what < 11:
 		p.wide()

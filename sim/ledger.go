@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -24,6 +25,9 @@ type Ledger struct {
 
 	// OrphanGrace is how long a payment that we do not know is left alone, ms: it may be told of before it was written down. 30 s in the real one.
 	OrphanGrace int64
+	// LateLooks is how long seats are looked for when an order is paid late, and LateAccepts how long those that were accepted may take, ms. 2 and 10 minutes
+	// in the real one.
+	LateLooks, LateAccepts int64
 	// Moved hears of each step of an order. May be nil.
 	Moved func(o *Order, from order.State, event string)
 
@@ -42,7 +46,11 @@ type Ledger struct {
 	byRef    map[string]uuid.UUID // payments
 	facts    map[string]int16     // what became of what a provider told, by its id
 	outbox   map[string]*Job      // by dedup
-	refunds  map[uuid.UUID]bool   // by payment
+	refunds  map[uuid.UUID]*Refund
+	lates    map[uuid.UUID]*Late // by payment
+	shows    map[stock.EventID]*show
+	soldOf   map[uuid.UUID][]stock.SeatID // of each hold, also when the sale has ended
+	returns  uint64                       // refunds that nobody has asked for
 	grants   map[uuid.UUID]*grantRow
 	jobs     int
 
@@ -147,10 +155,10 @@ type batchRow struct {
 // NewLedger makes an empty ledger.
 func NewLedger(clock func() int64) *Ledger {
 	return &Ledger{
-		Clock: clock, OrphanGrace: 30_000, sessions: map[int64]*sessionRow{}, parts: map[stock.PartitionID]*partRow{}, segments: map[segmentKey]*segmentRow{},
+		Clock: clock, OrphanGrace: 30_000, LateLooks: lateLooks, LateAccepts: lateAccepts, sessions: map[int64]*sessionRow{}, parts: map[stock.PartitionID]*partRow{}, segments: map[segmentKey]*segmentRow{},
 		holds: map[uuid.UUID]*holdRow{}, quota: map[quotaKey]int32{}, keys: map[requestKey]keyRow{}, batches: map[batchKey]*batchRow{},
 		orders: map[uuid.UUID]*Order{}, payments: map[uuid.UUID]*Payment{}, byRef: map[string]uuid.UUID{}, facts: map[string]int16{},
-		outbox: map[string]*Job{}, refunds: map[uuid.UUID]bool{}, grants: map[uuid.UUID]*grantRow{}, flushing: map[stock.PartitionID]int{}, locked: map[uuid.UUID]int{},
+		outbox: map[string]*Job{}, refunds: map[uuid.UUID]*Refund{}, lates: map[uuid.UUID]*Late{}, shows: map[stock.EventID]*show{}, soldOf: map[uuid.UUID][]stock.SeatID{}, grants: map[uuid.UUID]*grantRow{}, flushing: map[stock.PartitionID]int{}, locked: map[uuid.UUID]int{},
 	}
 }
 
@@ -163,6 +171,9 @@ func (l *Ledger) AddSegment(ref owner.SegmentRef, home stock.SegmentNo, area boo
 		}
 	}
 	l.segments[segmentKey{ref.Event, ref.Segment}] = s
+	if l.shows[ref.Event] == nil {
+		l.shows[ref.Event] = &show{begins: math.MaxInt64}
+	}
 }
 
 func (l *Ledger) part(p stock.PartitionID) *partRow {
@@ -363,8 +374,13 @@ func (l *Ledger) allows(op *stock.Op, o *Order) bool {
 			(o.Attempt > op.Attempt || o.Attempt == op.Attempt && (o.State == order.PendingPayment || ended)) && (!op.Free || ended)
 	case stock.KindSell:
 		return l.wrong == SellWithoutOrderCheck || (o.State == order.Paid || o.State == order.Issued) && o.Attempt == op.Attempt
-	case stock.KindRefund:
-		return ended && o.State != order.Expired
+	case stock.KindRefund: // a line that has ended stays so
+		for _, m := range op.Moves {
+			if o.State != order.Cancelled && !o.endedSeat(m.Seat) && l.wrong != UnsellWithoutLine {
+				return false
+			}
+		}
+		return ended && o.State != order.Expired || o.State == order.Issued
 	}
 	return false
 }

@@ -315,6 +315,7 @@ func (f *flush) writeSale(op *flushOp, seat *seatRow) error {
 			return broken("seat %d is sold twice", seat.Seat)
 		}
 		seat.sold = &saleRow{ver: seat.Ver, order: op.Order, seq: f.batch.Works[op.work].Seq}
+		f.soldOf[op.Hold] = append(f.soldOf[op.Hold], seat.Seat)
 	case stock.KindRefund:
 		if seat.sold == nil {
 			return broken("seat %d is refunded and was not sold", seat.Seat)

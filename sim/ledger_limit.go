@@ -106,6 +106,15 @@ func (l *Ledger) giveBackHold(h *holdRow) {
 	l.tally(h.segment.event, quotas, -h.Quantity)
 }
 
+// giveBackUnsold is the same for a hold that ends with some of its seats sold: those give back by their refund, each once.
+func (l *Ledger) giveBackUnsold(h *holdRow) {
+	rest := *h
+	sold := l.soldOf[h.ID]
+	rest.Quantity -= int32(len(sold))
+	rest.Quotas = slices.DeleteFunc(slices.Clone(h.Quotas), func(q stock.Quota) bool { return isDocument(q) && slices.Contains(sold, q.Seat) })
+	l.giveBackHold(&rest)
+}
+
 func isDocument(q stock.Quota) bool { return q.Dimension == stock.DimensionDocument }
 
 // name writes to a hold's row for which seats of a leg its documents stand: each to the first of that key that stands for none yet. False, and nothing

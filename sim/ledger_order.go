@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,7 @@ type Order struct {
 	PayingUntil int64
 	UpdatedAt   int64
 	Lines       []stock.OrderLine
+	Ended       []bool // which lines are refunded; none yet: nil
 }
 
 // Payment is one attempt to pay an order at the provider.
@@ -33,7 +35,9 @@ type Payment struct {
 	Ref       string
 	Amount    int64
 	State     string
-	Placed    bool // it pays its order
+	Placed    bool  // it pays its order
+	Captured  int64 // of Amount
+	Refunded  int64 // of it
 }
 
 // Fact is what the provider told of a payment.
@@ -53,6 +57,7 @@ const (
 	factNothing
 	factOrphan
 	factMismatch
+	factLate int16 = 15
 )
 
 // Verdict is what became of a fact. Again: it was told and applied before.
@@ -74,6 +79,7 @@ const (
 type Job struct {
 	Dedup, Topic, Ref string
 	Payment, Order    uuid.UUID
+	Refund            uuid.UUID
 	Due               int64
 	Done              bool
 	no                int
@@ -111,7 +117,7 @@ func (l *Ledger) OrderExpire(id uuid.UUID, from order.State, attempt int32, now 
 	_, payments, _ := l.OrderGet(id)
 	for i := range payments {
 		if p := &payments[i]; p.Attempt == attempt && p.State == order.PaymentCreated {
-			l.giveBack(p, false, now)
+			l.giveBack(p, false, 0, now)
 		}
 	}
 	return true, nil
@@ -121,7 +127,7 @@ func (l *Ledger) OrderExpire(id uuid.UUID, from order.State, attempt int32, now 
 const beginGrace = 3000
 
 // PaymentBegin turns a pending order into a paying one and returns the attempt; -1 no such order, -2 another state, -3 too many attempts, -4 the
-// hold has ended.
+// hold has ended, -5 the event is cancelled.
 func (l *Ledger) PaymentBegin(id uuid.UUID, attempts int32, until, now int64) (int32, error) {
 	o := l.orders[id]
 	switch {
@@ -131,6 +137,9 @@ func (l *Ledger) PaymentBegin(id uuid.UUID, attempts int32, until, now int64) (i
 		return -2, nil
 	case o.Attempt >= attempts:
 		return -3, nil
+	}
+	if l.shows[o.Event].cancelled {
+		return -5, nil
 	}
 	if h := l.holds[o.Hold]; h.state != holdHeld || h.MaxExpires+beginGrace <= now {
 		return -4, nil
@@ -220,6 +229,9 @@ func (l *Ledger) take(facts []Fact, pins map[uuid.UUID]int, now int64) ([]Verdic
 // apply applies one fact about a payment of ours.
 func (l *Ledger) apply(p *Payment, f Fact, pins int, now int64) (int16, error) {
 	o := l.orders[p.Order]
+	if code, told, err := l.lateTold(o, p, f.Kind, now); told || err != nil {
+		return code, err
+	}
 	switch {
 	case f.Kind == order.PaymentFailed:
 		return l.applyFailed(p, o, now)
@@ -231,10 +243,16 @@ func (l *Ledger) apply(p *Payment, f Fact, pins int, now int64) (int16, error) {
 	}
 	code, err := factMismatch, error(nil)
 	if f.Amount == p.Amount {
-		code, err = l.decide(o, p, pins, now)
+		code, err = l.decide(o, p, p.Attempt, pins, now)
+	}
+	if code == factNotPaying && err == nil {
+		late, err := l.lateBegin(o, p, f.Kind == order.PaymentCaptured, now)
+		if late || err != nil {
+			return factLate, err
+		}
 	}
 	if code > factAlready && !p.Placed {
-		l.giveBack(p, f.Kind == order.PaymentCaptured, now)
+		l.giveBack(p, f.Kind == order.PaymentCaptured, f.Amount, now)
 	}
 	return code, err
 }
@@ -257,23 +275,21 @@ func (l *Ledger) applyFailed(p *Payment, o *Order, now int64) (int16, error) {
 }
 
 // decide is the commit point of a sale: the order waits for this attempt, and every one of its seats is pinned to it.
-func (l *Ledger) decide(o *Order, p *Payment, pins int, now int64) (int16, error) {
-	for _, other := range l.payments {
-		if other.Order == o.ID && other.Placed {
-			if other.ID == p.ID {
-				return factAlready, nil
-			}
-			return factOther, nil
+func (l *Ledger) decide(o *Order, p *Payment, attempt int32, pins int, now int64) (int16, error) {
+	if other := l.placed(o.ID); other != nil {
+		if other.ID == p.ID {
+			return factAlready, nil
 		}
+		return factOther, nil
 	}
-	if o.State != order.Paying && o.State != order.Stuck || o.Attempt != p.Attempt {
+	if o.State != order.Paying && o.State != order.Stuck || o.Attempt != attempt || l.shows[o.Event].cancelled {
 		return factNotPaying, nil
 	}
 	if (pins != len(o.Lines) || int32(pins) != l.holds[o.Hold].Quantity) && l.wrong != DecideWithoutPins {
 		return factNotPinned, nil
 	}
 	p.Placed = true
-	return factPaid, l.move(o, order.Paid, order.EventPayOK, p.Attempt, 0, now)
+	return factPaid, l.move(o, order.Paid, order.EventPayOK, attempt, 0, now)
 }
 
 // pinned is how many of an order's seats are pinned to an attempt.
@@ -287,18 +303,19 @@ func (l *Ledger) pinned(o *Order, attempt int32) (n int) {
 	return n
 }
 
-// giveBack gives money back that pays nothing: authorised is voided, captured is refunded, once.
-func (l *Ledger) giveBack(p *Payment, captured bool, now int64) {
+// giveBack gives money back that pays nothing: authorised is voided, captured is refunded, once, as much as the provider has.
+func (l *Ledger) giveBack(p *Payment, captured bool, amount, now int64) {
 	if !captured {
 		l.callBack(Job{Dedup: "void:" + p.ID.String(), Topic: topicVoid, Ref: p.Ref, Payment: p.ID, Due: now})
 		return
 	}
-	if l.refunds[p.ID] {
+	if l.refunded(p.ID) {
 		return
 	}
-	l.refunds[p.ID] = true
-	p.State = order.PaymentCaptured
-	l.callBack(Job{Dedup: "refund:" + p.ID.String(), Topic: topicRefund, Ref: p.Ref, Payment: p.ID, Due: now})
+	p.State, p.Captured = order.PaymentCaptured, min(amount, p.Amount)
+	refund := l.newRefund()
+	l.refunds[refund] = &Refund{ID: refund, Payment: p.ID, Order: p.Order, Amount: amount}
+	l.callRefund(refund, now)
 }
 
 // callBack notes a call; one that was done is taken up again.
@@ -329,9 +346,6 @@ func (l *Ledger) OutboxTake(lease, now int64) []Job {
 
 // OutboxDone ends a call.
 func (l *Ledger) OutboxDone(dedup string) { l.outbox[dedup].Done = true }
-
-// RefundSent notes that a refund was sent.
-func (l *Ledger) RefundSent(payment uuid.UUID) { l.payments[payment].State = order.PaymentRefunded }
 
 // CaptureFail ends a paid order whose capture was refused; false when it is not paid.
 func (l *Ledger) CaptureFail(id, payment uuid.UUID, now int64) (bool, error) {
@@ -375,7 +389,7 @@ func (l *Ledger) Issue(id, payment uuid.UUID, now int64) (int32, error) {
 	if p == nil || !p.Placed {
 		return issuedNotPaid, nil
 	}
-	p.State = order.PaymentCaptured
+	p.State, p.Captured = order.PaymentCaptured, p.Amount
 	return issuedNow, l.move(o, order.Issued, order.EventIssue, o.Attempt, 0, now)
 }
 
@@ -435,6 +449,20 @@ func (l *Ledger) LoosePins() []LoosePin {
 	return pins
 }
 
+// linesText are the seats of an order's lines, in order, with a cross for those that have ended.
+func (o *Order) linesText() string {
+	var all []string
+	for i, line := range o.Lines {
+		text := fmt.Sprintf("%012d", line.Seat)
+		if o.ended(i) {
+			text += "x"
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
 // Dump is the whole of the ledger's stock and orders as text, in order: two equal ledgers have equal dumps.
 func (l *Ledger) Dump() string {
 	var b []byte
@@ -462,10 +490,10 @@ func (l *Ledger) Dump() string {
 	}
 	for _, id := range l.sortedOrders(func(*Order) bool { return true }) {
 		o := l.orders[id]
-		b = fmt.Appendf(b, "order %v hold %v state %v ver %d attempt %d total %d lines %d until %d\n", id, o.Hold, o.State, o.Ver, o.Attempt, o.Total, len(o.Lines), o.PayingUntil)
+		b = fmt.Appendf(b, "order %v hold %v state %v ver %d attempt %d total %d lines %v until %d\n", id, o.Hold, o.State, o.Ver, o.Attempt, o.Total, o.linesText(), o.PayingUntil)
 		_, payments, _ := l.OrderGet(id)
 		for _, p := range payments {
-			b = fmt.Appendf(b, "payment %d %s amount %d placed %v\n", p.Attempt, p.State, p.Amount, p.Placed)
+			b = fmt.Appendf(b, "payment %d %s amount %d placed %v captured %d refunded %d\n", p.Attempt, p.State, p.Amount, p.Placed, p.Captured, p.Refunded)
 		}
 	}
 	return string(b)

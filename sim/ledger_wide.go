@@ -191,7 +191,7 @@ func (l *Ledger) WideEnd(id, ordered uuid.UUID, expire bool, r stock.Request, no
 			return int32(stock.OutcomeOrderNo), nil
 		}
 	}
-	l.giveBackHold(h)
+	l.giveBackUnsold(h)
 	h.state = holdEnded
 	return wideDone, nil
 }

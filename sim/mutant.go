@@ -38,10 +38,23 @@ const (
 	DocumentsUnnamed  Mutant = "documents-without-seats"     // a leg is taken, and which seats the documents stand for is not written down
 )
 
+// Those of refunds, late payments and events that are cancelled.
+const (
+	RefundEndsOneLine Mutant = "refund-ends-one-line"        // of several lines that are given back one ends, and the money is that of all
+	RefundedTooSoon   Mutant = "refunded-before-it-is-sent"  // an order is through with its refunds when the first is sent
+	UnsellWithoutLine Mutant = "seats-back-without-a-refund" // sold seats come back whatever their lines are
+	MassSkipsWide     Mutant = "mass-refund-skips-wide"      // the orders of holds over several segments are left out
+	MassEndsEarly     Mutant = "mass-refund-ends-early"      // it has finished when nothing is paid for, whatever may still be
+	LateStillVoided   Mutant = "late-payment-still-voided"   // an order looks for seats, and its money is given back meanwhile
+	LateBeforeUnsold  Mutant = "late-before-it-is-unsold"    // an order looks for seats while those come back that it had been sold
+	LateKeepsMoney    Mutant = "late-payment-keeps-money"    // no seats could be had, and nobody sends the money
+)
+
 // Mutants are all of them.
 var Mutants = []Mutant{
 	NoFence, FenceWithoutLock, LoadBeforeBump, WallClockExpiry, FullLifeOnReplay, UnpinWithoutOrderCheck, PinWithoutAttempt, SellWithoutOrderCheck,
 	DecideWithoutPins, DecideOnOldSnapshot, FirstCounterUnchecked, CounterLeaked, RefusalsLost, ResendBySeqOnly, GrantTakenTwice,
 	SoldOutOfOneSegment,
 	LegAfterDrop, UnlegWithoutRow, LegExpires, CommitWithoutLegs, CommitAfterDrop, DroppedKeepsCount, OrderOnEndedHold, DocumentsKept, DocumentsUnnamed,
+	RefundEndsOneLine, RefundedTooSoon, UnsellWithoutLine, MassSkipsWide, MassEndsEarly, LateStillVoided, LateBeforeUnsold, LateKeepsMoney,
 }

@@ -21,6 +21,8 @@ type plan struct {
 	every                    time.Duration // the mean time between two faults
 	faults                   []fault
 
+	cancelled bool // the first event, towards the end
+
 	slowNet, duplicates, impatient, eager                      bool
 	slowBank, lateBank, doubleBank, silentBank, refusesCapture bool
 	clockJumps                                                 bool // of the database: then what was promised by time cannot be held
@@ -42,6 +44,7 @@ func newPlan(rng *rand.Rand, seed uint64) plan {
 		limitTid: 2 + rng.Int32N(4), limitAccount: 3 + rng.Int32N(5), partyMax: 2 + rng.Int32N(4),
 	}
 	p.wide = sometimes(rng, 5)
+	p.cancelled = sometimes(rng, 2)
 	if p.area && p.shares > 1 {
 		p.places += p.shares * (1 + rng.Int32N(4))
 	}

@@ -3,6 +3,8 @@ package sim
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"ticketrush/stockd/order"
 )
 
@@ -18,6 +20,19 @@ type charge struct {
 	Payment
 	state  string
 	amount int64
+	back   map[uuid.UUID]int64 // what was sent back, by refund
+}
+
+// kept is what the provider has of a payment.
+func (c *charge) kept() int64 {
+	if c.state != order.PaymentCaptured && c.state != order.PaymentRefunded {
+		return 0
+	}
+	n := c.amount
+	for _, back := range c.back {
+		n -= back
+	}
+	return n
 }
 
 // call reaches the provider and comes back, or not: then it may have been done.
@@ -68,6 +83,8 @@ func (b *provider) create(p *process, pay Payment, prompt bool, then func(ok boo
 			wait = b.w.between(time.Second, 2500*time.Millisecond)
 		case n == 2:
 			return true // never
+		case n == 3:
+			wait = time.Duration(payFor)*time.Millisecond + b.w.between(-50*time.Millisecond, 150*time.Millisecond) // as the time is up
 		}
 		b.w.after(wait, func() { b.buyer(pay.Ref) })
 		return true
@@ -158,11 +175,17 @@ func (b *provider) void(ref string) bool {
 	return true
 }
 
-func (b *provider) refund(ref string) bool {
+// refund sends money back: under one id once.
+func (b *provider) refund(ref string, id uuid.UUID, amount int64) bool {
 	c := b.payments[ref]
 	if c == nil || c.state != order.PaymentCaptured && c.state != order.PaymentRefunded {
 		return false
 	}
-	c.state = order.PaymentRefunded
+	if c.back == nil {
+		c.back = map[uuid.UUID]int64{}
+	}
+	if c.back[id] = amount; c.kept() <= 0 {
+		c.state = order.PaymentRefunded
+	}
 	return true
 }

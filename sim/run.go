@@ -48,6 +48,9 @@ func (w *World) course() {
 	if w.plan.second {
 		w.after(w.between(500*time.Millisecond, w.plan.chaos), w.addEvent)
 	}
+	if w.plan.cancelled {
+		w.after(w.between(w.plan.chaos/2, w.plan.chaos), w.cancelEvent)
+	}
 	w.run(w.plan.chaos)
 	if len(w.fails) > 0 {
 		return

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -42,6 +43,11 @@ func commandsOf(kind stock.Kind, o *Order) []stock.Command {
 		all = append(all, commandOf(kind, o, no))
 	}
 	return all
+}
+
+// sortedLines are the lines of an order, in order of their seats.
+func sortedLines(o *Order) []stock.OrderLine {
+	return slices.SortedFunc(slices.Values(o.Lines), func(a, b stock.OrderLine) int { return cmp.Compare(a.Seat, b.Seat) })
 }
 
 func segmentsOf(o *Order) []stock.SegmentNo {
@@ -250,6 +256,9 @@ func (p *process) take(f Fact, then func(v Verdict, ok bool)) {
 			p.followOrder(verdict.Order)
 		case factFailed:
 			p.unpinOrder(verdict.Order)
+		case factLate:
+			p.w.some[SawPaidLate]++
+			p.latePaid(verdict.Order)
 		}
 		then(verdict, true)
 	})

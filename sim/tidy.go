@@ -15,13 +15,16 @@ func (p *process) tidy() {
 	}
 	p.w.after(tidyEvery, p.tidy)
 	p.deliver(func() {
-		var overdue, paid []uuid.UUID
+		var overdue, paid, late []uuid.UUID
+		var mass []stock.EventID
 		var loose []LoosePin
 		var jobs []Job
 		now := p.wall()
 		p.query(func() {
 			l := p.w.ledger
 			overdue, paid, loose, jobs = l.OrdersOverdue(now), l.OrdersToFollow(now-followIn), l.LoosePins(), l.OutboxTake(now+callLease, now)
+			late, mass = l.LateOpen(now), l.MassRefundsOpen()
+			p.w.check.called(jobs)
 		}, func(ok bool) {
 			if !ok {
 				return
@@ -35,6 +38,12 @@ func (p *process) tidy() {
 			}
 			for _, id := range paid {
 				p.followOrder(id)
+			}
+			for _, id := range late {
+				p.latePaid(id)
+			}
+			for _, event := range mass {
+				p.massRefund(event, noID)
 			}
 			for _, job := range jobs {
 				p.work(job)
@@ -92,6 +101,10 @@ func (p *process) overdue(id uuid.UUID) {
 	p.getOrder(id, func(o Order, payments []Payment, ok bool) {
 		late := o.PayingUntil <= p.wall()
 		if !ok || o.State != order.Stuck && (o.State != order.Paying || !late) {
+			return
+		}
+		if r, found := p.w.ledger.LateGet(id); found && r.State != latePlaced {
+			p.latePaid(id) // it ends by itself
 			return
 		}
 		for _, pay := range payments {
@@ -170,16 +183,7 @@ func (p *process) work(job Job) {
 			}
 		})
 	case topicRefund:
-		p.w.provider.call(p, func() bool { return p.w.provider.refund(job.Ref) }, func(sent, ok bool) {
-			if ok && sent {
-				p.w.some[SawRefunded]++
-				p.query(func() { p.w.ledger.RefundSent(job.Payment) }, func(ok bool) {
-					if ok {
-						done()
-					}
-				})
-			}
-		})
+		p.sendBack(job, done)
 	case topicUnsell:
 		p.unsell(job.Order, done)
 	}
@@ -206,36 +210,12 @@ func (p *process) orphan(job Job, done func()) {
 			case voided, known:
 				done()
 			default:
-				p.w.provider.call(p, func() bool { return p.w.provider.refund(job.Ref) }, func(sent, ok bool) {
+				p.w.provider.call(p, func() bool { return p.w.provider.refund(job.Ref, noID, c.amount) }, func(sent, ok bool) {
 					if ok && sent {
 						done()
 					}
 				})
 			}
-		})
-	})
-}
-
-// unsell frees the sold seats of an order whose capture was refused.
-func (p *process) unsell(id uuid.UUID, done func()) {
-	p.getOrder(id, func(o Order, _ []Payment, ok bool) {
-		if !ok {
-			return
-		}
-		p.doAll(commandsOf(stock.KindRefund, &o), false, func(t told) {
-			if t.problem != owner.ProblemNone {
-				return
-			}
-			var seats []stock.SeatRow
-			p.query(func() { _, seats, _ = p.w.ledger.Hold(o.Hold) }, func(ok bool) {
-				for _, s := range seats {
-					ok = ok && s.State != stock.Sold
-				}
-				if ok {
-					p.w.some[SawUnsold]++
-					done()
-				}
-			})
 		})
 	})
 }

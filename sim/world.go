@@ -183,7 +183,7 @@ func newWorld(seed uint64, wrong Mutant, trace *[]string) *World {
 	w.plan = newPlan(w.rng, seed)
 	w.ledger = NewLedger(w.clock)
 	w.ledger.wrong = wrong
-	w.ledger.OrphanGrace = orphanGrace
+	w.ledger.OrphanGrace, w.ledger.LateLooks, w.ledger.LateAccepts = orphanGrace, simLateLooks, simLateLooks
 	w.ledger.Moved = func(o *Order, from order.State, event string) {
 		w.mix(uint64(o.State), uint64(o.ID[2]), uint64(o.Attempt))
 		if w.tracing() {

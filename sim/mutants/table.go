@@ -110,4 +110,14 @@ var table = []mutant{
 		old: "		if !isDocument(q) || slices.ContainsFunc(seats,",
 		new: "		if !isDocument(q) || h.leg || slices.ContainsFunc(seats,",
 	},
+	{
+		name: "part-comes-back-whole", file: "stockd/stock/apply.go", // of an order of which a part is refunded all seats are asked back
+		old: "	if len(cmd.Ask.Seats) == 0 {\n		return Effect{Op: s.start(cmd, h, Available)}\n	}",
+		new: "	if len(cmd.Ask.Seats) >= 0 {\n		return Effect{Op: s.start(cmd, h, Available)}\n	}",
+	},
+	{
+		name: "part-gives-all-documents-back", file: "stockd/stock/apply.go", // seats that come back give back the documents of the others as well
+		old: "op.Order, op.Attempt, op.Quotas = h.order, h.attempt, s.quotasFor(h, seats)",
+		new: "op.Order, op.Attempt, op.Quotas = h.order, h.attempt, s.quotasFor(h, h.seats)",
+	},
 }
