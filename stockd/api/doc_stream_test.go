@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -50,7 +51,7 @@ func (s *docStream) expect(shown string, values map[string]string) error {
 		for last := error(nil); ; {
 			got, ok := s.next()
 			if !ok {
-				return fmt.Errorf("the stream ended before the event %s: %v, %v", want["event"], s.lines.Err(), last)
+				return fmt.Errorf("the stream ended before the event %s: %w", want["event"], errors.Join(s.lines.Err(), last))
 			}
 			var is any
 			if got["event"] != want["event"] {
