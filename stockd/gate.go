@@ -78,7 +78,10 @@ func (g *gateFetch) Run(ctx context.Context, con console) error {
 	if err := decode(got.body, &b); err != nil {
 		return err
 	}
-	if err := errors.Join(b.Check(), b.Save(g.Out)); err != nil {
+	if err := b.Check(); err != nil {
+		return err
+	}
+	if err := b.Save(g.Out); err != nil {
 		return err
 	}
 	fmt.Fprintf(con.out, "wrote %s: %s, %d tickets sold, %d void, good from %s to %s\n", g.Out, b.Name, len(b.Seats), len(b.Revoked),
