@@ -32,7 +32,7 @@ demo: postgres build ## Run the whole thing here; RUSH=1 sends a crowd and recon
 test: postgres nginx ## All unit, property, integration and cluster tests, on a private Postgres.
 	scripts/test.sh $(TEST_FLAGS)
 
-# The first time, building Caddy for it takes up to ten minutes on two busy cores; its tests then take about one.
+# The first time, building Caddy for it takes up to ten minutes on two busy cores; its tests then take about three.
 browser: postgres build ## Walk through the demo in a real Chromium: room, map, hold, bank, tickets, admin.
 	chromium=$$(scripts/need-chromium.sh) && axe=$$(scripts/need-axe.sh) && CHROMIUM="$$chromium" AXE="$$axe" $(GO) test -tags browser -count=1 -timeout 10m ./browser
 

@@ -179,3 +179,38 @@ func TestGateServe(t *testing.T) {
 		t.Errorf("%v %v", scans, err)
 	}
 }
+
+// TestGateSaysWhatItFound: codes and a file together, a torn end of the log, a list of void tickets that is old, and a rehearsal before the doors open.
+func TestGateSaysWhatItFound(t *testing.T) {
+	t.Parallel()
+	bundle, codes := gateBundle(t, 2)
+	log := filepath.Join(t.TempDir(), "scans.log")
+	check := []string{"gate", "check", "--bundle", bundle, "--log", log, "--gate", "north"}
+	if code, out, errs := stockd(t, append(check, "-f", write(t, "codes", codes[1]+"\n"), codes[0])...); code != 0 || strings.Count(out, "GREEN") != 2 || errs != "" {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	whole, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, whole[:len(whole)-5], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := stockd(t, append(check, codes[1])...); code != 0 || !strings.Contains(out, "GREEN") || !strings.Contains(errs, "was torn") {
+		t.Errorf("the last scan was cut off: %d %s %s", code, out, errs)
+	}
+	b, err := gate.Load(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.AsOf, b.ValidFrom = b.AsOf.Add(-7*time.Hour), b.StartsAt
+	if err := b.Save(bundle); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := stockd(t, append(check, codes[0])...); code != 1 || !strings.Contains(out, "RED    early") || !strings.Contains(errs, "7h0m0s old") {
+		t.Errorf("an hour before the doors: %d %s %s", code, out, errs)
+	}
+	if _, out, _ := stockd(t, append(check, "--rehearse", codes[0])...); !strings.Contains(out, "AMBER  again") {
+		t.Errorf("in a rehearsal: %s", out)
+	}
+}

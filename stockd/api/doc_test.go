@@ -204,7 +204,7 @@ func (e *example) compare(got result, values map[string]string) error {
 }
 
 // exact are the fields whose words are compared, not only their kind.
-var exact = []string{"state", "type", "title", "currency", "total", "result", "colour", "kind", "number", "void_reason", "names", "seat", "format"}
+var exact = []string{"state", "type", "title", "currency", "total", "result", "colour", "kind", "number", "void_reason", "names", "seat", "format", "face", "fee", "tax", "net", "given_back"}
 
 func sameShape(at string, shown, got any, values map[string]string) error {
 	switch s := shown.(type) {

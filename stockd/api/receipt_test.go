@@ -22,7 +22,14 @@ func TestReceipt(t *testing.T) {
 		{Series: "house", Number: 7, Kind: "invoice", Currency: "EUR", Net: 8850, Issuer: "The House\nVAT <1>", At: w.now},
 		{Series: "house", Number: 9, Kind: "credit_note", Refund: uuid.New(), Currency: "EUR", Net: 8850, At: w.now, Seats: []stock.SeatID{1 << 24}},
 	}
+	id, _ := parseID(o.string("id"), prefixOrder)
+	ended := w.orders.orders[id]
+	ended.Ended = map[stock.SeatID]string{1 << 24: "refunded"}
+	w.orders.orders[id] = ended
 	r := w.do("GET", path, "", orderToken(o)).want(t, 200, "")
+	if line := r.body["lines"].([]any)[0].(map[string]any); line["state"] != "refunded" {
+		t.Errorf("%s", r.text)
+	}
 	docs := r.body["documents"].([]any)
 	if r.body["net"] != 8850.0 || r.body["tax"] != 0.0 || r.body["given_back"] != 8850.0 || len(docs) != 2 || docs[0].(map[string]any)["number"] != "HOUSE-000007" {
 		t.Errorf("%s", r.text)

@@ -20,6 +20,7 @@ type stubTickets struct {
 	changes  map[stock.SeatID]LineChanges
 	wish     NameWish
 	account  string
+	accepted stock.Request
 	code     string // of the offer that was looked at
 	answer   Ticket
 	offer    Offer
@@ -66,8 +67,8 @@ func (o *stubTickets) CancelOffer(context.Context, uuid.UUID, uuid.UUID) (bool, 
 	return o.again, o.refuse
 }
 
-func (o *stubTickets) AcceptOffer(_ context.Context, _, account string, _ stock.Request) (Ticket, bool, error) {
-	o.account = account
+func (o *stubTickets) AcceptOffer(_ context.Context, _, account string, req stock.Request) (Ticket, bool, error) {
+	o.account, o.accepted = account, req
 	return o.answer, o.again, o.refuse
 }
 

@@ -168,4 +168,12 @@ func TestTransferToAnAccount(t *testing.T) {
 	if w.orders.account != "grace" {
 		t.Errorf("the ticket went to %q", w.orders.account)
 	}
+	// The same key of another account is another request: it gets no copy of the ticket.
+	k := key(uuid.NewString())
+	w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDE"}`, w.logged("grace"), k).want(t, 201, "")
+	graces := w.orders.accepted
+	w.do("POST", "/v1/ticket-transfers", `{"code":"ABCDE"}`, w.logged("heidi"), k).want(t, 201, "")
+	if heidis := w.orders.accepted; heidis.Scope == graces.Scope || heidis.Key != graces.Key {
+		t.Errorf("%+v is the request of %+v", heidis, graces)
+	}
 }
