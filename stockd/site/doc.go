@@ -9,6 +9,7 @@
 //	static/hold.js          hold, countdown, extend, release
 //	static/checkout.js      order, payment, redirect
 //	static/order.js         an order after the payment: its states, its tickets, its link for another device
+//	static/offer.js         other seats for an order that was paid when its own were gone
 //	static/ticket.js        one ticket; give.js, return.js and holder.js are what can be done with it
 //	static/t.js             takes a ticket that somebody gives away
 //	static/words.js         every problem type in words that help

@@ -3,6 +3,7 @@ import {call, newKey, Problem} from './api.js';
 import {cancel, orderOf, pay} from './checkout.js';
 import {copied, linkField} from './link.js';
 import {focusOn, showTickets} from './list.js';
+import {SeatOffer} from './offer.js';
 import {$, buttons, eventOf, nap, note, readAgain, say, wake} from './page.js';
 import {download, placeOf} from './ticket.js';
 import {money} from './words.js';
@@ -22,6 +23,7 @@ export const states = {
 
 const patience = 7000; // milliseconds until a silent bank is worth more words
 const offerPatience = 5000; // milliseconds after which somebody may have taken a ticket that is offered
+const latePatience = 15000; // milliseconds after which a payment may have come for an order that has ended
 const hasTickets = ['issued', 'refunding', 'refunded', 'disputed'];
 
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
@@ -42,6 +44,7 @@ export class OrderPage {
   #event = {};
   #bankAsked = '';
   #offered = new Set(); // tickets that were offered when they were last shown
+  #offer = new SeatOffer();
   #acted = null; // the ticket of which a button was pressed, and its seat
   #seat = '';
 
@@ -63,6 +66,7 @@ export class OrderPage {
     this.#receipt(current);
     if (current.state === 'pending_payment') return this.#pending(current);
     const moving = Math.min(600 + round * 200, 5000) * (0.75 + Math.random() * 0.5);
+    if (this.#offer.show(current)) return moving;
     if (hasTickets.includes(current.state)) {
       const list = await this.#tickets(current);
       const live = (current.lines ?? []).some((l) => !l.state);
@@ -76,7 +80,7 @@ export class OrderPage {
       say(...states[current.state] ?? states.paying);
       buttons(over ? [['Look for other seats', '/buy/']] : []);
     }
-    return over ? Infinity : moving;
+    return !over ? moving : current.payments?.length ? latePatience : Infinity;
   }
 
   #ways(live) {
@@ -121,8 +125,8 @@ export class OrderPage {
     const seats = lines.map((l) => l.seat).filter(Boolean);
     const back = (current.refunds ?? []).reduce((n, r) => n + r.amount, 0);
     const rows = [
-      seats.length ? ['Seats', seats.join(', ')] : ['Tickets', String(lines.length)],
-      [['paid', ...hasTickets].includes(current.state) ? 'Total paid' : 'Total', money(current.total ?? 0, current.currency)],
+      seats.length && !current.offer ? ['Seats', seats.join(', ')] : ['Tickets', String(lines.length)],
+      [current.offer || ['paid', ...hasTickets].includes(current.state) ? 'Total paid' : 'Total', money(current.total ?? 0, current.currency)],
       ...(back ? [[current.state === 'refunding' ? 'On its way back' : 'Given back', money(back, current.currency)]] : []),
       ['Order', this.#id.slice(-12)],
     ];

@@ -53,7 +53,7 @@ function entry(href, what, how) {
 
 function orderEntry(o) {
   const n = o.lines?.length ?? 0;
-  return [`/tickets?order=${o.id}`, `${n} ticket${n === 1 ? '' : 's'}, ${money(o.total ?? 0, o.currency)}`, states[o.state]?.[0] ?? ''];
+  return [`/tickets?order=${o.id}`, `${n} ticket${n === 1 ? '' : 's'}, ${money(o.total ?? 0, o.currency)}`, o.offer ? 'Other seats are kept for you' : states[o.state]?.[0] ?? ''];
 }
 
 const ticketEntry = (t) => [`/tickets?ticket=${t.id}`, `A ticket that was given to you: ${placeOf(t).place}`, t.state === 'valid' ? 'Yours' : t.void_reason === 'transferred' ? 'Given away' : 'Void'];
