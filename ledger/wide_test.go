@@ -123,6 +123,40 @@ func TestLegsFollowTheirRow(t *testing.T) {
 	b.wantClean()
 }
 
+// A wide hold is sold one partition after the other, and its order may be undone in between: what came back counts no more against the limits, and the rest
+// until the hold ends.
+func TestLimitsOfAWideSaleThatIsUndone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, database(t).DSN)
+	id, seats := b.wideHeld()
+	orderID := uuid.New()
+	open := &ledger.NewOrder{ID: orderID, Currency: "EUR"}
+	for _, s := range seats {
+		open.Lines = append(open.Lines, ledger.OrderLine{Seat: s, Face: 5000})
+	}
+	if code, err := b.db.WideOrder(t.Context(), id, open, b.request(), b.now); err != nil || code != ledger.WideDone {
+		t.Fatalf("opening its order said %d: %v", code, err)
+	}
+	b.orderTo(orderID, "pay_start", 2, 1)
+	asLeg := func(o ledger.Op) ledger.Op { o.Leg = true; return o }
+	b.want(b.flush(asLeg(b.paid(pin, id, orderID, held, paying, seats[:2]...))), applied)
+	b.want(b.flush(asLeg(b.paid(pin, id, orderID, held, paying, seats[2]))), applied)
+	b.orderTo(orderID, "pay_ok", 3, 1)
+	b.want(b.flush(asLeg(b.paid(sell, id, orderID, paying, sold, seats[:2]...))), applied)
+	b.orderTo(orderID, "cancel", 7, 1)
+	var key uuid.UUID
+	if err := b.db.SQL().QueryRowContext(t.Context(), `SELECT key FROM ledger.quota`).Scan(&key); err != nil {
+		t.Fatal(err)
+	}
+	back := asLeg(b.paid(refund, id, orderID, sold, available, seats[0]))
+	back.Quotas = []ledger.Quota{{Dimension: 1, Key: key, Limit: 4}}
+	b.want(b.flush(back), applied)
+	if n := b.number(`SELECT n FROM ledger.quota`); n != 2 {
+		t.Errorf("with one of three given back the counter is %d", n)
+	}
+	b.wantClean()
+}
+
 // TestWideSale sells a hold over two partitions: it ends with the last seat and not before, and a refund gives back what it counted.
 func TestWideSale(t *testing.T) {
 	t.Parallel()

@@ -212,11 +212,18 @@ func (c *checker) limited(key quotaKey, limit int32) {
 	for _, id := range c.counted[key] {
 		h := c.w.ledger.holds[id]
 		sold := func(seat *seatRow) bool { return seat != nil && seat.State == stock.Sold && seat.Hold == id }
+		back := slices.DeleteFunc(slices.Clone(c.w.ledger.soldOf[id]), func(s stock.SeatID) bool {
+			return sold(c.w.ledger.segments[segmentKey{key.event, s.Segment()}].seats[s.Index()])
+		})
 		for _, q := range h.Quotas {
 			switch {
 			case quotaKey{key.event, q.Dimension, q.Key} != key || h.state == holdDropped:
-			case h.counts():
-				n += q.Count(h.Quantity)
+			case h.counts() && isDocument(q):
+				if !slices.Contains(back, q.Seat) {
+					n++
+				}
+			case h.counts(): // what was sold of a wide hold and given back counts no more, though the hold is not over
+				n += h.Quantity - int32(len(back))
 			case isDocument(q):
 				if q.Seat != 0 && sold(c.w.ledger.segments[segmentKey{key.event, q.Seat.Segment()}].seats[q.Seat.Index()]) {
 					n++

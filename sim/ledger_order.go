@@ -285,6 +285,9 @@ func (l *Ledger) decide(o *Order, p *Payment, attempt int32, pins int, now int64
 	if o.State != order.Paying && o.State != order.Stuck || o.Attempt != attempt || l.shows[o.Event].cancelled {
 		return factNotPaying, nil
 	}
+	if l.refunded(p.ID) { // its money is on its way back
+		return factNotPaying, nil
+	}
 	if (pins != len(o.Lines) || int32(pins) != l.holds[o.Hold].Quantity) && l.wrong != DecideWithoutPins {
 		return factNotPinned, nil
 	}

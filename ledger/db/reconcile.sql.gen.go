@@ -466,11 +466,15 @@ func (q *Queries) ReconcilePartsRows(ctx context.Context, db DBTX) (int64, error
 }
 
 const ReconcileQuota = `-- name: ReconcileQuota :many
-WITH sold AS (SELECT x.hold, x.event, count(*) AS n FROM ledger.sales x WHERE x.ended_seq IS NULL AND ($2::int = 0 OR x.event = $2) GROUP BY x.hold, x.event),
+WITH sold AS (
+    SELECT x.hold, x.event, count(*) FILTER (WHERE x.ended_seq IS NULL) AS n, count(*) FILTER (WHERE x.ended_seq IS NOT NULL) AS back
+      FROM ledger.sales x WHERE $2::int = 0 OR x.event = $2 GROUP BY x.hold, x.event),
 due AS (
     SELECT k.event, k.dimension, k.key,
-           sum(CASE WHEN k.dimension <> 3 THEN k.n WHEN k.whole OR EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL) THEN 1 ELSE 0 END) AS n
-      FROM (SELECT h.id, h.event, CASE h.state WHEN 3 THEN s.n ELSE h.quantity END AS n, h.state <> 3 AS whole,
+           sum(CASE WHEN k.dimension <> 3 THEN k.n
+                    WHEN k.whole THEN (NOT EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NOT NULL))::int
+                    ELSE (EXISTS (SELECT 1 FROM ledger.sales x WHERE x.event = k.event AND x.seat = k.seat AND x.hold = k.id AND x.ended_seq IS NULL))::int END) AS n
+      FROM (SELECT h.id, h.event, CASE h.state WHEN 3 THEN s.n ELSE h.quantity - coalesce(s.back, 0) END AS n, h.state <> 3 AS whole,
                    unnest(h.quota_dims) AS dimension, unnest(h.quota_keys) AS key, unnest(h.quota_seats) AS seat
               FROM ledger.holds h LEFT JOIN sold s ON s.hold = h.id AND s.event = h.event
              WHERE (h.state IN (0, 1) OR (h.state = 3 AND s.n > 0)) AND ($2::int = 0 OR h.event = $2)) k
@@ -496,7 +500,8 @@ type ReconcileQuotaRow struct {
 	Due       int64
 }
 
-// A buyer's counter against their holds, pins and sales. A document counts its seat, the others the whole hold.
+// A buyer's counter against their holds, pins and sales. A document counts its seat, the others the whole hold, without what was sold of it and given back:
+// the seats of a hold over several segments are sold one after the other, and some may come back before the last is.
 func (q *Queries) ReconcileQuota(ctx context.Context, db DBTX, arg ReconcileQuotaParams) ([]ReconcileQuotaRow, error) {
 	rows, err := db.QueryContext(ctx, ReconcileQuota, arg.MaxRows, arg.Event)
 	if err != nil {
@@ -755,6 +760,7 @@ counted AS (
            (h.deadline < clock_timestamp() - interval '1 minute') AS overdue,
            coalesce(sum(l.n) FILTER (WHERE l.state IN (1, 2) AND l.generation = h.try), 0) AS kept,
            coalesce(sum(l.n) FILTER (WHERE l.state = 3 AND l.generation = h.try), 0) AS sold,
+           (SELECT count(*) FROM ledger.sales x WHERE x.order_id = h.order_id AND x.hold = h.id AND x.ended_seq IS NOT NULL) AS back,
            coalesce(sum(l.n) FILTER (WHERE l.generation <> h.try), 0) AS former,
            coalesce(sum(l.n) FILTER (WHERE l.segment <> ALL (h.legs) AND l.generation = h.try), 0) AS elsewhere
       FROM ledger.holds h LEFT JOIN legs l ON l.hold = h.id AND l.event = h.event
@@ -763,7 +769,7 @@ counted AS (
 SELECT c.id, c.event, c.state, c.try, c.quantity, c.kept::bigint AS kept, c.sold::bigint AS sold, c.former::bigint AS former, c.elsewhere::bigint AS elsewhere
   FROM counted c
  WHERE (c.state = 0 AND (c.overdue OR c.kept > c.quantity OR c.sold > 0))
-    OR (c.state = 1 AND c.kept + c.sold <> c.quantity)
+    OR (c.state = 1 AND c.kept + c.sold + c.back <> c.quantity)
     OR (c.state = 2 AND (c.sold > 0 OR (c.kept > 0 AND c.old)))
     OR (c.state = 3 AND c.kept > 0 AND c.old)
     OR (c.former > 0 AND c.old) OR c.elsewhere > 0
@@ -788,7 +794,7 @@ type ReconcileWideRow struct {
 }
 
 // The rows of holds over several segments against the seats that name them. Legs follow their row, so what does not fit is allowed for a minute
-// after the row was decided; a hold that is held has all of its seats at once.
+// after the row was decided; a hold that is held has all of its seats at once, but for those that were sold and given back while the others are being sold.
 func (q *Queries) ReconcileWide(ctx context.Context, db DBTX, arg ReconcileWideParams) ([]ReconcileWideRow, error) {
 	rows, err := db.QueryContext(ctx, ReconcileWide, arg.MaxRows, arg.Event)
 	if err != nil {

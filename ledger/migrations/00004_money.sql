@@ -93,6 +93,7 @@ BEGIN
     SELECT p.id INTO v_placed FROM ledger.payments p WHERE p.order_id = p_order AND p.placed;
     IF FOUND THEN RETURN CASE WHEN v_placed = p_payment THEN 1 ELSE 4 END; END IF;
     IF o.state NOT IN (2, 10) OR o.attempt <> p_attempt THEN RETURN 3; END IF;
+    IF EXISTS (SELECT 1 FROM ledger.refunds r WHERE r.payment = p_payment) THEN RETURN 3; END IF; -- its money is on its way back
     -- An order that would be paid now is one that the mass refund of its event still waits for.
     IF (SELECT e.cancelled_at FROM ledger.events e WHERE e.id = o.event) IS NOT NULL THEN RETURN 3; END IF;
     -- Read by a statement of its own, after the order row is locked. The lines were the whole hold when the order was opened, and the hold is
@@ -142,6 +143,7 @@ BEGIN
      WHERE d.fits AND d.facts = 1 AND n.pinned = n.lines AND n.lines = h.quantity
        AND NOT EXISTS (SELECT 1 FROM ledger.events x WHERE x.id = d.event AND x.cancelled_at IS NOT NULL)
        AND NOT EXISTS (SELECT 1 FROM ledger.payments x WHERE x.order_id = d.order_id AND x.placed)
+       AND NOT EXISTS (SELECT 1 FROM ledger.refunds x WHERE x.payment = d.payment)
        AND NOT EXISTS (SELECT 1 FROM ledger.late_payments x WHERE x.payment = d.payment) -- told again while its order looks for seats
        AND NOT EXISTS (SELECT 1 FROM ledger.payment_event_results x WHERE x.provider = e_provider[d.i] AND x.event_id = e_id[d.i]);
     IF v_facts IS NULL THEN RETURN '{}'; END IF;

@@ -357,6 +357,37 @@ func TestLoosePinsAreUndone(t *testing.T) {
 	w.reconciles()
 }
 
+// A bank that does not wait says that it has the money before the seats are pinned: it goes back. When the bank is asked again and has it still, with the
+// seats pinned by now, it pays nothing any more, or the buyer would have seats and the money too.
+func TestMoneyThatGoesBackPaysNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, p := w.byCard(2)
+	w.exec(`UPDATE ledger.seats SET attempt = 99 WHERE order_id = $1`, o.ID)
+	w.card.pays(p.ProviderRef, order.PaymentCaptured, p.Amount)
+	if v := w.told(fact("too early", order.PaymentCaptured, p)); v.Code != ledger.FactNotPinned {
+		t.Fatalf("money before the pins gives %+v", v)
+	}
+	w.exec(`UPDATE ledger.seats SET attempt = 1 WHERE order_id = $1`, o.ID)
+	for name, facts := range map[string][]string{"alone": {"asked"}, "together": {"asked again", "and again"}} {
+		var list []ledger.PaymentFact
+		for _, id := range facts {
+			list = append(list, fact(id, order.PaymentCaptured, p))
+		}
+		verdicts, err := w.ledger.PaymentTake(t.Context(), list, w.now())
+		if err != nil || verdicts[0].Code != ledger.FactNotPaying {
+			t.Errorf("%s: money that goes back gives %+v, %v", name, verdicts, err)
+		}
+	}
+	if w.state(o.ID) != order.Paying {
+		t.Errorf("the order is %s", w.state(o.ID))
+	}
+	w.set(time.Hour, false)
+	w.settled(o, order.Expired)
+	w.until("the money is back", func() bool { return w.card.kept(p.ProviderRef) == 0 })
+	w.reconciles()
+}
+
 func TestDecideNeedsEverySeatPinned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
