@@ -78,4 +78,7 @@ func TestAuditOfAnEvent(t *testing.T) {
 	if rest, err := b.db.AuditOf(t.Context(), event, id, found[1].ID, 1); err != nil || len(rest) != 1 || rest[0].Action != "extend" {
 		t.Errorf("after the second, one: %+v, %v", rest, err)
 	}
+	if others, err := b.db.AuditOf(t.Context(), event+1, "evt_"+uuid.NewString(), 0, 10); err != nil || len(others) != 0 {
+		t.Errorf("another event has %+v, %v", others, err)
+	}
 }

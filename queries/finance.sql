@@ -93,9 +93,6 @@ SELECT sqlc.arg(day)::date, coalesce(b.account, m.account), coalesce(b.currency,
                FROM (SELECT t.debit AS account, t.currency, t.amount AS debit, 0::bigint AS credit FROM ledger.transfers t WHERE t.day = sqlc.arg(day)::date
                      UNION ALL SELECT t.credit, t.currency, 0, t.amount FROM ledger.transfers t WHERE t.day = sqlc.arg(day)::date) x GROUP BY 1, 2) m ON m.account = b.account AND m.currency = b.currency;
 
--- name: Balances :many
-SELECT account, currency, opening, debits, credits, closing FROM ledger.account_day_balances WHERE day = sqlc.arg(day) ORDER BY account, currency;
-
 -- name: ClosingPartsInsert :one
 WITH p AS (INSERT INTO ledger.day_closing_parts(day, part, seq, head) SELECT sqlc.arg(day)::date, x.part, x.applied_seq, x.head_hash FROM ledger.part x WHERE x.applied_seq > 0 RETURNING part, seq, head)
 SELECT sha256(coalesce(string_agg(int4send(p.part) || int8send(p.seq) || p.head, ''::bytea ORDER BY p.part), ''::bytea))::bytea AS digest FROM p;

@@ -82,5 +82,3 @@ SELECT part FROM released, told ORDER BY part;
 SELECT p.part, p.epoch, p.session, s.node, s.api_addr, s.internal_addr, (NOT s.dead AND s.expires_at > clock_timestamp())::boolean AS live
   FROM ledger.part p JOIN ledger.sess s ON s.id = p.session ORDER BY p.part;
 
--- name: PartGet :one
-SELECT part, session, epoch, applied_seq FROM ledger.part WHERE part = sqlc.arg(part);

@@ -11,9 +11,6 @@ SELECT l.seat, l.type, l.face, l.fee, l.tax, l.refund, s.label, s.category
   FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = sqlc.arg(event) AND x.seat = l.seat OFFSET 0) s
  WHERE l.order_id = sqlc.arg(id) ORDER BY l.seat;
 
--- name: OrderHistory :many
-SELECT ver, from_state, to_state, event, attempt, reason, at FROM ledger.order_events WHERE order_id = sqlc.arg(id) ORDER BY ver;
-
 -- name: OrderTransitions :many
 SELECT from_state, event, to_state FROM ledger.order_transitions ORDER BY from_state, event, to_state;
 

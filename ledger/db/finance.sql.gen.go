@@ -15,49 +15,6 @@ import (
 	"github.com/lib/pq"
 )
 
-const Balances = `-- name: Balances :many
-SELECT account, currency, opening, debits, credits, closing FROM ledger.account_day_balances WHERE day = $1 ORDER BY account, currency
-`
-
-type BalancesRow struct {
-	Account  string
-	Currency string
-	Opening  int64
-	Debits   int64
-	Credits  int64
-	Closing  int64
-}
-
-func (q *Queries) Balances(ctx context.Context, db DBTX, day time.Time) ([]BalancesRow, error) {
-	rows, err := db.QueryContext(ctx, Balances, day)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []BalancesRow{}
-	for rows.Next() {
-		var i BalancesRow
-		if err := rows.Scan(
-			&i.Account,
-			&i.Currency,
-			&i.Opening,
-			&i.Debits,
-			&i.Credits,
-			&i.Closing,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const BalancesInsert = `-- name: BalancesInsert :exec
 INSERT INTO ledger.account_day_balances(day, account, currency, opening, debits, credits, closing)
 SELECT $1::date, coalesce(b.account, m.account), coalesce(b.currency, m.currency), coalesce(b.closing, 0), coalesce(m.debits, 0), coalesce(m.credits, 0),

@@ -238,29 +238,6 @@ func (q *Queries) PartEpochsJump(ctx context.Context, db DBTX, jump int64) (int6
 	return result.RowsAffected()
 }
 
-const PartGet = `-- name: PartGet :one
-SELECT part, session, epoch, applied_seq FROM ledger.part WHERE part = $1
-`
-
-type PartGetRow struct {
-	Part       int32
-	Session    int64
-	Epoch      int64
-	AppliedSeq int64
-}
-
-func (q *Queries) PartGet(ctx context.Context, db DBTX, part int32) (PartGetRow, error) {
-	row := db.QueryRowContext(ctx, PartGet, part)
-	var i PartGetRow
-	err := row.Scan(
-		&i.Part,
-		&i.Session,
-		&i.Epoch,
-		&i.AppliedSeq,
-	)
-	return i, err
-}
-
 const PartLock = `-- name: PartLock :many
 SELECT p.part FROM ledger.part p WHERE p.part = ANY($1::int[]) ORDER BY p.part FOR NO KEY UPDATE OF p SKIP LOCKED
 `

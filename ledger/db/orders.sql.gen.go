@@ -154,51 +154,6 @@ func (q *Queries) OrderGet(ctx context.Context, db DBTX, id uuid.UUID) (OrderGet
 	return i, err
 }
 
-const OrderHistory = `-- name: OrderHistory :many
-SELECT ver, from_state, to_state, event, attempt, reason, at FROM ledger.order_events WHERE order_id = $1 ORDER BY ver
-`
-
-type OrderHistoryRow struct {
-	Ver       int32
-	FromState int16
-	ToState   int16
-	Event     string
-	Attempt   int32
-	Reason    string
-	At        time.Time
-}
-
-func (q *Queries) OrderHistory(ctx context.Context, db DBTX, id uuid.UUID) ([]OrderHistoryRow, error) {
-	rows, err := db.QueryContext(ctx, OrderHistory, id)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []OrderHistoryRow{}
-	for rows.Next() {
-		var i OrderHistoryRow
-		if err := rows.Scan(
-			&i.Ver,
-			&i.FromState,
-			&i.ToState,
-			&i.Event,
-			&i.Attempt,
-			&i.Reason,
-			&i.At,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const OrderLines = `-- name: OrderLines :many
 SELECT l.seat, l.type, l.face, l.fee, l.tax, l.refund, s.label, s.category
   FROM ledger.order_lines l, LATERAL (SELECT x.label, x.category FROM ledger.seats x WHERE x.event = $1 AND x.seat = l.seat OFFSET 0) s
